@@ -86,7 +86,7 @@ export function createOnceMaintenance(deps: OnceDeps) {
     if (tables.has('maintenance')) compiled = null
   })
 
-  async function changed(work: (on: Database) => void): Promise<void> {
+  async function changed(work: (tx: Database) => void): Promise<void> {
     await writer.write(work)
     compiled = null
   }
@@ -107,9 +107,9 @@ export function createOnceMaintenance(deps: OnceDeps) {
           .map(({ name, summaryTo }) => [name, storedJson<string[]>(summaryTo, [])]),
       ),
     add: ({ id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo }: Once) =>
-      changed((on) => void on.run(SQL.add, id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo)),
-    setUntil: (id: string, until: number) => changed((on) => void on.run(SQL.until, until, id)),
-    remove: (id: string) => changed((on) => void on.run(SQL.remove, id)),
+      changed((tx) => void tx.run(SQL.add, id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo)),
+    setUntil: (id: string, until: number) => changed((tx) => void tx.run(SQL.until, until, id)),
+    remove: (id: string) => changed((tx) => void tx.run(SQL.remove, id)),
   }
 }
 

@@ -129,7 +129,7 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
         }
         const snooze = { ...wanted, id: uuidV7(now), createdBy: caller.actor, createdAt: now }
         note({ target: [snooze.id], detail: auditText(snooze) })
-        await writer.write((db) => insertSnooze(db, snooze))
+        await writer.write((tx) => insertSnooze(tx, snooze))
         return jsonAnswer(201, answerOf({ ...snooze, suppressed: 0 }))
       },
     }),
@@ -144,7 +144,7 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
       async handle({ params: { id }, note }) {
         if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
         note({ target: [id] })
-        const lifted = await writer.write((db) => deleteSnooze(db, id.toLowerCase()))
+        const lifted = await writer.write((tx) => deleteSnooze(tx, id.toLowerCase()))
         if (!lifted) throw refusal('SNOOZE_NOT_FOUND', `No snooze has the id ${id}. It may have ended.`)
         note({ target: [id], detail: auditText(lifted) })
         return new Response(null, { status: 204 })

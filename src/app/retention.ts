@@ -71,7 +71,7 @@ async function purge(
   for (const { keepMs, purge: remove } of others) {
     await inChunks(writer, stop, (db) => remove(db, now - keepMs, CHUNK))
   }
-  if (!stop.aborted) await writer.write((db) => purgeSlots(db, before))
+  if (!stop.aborted) await writer.write((tx) => purgeSlots(tx, before))
   return removed
 }
 

@@ -37,7 +37,7 @@ export interface Follower {
   whilePaused<T>(work: () => Promise<T>): Promise<T>
   /** Reads from this revision on again, at the next look. Resolves when what is under way has ended. */
   goBackTo(rev: number): Promise<void>
-  /** Something new is in the database. */
+  /** Something new is in the database: it is read soon, together with what comes until then. */
   wake(): void
   readonly appliedRev: number
   /** The newest rev that is known to exist. */
@@ -51,6 +51,8 @@ export interface Follower {
 
 /** Without notifications. */
 const LOOK_MS = 1000
+/** One failure is shipped in several steps, of which each is notified; a look at the database costs it as much as a shipment. */
+const WAKE_MS = 50
 /** An answer of the database is as good as the newest for this long. */
 const FRESH_MS = 2000
 /** A leader, which has the rows, stores its position this often. */
@@ -69,6 +71,7 @@ export function createFollower(deps: FollowerDeps): Follower {
   let turn: Promise<unknown> = Promise.resolve()
   let running: Promise<number> | null = null
   let next: Promise<number> | null = null
+  let waking: ReturnType<typeof setTimeout> | undefined
   let isStopped = false
   let isFailing = false
   let isComplete = false
@@ -184,7 +187,11 @@ export function createFollower(deps: FollowerDeps): Follower {
         applier.apply([], applied)
       }),
     wake() {
-      if (!isStopped) void look()
+      if (isStopped) return
+      waking ??= setTimeout(() => {
+        waking = undefined
+        void look()
+      }, WAKE_MS)
     },
     get appliedRev() {
       return applied
@@ -204,6 +211,7 @@ export function createFollower(deps: FollowerDeps): Follower {
     },
     async stop() {
       isStopped = true
+      clearTimeout(waking)
       await looking.stop()
       await turn
     },

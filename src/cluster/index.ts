@@ -16,7 +16,7 @@ import { type CounterWriter, createCounters } from './counters.ts'
 import { createFitness, lacksOfOthers } from './fitness.ts'
 import { readIdentity } from './identity.ts'
 import { createLease } from './lease.ts'
-import { createNodes, differingSections, type NodeState, type Nodes } from './nodes.ts'
+import { BEAT_MS, createNodes, differingSections, type NodeState, type Nodes } from './nodes.ts'
 import { HALTED_MS, LONGEST_LOOK_MS, type Rules, type Seen } from './part.ts'
 import { createPlayer, type Player } from './player.ts'
 import { createNotificationProbe } from './probe.ts'
@@ -70,7 +70,8 @@ export interface Cluster {
 }
 
 const CHANNELS = ['inbox', 'rev', 'command', 'answer', 'document'] as const
-const BEAT_MS = 2000
+/** A name that another process may have is looked at so often. */
+const NAME_MS = 250
 
 export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Cluster {
   const log = deps.log.child('cluster')
@@ -94,7 +95,15 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
     config: settings.configHashes,
   })
   let attachment: Attachment | null = null
-  const registration = createRegistration({ log, clock, pool, nodes, known: () => player.state }, settings, identity)
+  const stateOfNode = () => {
+    const { waiting = 0, appliedRev = 0 } = attachment?.progress ?? {}
+    return { mode: player.state.mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported }
+  }
+  const registration = createRegistration(
+    { log, clock, pool, nodes, known: () => player.state, stateOfNode },
+    settings,
+    identity,
+  )
   const listener = listen(
     { pool, log },
     postgres,
@@ -133,7 +142,7 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   async function lookOnce(): Promise<void> {
     try {
       if (!registration.isDone) {
-        await registration.run()
+        if (!(await registration.run())) return await noteAnswer()
         listener.start()
         reports.start()
       }
@@ -142,12 +151,16 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
       // A follower and a node alone only read the lease: a database that takes no writes is as good as away.
       if (reports.isUnwritten || player.state.part === 'alone') await reports.write()
       await lookAtLease()
-      if (player.state.outage) log.info(`CLUSTER The database answers again (${leaseDb.host})`)
-      await player.note({ is: 'answered' })
+      await noteAnswer()
     } catch (error) {
       if (error instanceof StartError) return deps.onFatal(error)
       await player.note(failureOf(error))
     }
+  }
+
+  async function noteAnswer(): Promise<void> {
+    if (player.state.outage) log.info(`CLUSTER The database answers again (${pool.host})`)
+    await player.note({ is: 'answered' })
   }
 
   async function lookAtLease(): Promise<void> {
@@ -162,13 +175,13 @@ export function createCluster(deps: ClusterDeps, settings: ClusterSettings): Clu
   }
 
   /** Renewals are counted from sending to sending. */
-  const lookMs = () => (player.state.part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS))
+  const lookMs = () => {
+    if (registration.isWaiting) return NAME_MS
+    return player.state.part === 'leader' ? leaseMs / 4 : Math.min(leaseMs / 6, LONGEST_LOOK_MS)
+  }
   const look = createRecurringJob({ everyMs: lookMs, firstMs: 0 }, lookOnce)
 
-  const reports = createReports({ nodes, fitness, onFatal: deps.onFatal }, () => {
-    const { waiting = 0, appliedRev = 0 } = attachment?.progress ?? {}
-    return { mode: player.state.mode, appliedRev, waiting, offsetMs: clock.offsetMs, health: fitness.reported }
-  })
+  const reports = createReports({ nodes, fitness, onFatal: deps.onFatal }, stateOfNode)
   const alive = setInterval(() => void player.note({ is: 'alive' }), HALTED_MS / 8)
   alive.unref()
 

@@ -5,7 +5,7 @@ import type { Logger } from '../platform/types.ts'
 import type { ClusterClock } from './clock.ts'
 import { type ClusterIdentity, storeIdentity } from './identity.ts'
 import { migrateCluster } from './migrations.ts'
-import type { Nodes } from './nodes.ts'
+import type { NodeState, Nodes } from './nodes.ts'
 import type { State } from './part.ts'
 import { viewNamesOf } from './settings.ts'
 import { admitReader, migrationsOf } from './views.ts'
@@ -17,6 +17,7 @@ interface RegistrationDeps {
   readonly nodes: Pick<Nodes, 'register'>
   /** The state of the database that this node knows. */
   readonly known: () => Pick<State, 'hasJoined' | 'forgotten' | 'timeline' | 'history'>
+  readonly stateOfNode: () => NodeState
 }
 
 interface RegistrationSettings {
@@ -28,12 +29,14 @@ interface RegistrationSettings {
 }
 
 export function createRegistration(
-  { log, clock, pool, nodes, known }: RegistrationDeps,
+  { log, clock, pool, nodes, known, stateOfNode }: RegistrationDeps,
   { dataDirectory, version, reader, postgres }: RegistrationSettings,
   before: ClusterIdentity,
 ) {
   let identity = before
+  let isPrepared = false
   let isDone = false
+  let isWaiting = false
 
   function save(): void {
     const { hasJoined, forgotten, timeline, history } = known()
@@ -41,6 +44,20 @@ export function createRegistration(
     const followed = hasJoined && !forgotten ? { timeline, history } : {}
     identity = { ...identity, clockOffsetMs: clock.offsetMs, ...followed }
     storeIdentity(dataDirectory, identity)
+  }
+
+  /** The tables are there, and belong to the cluster of this node. */
+  async function prepare(): Promise<void> {
+    const views = viewNamesOf({ schema: postgres.schema, reader })
+    const { clusterId } = await migrateCluster(pool, version, migrationsOf(views))
+    if (identity.clusterId !== null && identity.clusterId !== clusterId) {
+      throw new StartError(`The database at ${pool.host} is that of another cluster (${clusterId})`, {
+        hint: `This node belongs to ${identity.clusterId}. Check Butler.footman.cluster.hosts, database and schema`,
+      })
+    }
+    identity = { ...identity, clusterId }
+    await admitReader(pool, views, log)
+    isPrepared = true
   }
 
   return {
@@ -51,20 +68,21 @@ export function createRegistration(
       return identity.clusterId
     },
     save,
-    /** Once per process, as soon as the database answers. Rejects with a `StartError` when this node must not go on. */
-    async run(): Promise<void> {
-      const views = viewNamesOf({ schema: postgres.schema, reader })
-      const { clusterId } = await migrateCluster(pool, version, migrationsOf(views))
-      if (identity.clusterId !== null && identity.clusterId !== clusterId) {
-        throw new StartError(`The database at ${pool.host} is that of another cluster (${clusterId})`, {
-          hint: `This node belongs to ${identity.clusterId}. Check Butler.footman.cluster.hosts, database and schema`,
-        })
-      }
-      identity = { ...identity, clusterId }
-      await admitReader(pool, views, log)
-      await nodes.register()
-      save()
-      isDone = true
+    /** Whether another process may still live under the name of this one. */
+    get isWaiting() {
+      return isWaiting
+    },
+    /**
+     * From the first answer of the database until it resolves with true: the node takes no part before. Rejects with a
+     * `StartError` when this node must not go on.
+     */
+    async run(): Promise<boolean> {
+      if (!isPrepared) await prepare()
+      isDone = await nodes.register(stateOfNode())
+      if (isDone) save()
+      else if (!isWaiting) log.info('CLUSTER A process worked as this node a moment ago; waiting until it has ended')
+      isWaiting = !isDone
+      return isDone
     },
   }
 }

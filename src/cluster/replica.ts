@@ -55,17 +55,35 @@ const INSERT = (epoch: string): string => `INSERT INTO replica AS old (tbl, key,
  * The leader's statement: no row comes back when its token is not that of the fence any more, and nothing is changed then.
  * Rows that another node has shipped since this one read last (returning nodes) stay where they have come further.
  */
-const BY_LEADER = `WITH f AS (SELECT epoch FROM fence WHERE token = $7 FOR SHARE),
+const LEADER_ROWS = `WITH f AS (SELECT epoch FROM fence WHERE token = $7 FOR SHARE),
   h AS (UPDATE head SET rev = rev + $2 FROM f RETURNING head.rev, f.epoch),
-  i AS (${INSERT('h.epoch')} WHERE NOT (old.node <> excluded.node AND old.rev > $8 AND ${rank('old')} > ${rank('excluded')})),
-  s AS (UPDATE inbox SET settled_rev = h.rev, handled = 'leader' FROM h WHERE key = ANY ($9::text[])),
-  c AS (UPDATE command SET answer = x.answer::jsonb, answer_body = x.body, rev = h.rev
-    FROM h, unnest($10::uuid[], $11::text[], $12::bytea[]) AS x (id, answer, body) WHERE command.id = x.id),
-  g AS (DELETE FROM replica USING h, unnest($13::text[], $14::text[]) AS x (tbl, key)
-    WHERE replica.tbl = x.tbl AND replica.key = x.key),
-  p AS (SELECT pg_notify('footman_rev', rev::text) FROM h)
-  SELECT h.rev, h.epoch, (SELECT count(pg_notify('footman_answer', id::text)) FROM unnest($10::uuid[]) AS id) AS answered
-    FROM h, p`
+  i AS (${INSERT('h.epoch')} WHERE NOT (old.node <> excluded.node AND old.rev > $8 AND ${rank('old')} > ${rank('excluded')}))`
+
+/** Further parts of that statement, for which the server would plan and open all tables even where a shipment has none of it. */
+function leaderParts({ settled, answers, aged = [] }: Shipment, add: (value: unknown) => string) {
+  const parts = [LEADER_ROWS]
+  const results = ['h.rev', 'h.epoch']
+  if (settled.length > 0) {
+    parts.push(
+      `s AS (UPDATE inbox SET settled_rev = h.rev, handled = 'leader' FROM h WHERE key = ANY (${add(settled)}::text[]))`,
+    )
+  }
+  if (answers.length > 0) {
+    const ids = `${add(answers.map(({ id }) => id))}::uuid[]`
+    const texts = `${add(answers.map(({ answer }) => JSON.stringify(answer)))}::text[]`
+    const bodies = `${add(answers.map(({ body }) => body && Buffer.from(body)))}::bytea[]`
+    parts.push(`c AS (UPDATE command SET answer = x.answer::jsonb, answer_body = x.body, rev = h.rev
+      FROM h, unnest(${ids}, ${texts}, ${bodies}) AS x (id, answer, body) WHERE command.id = x.id)`)
+    results.push(`(SELECT count(pg_notify('footman_answer', id::text)) FROM unnest(${ids}) AS id) AS answered`)
+  }
+  if (aged.length > 0) {
+    const [tables, keys] = [add(aged.map(({ tbl }) => tbl)), add(aged.map(({ key }) => escapedKey(key)))]
+    parts.push(`g AS (DELETE FROM replica USING h, unnest(${tables}::text[], ${keys}::text[]) AS x (tbl, key)
+      WHERE replica.tbl = x.tbl AND replica.key = x.key)`)
+  }
+  parts.push(`p AS (SELECT pg_notify('footman_rev', rev::text) FROM h)`)
+  return { parts, results }
+}
 
 /** Any node's statement, for rows of class `union`: the database keeps what has come further, and what another node has made of it. */
 const BY_MAKER = `WITH h AS (UPDATE head SET rev = head.rev + $2 FROM fence RETURNING head.rev, fence.epoch),
@@ -85,19 +103,12 @@ export async function shipAsLeader(
   db: Queryable,
   node: string,
   { token, seenRev }: { readonly token: string; readonly seenRev: number },
-  { rows, settled, answers, aged = [] }: Shipment,
+  shipment: Shipment,
 ): Promise<Shipped | null> {
-  const [shipped] = await db.query<Shipped>(BY_LEADER, [
-    ...columns(node, rows),
-    token,
-    seenRev,
-    settled,
-    answers.map(({ id }) => id),
-    answers.map(({ answer }) => JSON.stringify(answer)),
-    answers.map(({ body }) => body && Buffer.from(body)),
-    aged.map(({ tbl }) => tbl),
-    aged.map(({ key }) => escapedKey(key)),
-  ])
+  const parameters = [...columns(node, shipment.rows), token, seenRev]
+  const { parts, results } = leaderParts(shipment, (value) => `$${parameters.push(value)}`)
+  const sql = `${parts.join(',\n  ')}\n  SELECT ${results.join(', ')} FROM h, p`
+  const [shipped] = await db.query<Shipped>(sql, parameters)
   return shipped ?? null
 }
 

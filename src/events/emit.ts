@@ -127,7 +127,7 @@ export function createEventEmitter(
     const raw = Buffer.from(JSON.stringify({ ...emitted, receivedAt }))
     await inbox.offer([{ key, kind: 'event', receivedAt, sender: node, raw }])
     const id = uuidV7(receivedAt)
-    if (also) await writer.write((db) => also(db, id))
+    if (also) await writer.write((tx) => also(tx, id))
     return id
   }
 
@@ -136,9 +136,9 @@ export function createEventEmitter(
       const { shared } = deps
       if (shared?.inbox && !shared.delivers) return offer(shared.inbox, emitted, also)
       const { stored, event } = recordsOf(emitted)
-      await writer.write((db) => {
-        store(db, stored, event, emitted)
-        also?.(db, stored.id)
+      await writer.write((tx) => {
+        store(tx, stored, event, emitted)
+        also?.(tx, stored.id)
       })
       if (emitted.enrich) deps.wakeEnricher()
       else router.wake()

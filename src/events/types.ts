@@ -117,6 +117,8 @@ export interface SelfDetails {
   readonly kind: 'self'
   /** The problem and what to do, in one or two sentences. */
   readonly text: string
+  /** The alert stands already, and more has joined what it is about. */
+  readonly joined?: true
 }
 
 export type EventDetails = ServiceDetails | LicenseDetails | CloudReloadDetails | WatchdogDetails | SelfDetails

@@ -2,7 +2,7 @@
 
 import type { SharedState } from '../cluster/types.ts'
 import { isLoopback } from '../platform/addresses.ts'
-import { StartError } from '../platform/errors.ts'
+import { errorText, StartError } from '../platform/errors.ts'
 import { type HttpServer, type ServeTls, serveHttp } from '../platform/http-server.ts'
 import { formatAddress } from '../platform/listen-error.ts'
 import type { Use } from '../platform/replaceable.ts'
@@ -177,7 +177,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
         onRefused: (address) => warnOfCrowd(address, 'connections'),
       },
       handler: restHandover?.answer ?? ((request, info) => app!.answer(request, info)),
-      onError: (error) => log.error(`API: ${error instanceof Error ? error.message : error}`),
+      onError: (error) => log.error(`API: ${errorText(error)}`),
       ...(tls && { tls }),
     })
     const { setTls: use } = server
@@ -250,7 +250,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       }
       own.running = await open().catch((error: unknown) => {
         if (error instanceof StartError) throw error
-        throw new StartError(`REST API ${error instanceof Error ? error.message : error}`, { cause: error })
+        throw new StartError(`REST API ${errorText(error)}`, { cause: error })
       })
       logStart(own.running.server.port)
     },

@@ -5,7 +5,7 @@
 import { isObject } from '../http/endpoint/validation.ts'
 import { lostLetter, TextError } from '../platform/encodings.ts'
 import { errorText } from '../platform/errors.ts'
-import { LossyJson, parseImportedJson } from '../platform/json.ts'
+import { parseImportedJson, RefusedJson } from '../platform/json.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
 import type { ImportedPair } from './types.ts'
 
@@ -23,6 +23,13 @@ type ColumnName = (typeof COLUMNS)[number]
 /** A time without its zone would be another one on each computer. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/i
 const MEMBERS = ['key', 'value', 'expiresAt']
+const FILE_MEMBERS = ['format', 'exportedAt', 'namespaces']
+
+/** Names each member of an import that would be ignored. */
+export function complainOfOthers(file: object, complain: (member: string, message: string) => void): void {
+  const others = Object.keys(file).filter((name) => !FILE_MEMBERS.includes(name))
+  for (const name of others) complain(name, `is unknown; known are ${FILE_MEMBERS.join(', ')}`)
+}
 
 /** Checks the pairs of a namespace as `readPair` does, and that none has the key of another one, which would replace it. */
 export function readPairs(
@@ -68,9 +75,12 @@ export function pairsOf(text: string): PairsOfFile {
   try {
     content = parseImportedJson(text)
   } catch (error) {
-    throw new TextError(error instanceof LossyJson ? error.message : `it is no JSON: ${errorText(error)}`)
+    throw new TextError(error instanceof RefusedJson ? error.message : `it is no JSON: ${errorText(error)}`)
   }
   const { format, namespaces } = (content ?? {}) as Partial<PairsOfFile>
+  const unknown: string[] = []
+  if (isObject(content)) complainOfOthers(content, (name, message) => unknown.push(`"${name}" ${message}`))
+  if (unknown.length > 0 && isObject(namespaces)) throw new TextError(unknown.join('; '))
   if (!isObject(namespaces) || !Object.values(namespaces).every(Array.isArray)) {
     throw new TextError('it is no export of key-value pairs (format footman.kv/1)')
   }

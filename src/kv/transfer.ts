@@ -7,7 +7,7 @@ import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validati
 import { importableJson } from '../platform/json.ts'
 import { once } from '../platform/once.ts'
 import { type KeyValueRouteDeps, storeErrors } from './http.ts'
-import { FORMAT, readPairs } from './pair-file.ts'
+import { complainOfOthers, FORMAT, readPairs } from './pair-file.ts'
 import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
 /** Pairs read at a time: with the largest values still a modest amount of memory. */
@@ -158,10 +158,10 @@ function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
   const issues: BodyIssue[] = []
   const complain = (path: string, message: string): void =>
     void (issues.length < MAX_ISSUES && issues.push({ path, message }))
-  const { format, exportedAt: _, namespaces, ...others } = isObject(body) ? body : {}
+  const { format, namespaces } = isObject(body) ? body : {}
   if (!isObject(body)) complain('body', 'must be object')
   else if (format !== FORMAT) complain('format', `must be ${FORMAT}`)
-  for (const name of Object.keys(others)) complain(name, 'is unknown; known are format, exportedAt, namespaces')
+  complainOfOthers(isObject(body) ? body : {}, complain)
   if (isObject(body) && !isObject(namespaces)) complain('namespaces', 'must be object')
   const data = new Map<string, ImportedPair[]>()
   for (const [namespace, pairs] of Object.entries(isObject(namespaces) ? namespaces : {})) {

@@ -2,7 +2,7 @@
  * One process per data directory. The lock is a write lock on a small SQLite file: the operating system gives it up
  * when the process ends in any way, so nothing has to be cleaned up after a crash.
  */
-import { existsSync, statSync, truncateSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { errorText, StartError } from './errors.ts'
@@ -13,14 +13,31 @@ export interface DirectoryLock {
   release(): void
   /**
    * Locks the directory that stands at the path now, which may be another one than before; throws a `StartError` when
-   * another process was faster.
+   * another process was faster, or a file in it is a link.
    */
   renew(): void
 }
 
 const FILE = 'footman.lock'
 
-/** Throws a `StartError` that names the other process when the directory is in use. The directory must exist. */
+/** Files that are written where they are; those that are replaced as a whole take the place of a link. */
+const WRITTEN_IN_PLACE = /^(?:(?:footman|journal)\.(?!reserve$).*|cluster\.json)$/
+
+/** Throws a `StartError` when a file of Footman in the directory is a link: what it leads to is not Footman's. */
+function refuseLinks(directory: string): void {
+  // The lock reports a directory that is not there.
+  const entries = existsSync(directory) ? readdirSync(directory, { withFileTypes: true }) : []
+  const link = entries.find((entry) => entry.isSymbolicLink() && WRITTEN_IN_PLACE.test(entry.name))
+  if (!link) return
+  throw new StartError(`${join(directory, link.name)} is a link, and Footman follows none in its data directory`, {
+    hint: 'Put the file itself there. Another disk is used by a data directory on it (Butler.footman.dataDirectory)',
+  })
+}
+
+/**
+ * Throws a `StartError` that names the other process when the directory is in use, or the file in it that is a link. The
+ * directory must exist.
+ */
 export function lockDirectory(directory: string): DirectoryLock {
   let held = acquire(directory)
   let lockFile = identityOf(directory)
@@ -36,6 +53,7 @@ export function lockDirectory(directory: string): DirectoryLock {
   return {
     release,
     renew() {
+      refuseLinks(directory)
       // Not even this process can take what it holds already.
       if (lockFile !== null && identityOf(directory) === lockFile) return
       const before = held
@@ -63,6 +81,7 @@ function giveUp(held: DatabaseSync): void {
 }
 
 function acquire(directory: string): DatabaseSync {
+  refuseLinks(directory)
   try {
     return open(directory)
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Rules of definitions that reach beyond the form of a member: reports, filters, conditions. tasks: `task-checks.ts`. */
 import { errorText } from '../platform/errors.ts'
 import type { AddressProblem, SenderRules } from './addresses.ts'
+import { formatProblem } from './data/columns.ts'
 import { hasSeries, NEEDS } from './documents/charts/content.ts'
 import type { ReportCondition, Rule } from './entities/condition.ts'
 import type { ReportFilter } from './entities/filter.ts'
@@ -35,6 +36,13 @@ export const patternIssue = (path: string, problem: string | null): Issue[] =>
 
 type Chart = Pick<BlockOf<'chart'>, 'chart' | 'dimension' | 'dimension2' | 'measures'>
 
+/** Issues of the formats of columns, figures or measures in the list at `path`. */
+const formatIssues = (path: string, list: readonly (string | { readonly format?: string | undefined })[]): Issue[] =>
+  list.flatMap((one, index) => {
+    const message = typeof one === 'string' || one.format === undefined ? null : formatProblem(one.format)
+    return message === null ? [] : [{ path: `${path}.${index}.format`, message }]
+  })
+
 function chartIssues(path: string, { chart, dimension, dimension2, measures }: Chart): Issue[] {
   const needs = NEEDS[chart]
   const issues = [dimension, dimension2].flatMap((given, index): Issue[] => {
@@ -53,29 +61,35 @@ function chartIssues(path: string, { chart, dimension, dimension2, measures }: C
       message: `${chart} takes ${number} measure${allowed === 1 ? '' : 's'}${why}`,
     })
   }
-  return issues
+  return [...issues, ...formatIssues(`${path}.measures`, measures)]
 }
 
 interface Columns {
-  readonly columns: readonly { readonly label?: string | undefined; readonly key?: string }[]
+  readonly columns: readonly {
+    readonly label?: string | undefined
+    readonly key?: string
+    readonly format?: string | undefined
+  }[]
   readonly sort: readonly { readonly column: number | string }[]
 }
 
 /** A column is named by its number from 0, its key or its label. */
-function sortIssues(path: string, { columns, sort }: Columns): Issue[] {
-  return sort.flatMap(({ column }, index) => {
+function tableIssues(path: string, { columns, sort }: Columns): Issue[] {
+  const unknown = sort.flatMap(({ column }, index) => {
     const isKnown =
       typeof column === 'number'
         ? column < columns.length
         : columns.some(({ key, label }) => key === column || label === column)
     return isKnown ? [] : [{ path: `${path}.sort.${index}.column`, message: `There is no column ${column}` }]
   })
+  return [...unknown, ...formatIssues(`${path}.columns`, columns)]
 }
 
 function blockIssues(block: Block, index: number): Issue[] {
   const path = `blocks.${index}`
   if (block.type === 'chart') return chartIssues(path, block)
-  return block.type === 'table' ? sortIssues(path, block) : []
+  if (block.type === 'kpi') return formatIssues(`${path}.items`, block.items)
+  return block.type === 'table' ? tableIssues(path, block) : []
 }
 
 const RESERVED = ['app', 'report', 'task', 'run', 'cycle', 'filter']
@@ -90,7 +104,7 @@ function bindingIssues(binding: Binding, index: number): Issue[] {
       return fileIssues(`${path}.file`, binding.file, /\.(png|jpe?g)$/i, 'a PNG or JPEG file')
     case 'table': {
       const keys = binding.columns.map(({ key }) => key)
-      return [...duplicates(keys, (at) => `${path}.columns.${at}.key`, 'key'), ...sortIssues(path, binding)]
+      return [...duplicates(keys, (at) => `${path}.columns.${at}.key`, 'key'), ...tableIssues(path, binding)]
     }
     default:
       return []

@@ -1,4 +1,4 @@
-/** Comparisons of conditions: numbers by size, texts without regard to case and Unicode form. */
+/** Comparisons of conditions: numbers by size, two texts by the alphabet, without regard to case and Unicode form. */
 import type { Operator } from './entities/condition.ts'
 import { linearRegExp } from './linear-regexp.ts'
 import type { Cell } from './types.ts'
@@ -21,6 +21,7 @@ export const scalarOf = ({ text, number }: Cell): Scalar => number ?? (text === 
 
 const isNull = ({ text, number }: Cell): boolean => text === '' && number === null
 
+/** Null for texts that are no decimal numbers. */
 const numberOf = ({ text, number }: Cell): number | null => {
   if (number !== null) return number
   return DECIMAL.test(text.trim()) ? Number(text) : null
@@ -28,39 +29,40 @@ const numberOf = ({ text, number }: Cell): number | null => {
 
 const folded = ({ text }: Cell): string => text.normalize('NFC').toLowerCase()
 
-/** Negative, 0 or positive. */
-function order(left: Cell, right: Cell): number {
+/** The number of a value that is not null; throws when it is another text. */
+export function neededNumber(cell: Cell): number {
+  const number = numberOf(cell)
+  if (number === null) throw new Error(`the text "${cell.text}" has no order beside a number or date`)
+  return number
+}
+
+/** The kept value, unless it is a text and the value of now is a number: then the rule is as at its first run. */
+export const comparableTo = (now: Cell, kept: Cell): Cell =>
+  numberOf(now) !== null && numberOf(kept) === null ? NULL_CELL : kept
+
+function isEqual(left: Cell, right: Cell): boolean {
   const [a, b] = [numberOf(left), numberOf(right)]
-  if (a !== null && b !== null) return a - b
-  const [c, d] = [folded(left), folded(right)]
-  return c < d ? -1 : c > d ? 1 : 0
+  return a !== null && b !== null ? a === b : folded(left) === folded(right)
 }
 
-/** `order` by size. Throws for a number and a text that is none: their order as texts would say nothing of their size. */
-function size(left: Cell, right: Cell): number {
-  for (const [word, other] of [
-    [left, right],
-    [right, left],
-  ] as const)
-    if (numberOf(word) === null && other.number !== null)
-      throw new Error(`"${word.text}" is no number, so that its size beside ${other.text} is unknown`)
-  return order(left, right)
+/** Negative, 0 or positive. Throws for a number and a text, of which the alphabet would make something. */
+function order(left: Cell, right: Cell): number {
+  if (numberOf(left) !== null || numberOf(right) !== null) return neededNumber(left) - neededNumber(right)
+  const [a, b] = [folded(left), folded(right)]
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
-const within = (left: Cell, right: Cell, right2: Cell): boolean => {
-  const [first, second] = [size(left, right), size(left, right2)]
-  return first >= 0 && second <= 0
-}
+const within = (left: Cell, right: Cell, right2: Cell): boolean => order(left, right) >= 0 && order(left, right2) <= 0
 
 type Comparison = (left: Cell, right: Cell, right2: Cell) => boolean
 
 /** Operators on values that are not null. */
 const COMPARISONS: Readonly<Record<Exclude<Operator, 'empty' | 'notEmpty' | 'ne'>, Comparison>> = {
-  eq: (left, right) => order(left, right) === 0,
-  gt: (left, right) => size(left, right) > 0,
-  ge: (left, right) => size(left, right) >= 0,
-  lt: (left, right) => size(left, right) < 0,
-  le: (left, right) => size(left, right) <= 0,
+  eq: isEqual,
+  gt: (left, right) => order(left, right) > 0,
+  ge: (left, right) => order(left, right) >= 0,
+  lt: (left, right) => order(left, right) < 0,
+  le: (left, right) => order(left, right) <= 0,
   between: within,
   notBetween: (left, right, right2) => !within(left, right, right2),
   contains: (left, right) => folded(left).includes(folded(right)),
@@ -74,12 +76,14 @@ export const operandsOf = (operator: Operator): 0 | 1 | 2 => {
   return operator === 'between' || operator === 'notBetween' ? 2 : 1
 }
 
-/** With null on either side every operator but `empty`, `notEmpty` and `ne` is false. Throws for a bad pattern of `matches`, and for the order of a number and a text. */
+/**
+ * With null on either side every operator but `empty`, `notEmpty` and `ne` is false. Throws for a bad pattern of `matches`, and
+ * for the order of a number and a text.
+ */
 export function compare(operator: Operator, left: Cell, right: Cell = NULL_CELL, right2: Cell = NULL_CELL): boolean {
   if (operator === 'empty') return isNull(left)
   if (operator === 'notEmpty') return !isNull(left)
-  if (operator === 'ne')
-    return isNull(left) || isNull(right) ? isNull(left) !== isNull(right) : order(left, right) !== 0
+  if (operator === 'ne') return isNull(left) || isNull(right) ? isNull(left) !== isNull(right) : !isEqual(left, right)
   const needed = operandsOf(operator) === 2 ? [left, right, right2] : [left, right]
   return !needed.some(isNull) && COMPARISONS[operator](left, right, right2)
 }

@@ -4,7 +4,16 @@ import { errorText } from '../platform/errors.ts'
 import { EngineError } from '../qlik/engine/errors.ts'
 import { withinCalendar } from './calendar-rule.ts'
 import { ReportError } from './codes.ts'
-import { cellOfScalar, compare, NULL_CELL, operandsOf, type Scalar, scalarOf } from './compare.ts'
+import {
+  cellOfScalar,
+  comparableTo,
+  compare,
+  NULL_CELL,
+  neededNumber,
+  operandsOf,
+  type Scalar,
+  scalarOf,
+} from './compare.ts'
 import { dayIn } from './data/dates.ts'
 import type { UnlimitedData } from './data/index.ts'
 import { isEngineLost } from './data/retry.ts'
@@ -147,9 +156,10 @@ function afterError(condition: ReportCondition, { previous, warn }: ConditionCon
 
 const RULES: { readonly [Type in Rule['type']]: Evaluate<Type> } = {
   async value({ left, op, right, right2 }, context, before) {
-    const previous = cellOfScalar(before?.value ?? null)
-    const [first, second, third] = [
-      await operandValue(left, context, previous),
+    const kept = cellOfScalar(before?.value ?? null)
+    const first = await operandValue(left, context, kept)
+    const previous = comparableTo(first, kept)
+    const [second, third] = [
       await operandValue(right, context, previous),
       await operandValue(right2, context, previous),
     ]
@@ -178,7 +188,8 @@ const RULES: { readonly [Type in Rule['type']]: Evaluate<Type> } = {
   },
 
   async changedBy({ expr, atLeast, unit, direction }, { data }, before) {
-    const { number: left } = await (await data()).evaluate(expr)
+    const value = await (await data()).evaluate(expr)
+    const left = value.text === '' && value.number === null ? null : neededNumber(value)
     const previous = typeof before?.value === 'number' ? before.value : null
     if (left === null) return { met: false, left, previous }
     const keep = { value: left }

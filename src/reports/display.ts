@@ -33,7 +33,8 @@ export type Display =
   | { readonly as: 'locale'; readonly number: number }
 
 const TEXT: Display = { as: 'text' }
-const NUMBERS: ReadonlySet<NumberKind> = new Set(['number', 'integer', 'money'])
+/** Types of numbers that are no dates and times. */
+export const NUMBERS: ReadonlySet<NumberKind> = new Set(['number', 'integer', 'money'])
 
 /** The look of a cell in every document: text, table, workbook, CSV, JSON and chart. */
 export function displayOf(cell: Cell, column: DisplayColumn): Display {

@@ -189,9 +189,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       runner,
       tasks: () => store.list('task'),
       onChange: (listener) =>
-        store.onChange((changed) => {
-          if (changed.some(({ kind }) => kind === 'task')) listener()
-        }),
+        store.onChange((changed) => (changed.some(({ kind }) => kind === 'task') ? listener() : undefined)),
       qlik: deps.qlik,
       mqtt: deps.mqtt,
       keyValues: deps.keyValues,

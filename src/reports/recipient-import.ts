@@ -1,4 +1,5 @@
 /** Recipients from other systems: a table (text or a workbook) or JSON, matched by their address. */
+
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { isObject } from '../http/endpoint/validation.ts'
@@ -12,7 +13,8 @@ import {
   strictText,
   TextError,
 } from '../platform/encodings.ts'
-import { parseOutsideJson, RefusedJson, refuseRepeatedNames } from '../platform/json.ts'
+import { errorText } from '../platform/errors.ts'
+import { parseOutsideJson, RefusedJson } from '../platform/json.ts'
 import { isEmailAddress } from '../platform/mail-addresses.ts'
 import { once } from '../platform/once.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
@@ -96,11 +98,14 @@ function readJson(text: string): Entry[] {
   let items: unknown
   try {
     items = parseOutsideJson(text)
-    refuseRepeatedNames(text)
   } catch (error) {
     if (error instanceof RefusedJson) throw refuseIssues([{ path: '', message: error.message, code: 'INVALID_JSON' }])
     throw refuseIssues([
-      { path: '', message: 'Must be JSON, or a table with Content-Type: text/csv', code: 'INVALID_JSON' },
+      {
+        path: '',
+        message: `Must be JSON, or a table with Content-Type: text/csv; ${errorText(error)}`,
+        code: 'INVALID_JSON',
+      },
     ])
   }
   if (!Array.isArray(items) || !items.every(isObject)) {

@@ -37,7 +37,7 @@ export interface Edit {
 
 export interface DefinitionStore extends Pick<Edit, 'get' | 'list'> {
   count(kind: Kind, query?: ListQuery): number
-  /** Runs `work` in a transaction; resolves when it is on disk. `dryRun`: nothing is saved. */
+  /** Runs `work` in a transaction; resolves when it is on disk, and what listeners record of it. `dryRun`: nothing is saved. */
   edit<T>(actor: string, work: (edit: Edit) => T, options?: { readonly dryRun?: boolean }): Promise<T>
   /** Everything that a run of the task needs; undefined for an unknown task. */
   definitionOf(taskId: string): Definition | undefined
@@ -50,8 +50,10 @@ export interface DefinitionStore extends Pick<Edit, 'get' | 'list'> {
   setTemplate(reportId: string, template: UploadedTemplate | null, actor: string): Promise<StoredOf<'report'>>
   /** Whether an uploaded template has this content. */
   usesBlob(sha256: string): boolean
-  /** Calls `listener` after changes that are on disk. */
-  onChange(listener: (changed: readonly { readonly kind: Kind; readonly id: string }[]) => void): () => void
+  /** Calls `listener` after changes that are on disk; the caller of the change is answered when its promise resolves. */
+  onChange(
+    listener: (changed: readonly { readonly kind: Kind; readonly id: string }[]) => void | Promise<void>,
+  ): () => void
   /** Removes audited changes from before (ISO 8601); how many. */
   pruneAudit(before: string): Promise<number>
 }
@@ -115,7 +117,7 @@ export function createDefinitionStore(
         if (error instanceof DryRun) return error.result as T
         throw error
       })
-    if (!dryRun && changed.length > 0) for (const listener of listeners) listener(changed)
+    if (!dryRun && changed.length > 0) await Promise.all([...listeners].map((listener) => listener(changed)))
     return result
   }
 

@@ -5,11 +5,15 @@ import type { Cell, Row, Table } from './types.ts'
 const CELL = '\u001f'
 const ROW = '\u001e'
 const NULL = '\u0000'
+const TEXT = '\u001d'
 
-/** Numbers as their shortest decimal, other cells as text. Null and the empty text are the same to the engine client. */
+/**
+ * Numbers as their shortest decimal, with the text where it says more, as `dual(1, 'Open')` does; other cells as text. Null and
+ * the empty text are the same to the engine client.
+ */
 const canonicalCell = ({ text, number }: Cell): string => {
-  if (number !== null) return String(number)
-  return text === '' ? NULL : text
+  if (number === null) return text === '' ? NULL : text
+  return text === '' || text === String(number) ? String(number) : `${number}${TEXT}${text}`
 }
 
 const canonicalRow = (row: Row): string => row.map(canonicalCell).join(CELL)

@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test'
 import { startCluster } from '../support/cluster/cluster.ts'
-import { refusedServerTests } from '../support/cluster/refused-servers.ts'
+import { refusedServersTest } from '../support/cluster/refused-servers.ts'
 import { untilSame } from '../support/cluster/same.ts'
 import { denoHost } from '../support/deno.ts'
 import { needs } from '../support/servers.ts'
 
 needs('postgres')
 
-refusedServerTests('deno run', denoHost)
+refusedServersTest('deno run', denoHost)
 
 test('deno run: two nodes are a cluster, and the other one leads when the leader is killed', async () => {
   await using cluster = await startCluster({ nodes: 2, host: denoHost() })

@@ -215,7 +215,7 @@ describe('pairs', () => {
       }).then(async (answer) => [answer.status, await answer.json()])
     const details = (text: string) => [400, expect.objectContaining({ code: 'INVALID_JSON', details: text })]
     expect(await send(new Uint8Array(Buffer.from(TABLE)), 'text/csv')).toEqual(
-      details('The body must be JSON (application/json).'),
+      details('The body must be JSON (application/json); line 1, column 1 has an unexpected n'),
     )
     expect(await send(await workbookOf([['a']]), 'application/octet-stream')).toEqual([
       400,

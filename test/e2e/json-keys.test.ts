@@ -1,4 +1,4 @@
-/** A member `__proto__` at every door of the executable that takes JSON, plain and in escapes: refused alike. */
+/** A member `__proto__`, plain and in escapes, and one that is there twice, at every door of the executable that takes JSON: refused alike. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { connectAsync, type MqttClient } from 'mqtt'
@@ -52,22 +52,29 @@ const send = (path: string, method: string, body: string) =>
     body,
   })
 
+type Door = [method: string, path: string, body: string]
+
+/** Calls with JSON, each with the text in an object of its body. */
+const doors = (text: string): Door[] => [
+  ['POST', '/v4/keyvalues/doors', `{"key": "k", "value": "v", ${text}}`],
+  ['POST', '/v4/reloadtask/-/start', `{"taskId": ["${TASK}"], "deep": [{"er": {${text}}}]}`],
+  ['PUT', '/v4/mqttpublishmessage', `{"topic": "acme/x", "message": "m", ${text}}`],
+  ['POST', '/v4/events/fire', `{"type": "reload", "outcome": "failed", "taskId": "${TASK}", ${text}}`],
+  ['POST', '/v4/report', `{"name": "x", ${text}}`],
+  ['POST', '/v4/keyvaluesimport', `{"format": "footman.kv/1", "namespaces": {"doors": []}, ${text}}`],
+  ['POST', '/v4/recipient/import', `[{"email": "x@acme.example", "name": "X", ${text}}]`],
+]
+
 describe.each(SPELLINGS)('%s', (key) => {
   const evil = `"${key}": {"admin": true}`
 
-  test.each<[method: string, path: string, body: string]>([
-    ['POST', '/v4/keyvalues/doors', `{"key": "k", "value": "v", ${evil}}`],
-    ['POST', '/v4/reloadtask/-/start', `{"taskId": ["${TASK}"], "deep": [{"er": {${evil}}}]}`],
-    ['PUT', '/v4/mqttpublishmessage', `{"topic": "acme/x", "message": "m", ${evil}}`],
-    ['POST', '/v4/events/fire', `{"type": "reload", "outcome": "failed", "taskId": "${TASK}", ${evil}}`],
-    ['POST', '/v4/report', `{"name": "x", ${evil}}`],
-    ['POST', '/v4/keyvaluesimport', `{"format": "footman.kv/1", "namespaces": {"doors": []}, ${evil}}`],
+  test.each([
+    ...doors(evil),
     [
       'POST',
       '/v4/keyvaluesimport',
       `{"format": "footman.kv/1", "namespaces": {"${key}": [{"key": "k", "value": "v"}]}}`,
-    ],
-    ['POST', '/v4/recipient/import', `[{"email": "x@acme.example", "name": "X", ${evil}}]`],
+    ] as Door,
   ])('%s %s', async (method, path, body) => {
     const answer = await send(path, method, body)
     expect([path, answer.status, await answer.text()]).toEqual([path, 400, expect.stringMatching(/json/i)])
@@ -138,4 +145,33 @@ test('a value may hold the name', async () => {
   expect(set.status).toBe(201)
   const found = await reports.product.call('GET', '/v4/keyvalues/doors?key=__proto__')
   expect(await found.json()).toMatchObject({ key: '__proto__', value })
+})
+
+describe('a member twice', () => {
+  const twice = '"x": 1, "\\u0078": 2'
+
+  test.each([...doors(twice), ['POST', '/v4/keyvalues/doors', '{"key": "k", "key": "l", "value": "v"}'] as Door])(
+    '%s %s',
+    async (method, path, body) => {
+      const answer = await send(path, method, body)
+      expect([path, answer.status, await answer.text()]).toEqual([path, 400, expect.stringContaining('a second time')])
+    },
+  )
+
+  test('a start request by MQTT', async () => {
+    const before = answers.length
+    await client.publishAsync('acme/start', `{"taskId": ["${TASK}"], "taskId": []}`, { qos: 1 })
+    await until(() => answers.length > before, { what: 'an answer' })
+    expect(answers.at(-1)).toContain('has the member \\"taskId\\" a second time')
+  })
+
+  test('the configuration', async () => {
+    const file = reports.product.directory.join('twice.json')
+    writeFileSync(file, '{"Butler": {"logLevel": "info", "logLevel": "debug"}}')
+    const { code, stdout, stderr } = await runToEnd(['check', '-c', file])
+    expect([code, `${stdout}${stderr}`]).toEqual([
+      1,
+      expect.stringContaining('1:33 error is not valid YAML: the key stands twice'),
+    ])
+  })
 })

@@ -234,6 +234,11 @@ describe('kv export and import', () => {
 
   const wrong: [what: string, text: string, error: RegExp][] = [
     ['no JSON', '{abc', /^error: kv import: standard input: it is no JSON/],
+    [
+      'members that are not known',
+      '{"format":"footman.kv/1","namespaces":{"a":[]},"mode":"replace","ttl":1}',
+      /standard input: "mode" is unknown; known are format, exportedAt, namespaces; "ttl" is unknown/,
+    ],
     ['no table', 'abc', /^error: kv import: standard input: it is neither .* its first line is: abc/],
     ['a table without values', 'namespace;key\na;b\n', /columns namespace, key, value/],
     ['a line without a key', 'namespace,key,value\na,,1\n', /line 2, column 1: the line has no namespace or no key/],

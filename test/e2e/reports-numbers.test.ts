@@ -1,9 +1,14 @@
 /** Numbers and cut tables in documents of the compiled executable: as the app means them, and said where a part is missing. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { unzip, zipOf } from '../support/office.ts'
 import { type Named, type ReportSite, SALES_APP, startReportSite } from '../support/report-tasks.ts'
+import { needs, program } from '../support/servers.ts'
 import { sheetRow, workbook, worksheet } from '../support/workbook.ts'
+
+needs('soffice')
 
 let reports: ReportSite
 let reportId = ''
@@ -389,3 +394,106 @@ test('a combo chart without settings: the first measure are bars, the second is 
 
 const elements = (xml: string, name: string) => xml.match(new RegExp(`<c:${name}>.*?</c:${name}>`, 'gs')) ?? []
 const attributeOf = (xml: string, name: string) => new RegExp(`<c:${name} val="([^"]*)"`).exec(xml)?.[1]
+
+/** Formats of dates and times, with their text of Monday, 2 February 2026, 18:05:09.4, and whether a cell is a number. */
+const DATE_FORMATS = [
+  ['YYYY', '2026', 'number'],
+  ['yyyy', '2026', 'number'],
+  ['MMM', 'Feb', 'number'],
+  ['MMMM yyyy', 'February 2026', 'number'],
+  ['yyyy-MM-dd', '2026-02-02', 'number'],
+  ['EEE dd', 'Mon 02', 'number'],
+  ['WWWW D.M.YY', 'Monday 2.2.26', 'number'],
+  ['HH:mm', '18:05', 'number'],
+  ['hh:mm TT', '06:05 PM', 'number'],
+  ['ss.0', '09.4', 'number'],
+  ['h:mm:ss.000', '18:05:09.400', 'number'],
+  ['yyyyMMdd', '20260202', 'number'],
+  // Excel has no number of a weekday, no minutes alone and no fractions without seconds.
+  ['W', '0', 'text'],
+  ['mm', '05', 'text'],
+  ['fff', '400', 'text'],
+] as const
+
+/** The rows of sheets as LibreOffice shows them. */
+function shownIn(bytes: Uint8Array): (sheet: string) => readonly (readonly string[])[] {
+  const file = reports.space.join('shown.xlsx')
+  writeFileSync(file, bytes)
+  const profile = `-env:UserInstallation=${pathToFileURL(reports.space.join('profile'))}`
+  // Tabs between cells, English, as shown, all sheets.
+  const filter = 'csv:Text - txt - csv (StarCalc):9,34,76,1,,1033,false,true,true,false,false,-1'
+  const args = ['--headless', '--norestore', profile, '--convert-to', filter, '--outdir', `${file}.out`, file]
+  spawnSync(program('soffice'), args, { timeout: 100_000 })
+  return (sheet) =>
+    readFileSync(`${file}.out/shown-${sheet}.csv`, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t'))
+}
+
+test('a format of date letters shows the same in a page and in a workbook', async () => {
+  const expr = '=Sum(0) + 46055 + 65109.4/86400'
+  const columns = DATE_FORMATS.map(([format]) => ({ label: format, expr, kind: 'measure', format }))
+  const blocks = [
+    { key: 'table', type: 'table', columns: [{ label: 'Region', expr: 'Region', kind: 'dimension' }, ...columns] },
+    { key: 'kpi', type: 'kpi', items: columns.slice(0, 24).map(({ label, format }) => ({ label, expr, format })) },
+  ]
+  const report = await reports.salesReport('Date letters', { blocks })
+  const texts = DATE_FORMATS.map(([, text]) => text)
+  const page = await textOf('html', report.id)
+  const cells = /<tbody>.*?<tr>(.*?)<\/tr>/s.exec(page)?.[1]?.match(/(?<=>)[^<>]+(?=<)/g)
+  expect(cells).toEqual(['Benelux', ...texts])
+  const bytes = await rendered('xlsx', report.id)
+  const rows = shownIn(bytes)
+  expect(rows('table')[1]).toEqual(['Benelux', ...texts])
+  expect(rows('kpi').map(([, text]) => text)).toEqual(['Value', ...texts])
+  const sheet = (await unzip(bytes)).get('xl/worksheets/sheet1.xml')?.text ?? ''
+  const [, row = ''] = /<row r="2"[^>]*>(.*?)<\/row>/s.exec(sheet) ?? []
+  const kinds = row.match(/<c [^>]*>/g)?.map((cell) => (cell.includes('inlineStr') ? 'text' : 'number'))
+  expect(kinds).toEqual(['text', ...DATE_FORMATS.map(([, , kind]) => kind)])
+}, 120_000)
+
+test('cells of a template show such formats, too, and quarters and weeks by the format of a tag', async () => {
+  const expr = '=Sum(0) + 46055 + 65109.4/86400'
+  const columns = DATE_FORMATS.map(([format], index) => ({ key: `C${index}`, expr, kind: 'measure', format }))
+  const tags = columns.map(({ key }) => `{{${key}}}`)
+  const loop = sheetRow(1, [`{{#list}}${tags[0]}`, ...tags.slice(1), '{{C0|QQ}}', '{{C0|ww}}{{/list}}'])
+  writeFileSync(reports.templates.join('dates.xlsx'), await zipOf(workbook([{ name: 'Dates', xml: worksheet(loop) }])))
+  const report = await reports.call<Named>('POST', '/v4/report', {
+    project: 'Sales',
+    name: 'Dates of a template',
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file: 'dates.xlsx' },
+    data: [{ key: 'list', type: 'table', columns }],
+  })
+  const [row] = shownIn(await rendered('xlsx', report.id))('Dates')
+  expect(row).toEqual([...DATE_FORMATS.map(([, text]) => text), '01', '06'])
+}, 120_000)
+
+test('a format that Qlik Sense does not have is refused, with the remedy, wherever it stands', async () => {
+  const formats = { QQ: 'quarters', ww: 'weeks', 'HH:MM': 'minutes', 'dd.mm.yyyy': 'months', n: 'digits' }
+  const named = Object.keys(formats).map((format) => ({ label: format, expr: '=Sum(Sales)', format }))
+  const columns = named.map((one) => ({ ...one, kind: 'measure' }))
+  const blocks = [
+    { key: 'table', type: 'table', columns },
+    { key: 'kpi', type: 'kpi', items: named },
+    { key: 'chart', type: 'chart', chart: 'bar', dimension: 'Region', measures: named },
+  ]
+  const refused = (body: object) =>
+    reports.call<{ issues: { path: string; message: string }[] }>('POST', '/v4/report', body, 400)
+  const head = { project: 'Sales', name: 'Refused', appId: SALES_APP }
+  const { issues } = await refused({ ...head, blocks })
+  expect(issues.map(({ path }) => path)).toEqual(
+    ['blocks.0.columns', 'blocks.1.items', 'blocks.2.measures'].flatMap((path) =>
+      columns.map((_, index) => `${path}.${index}.format`),
+    ),
+  )
+  for (const [index, [format, word]] of Object.entries(formats).entries()) {
+    expect(issues[index]?.message).toStartWith(`"${format}" cannot be the format: Qlik Sense `)
+    expect(issues[index]?.message).toContain(word)
+  }
+  const data = [{ key: 't', type: 'table', columns: [{ key: 'A', expr: 'Year', kind: 'dimension', format: 'Q' }] }]
+  const template = await refused({ ...head, type: 'template', data })
+  expect(template.issues.map(({ path }) => path)).toEqual(['data.0.columns.0.format'])
+}, 60_000)

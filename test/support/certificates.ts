@@ -1,7 +1,14 @@
 /** Server certificates to order. */
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { CLIENT_EXTENSIONS, createAuthority, createKeys, privatePem, sign } from '../../src/simulator/pki.ts'
+import {
+  type Authority,
+  CLIENT_EXTENSIONS,
+  createAuthority,
+  createKeys,
+  privatePem,
+  sign,
+} from '../../src/simulator/pki.ts'
 
 const DAY_MS = 86_400_000
 
@@ -16,22 +23,28 @@ export interface CertificateOptions {
   readonly days?: number
   /** For a client that shows it; default: for a server. */
   readonly isClient?: boolean
+  /** Default: one of its own. */
+  readonly authority?: Authority
 }
 
 /** A certificate by which a person shows its name. */
 export const clientPair = (name: string): Promise<CertificatePair> => certificatePair(name, { isClient: true })
 
-/** A certificate for one DNS name, address or person, signed by an authority of its own. */
+/** An authority for several certificates. */
+export const testAuthority = (now = Date.now()): Promise<Authority> =>
+  createAuthority('Test authority', {
+    notBefore: new Date(now - 100 * DAY_MS),
+    notAfter: new Date(now + 365 * DAY_MS),
+  })
+
+/** A certificate for one DNS name, address or person. */
 export async function certificatePair(
   name: string,
-  { days = 90, isClient = false }: CertificateOptions = {},
+  { days = 90, isClient = false, authority: given }: CertificateOptions = {},
 ): Promise<CertificatePair> {
   const now = Date.now()
   const validity = { notBefore: new Date(now - 100 * DAY_MS), notAfter: new Date(now + days * DAY_MS) }
-  const authority = await createAuthority('Test authority', {
-    notBefore: validity.notBefore,
-    notAfter: new Date(now + 365 * DAY_MS),
-  })
+  const authority = given ?? (await testAuthority(now))
   const keys = await createKeys()
   const type = /^[\d.]+$/.test(name) ? ('ip' as const) : ('dns' as const)
   const forServer = () => [

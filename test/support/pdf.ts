@@ -62,7 +62,7 @@ export function pdfWords(file: string): readonly string[] {
     words
       .map(([, x, y, word]) => ({ x: Number(x), line: Math.round(Number(y)), word: word ?? '' }))
       .sort((a, b) => a.line - b.line || a.x - b.x)
-      // Poppler leaves the letters of a word as they lie on paper, too.
-      .map(({ word }) => (/[\p{scx=Hebr}\p{scx=Arab}]/u.test(word) ? [...word].reverse().join('') : word))
+      // Poppler leaves the letters of a word as they lie on paper, too; digits are read from left to right in all scripts.
+      .map(({ word }) => (/(?=\p{L})[\p{scx=Hebr}\p{scx=Arab}]/u.test(word) ? [...word].reverse().join('') : word))
   )
 }

@@ -44,7 +44,7 @@ export function triggerScene({ clock, file = ':memory:', tasks, deps = {}, setti
   const log = recordingLog()
   const stopping = new AbortController()
   const ledger = createLedger({ db, writer, log, stop: stopping.signal, onEnded: () => {} })
-  const listeners = new Set<() => void>()
+  const listeners = new Set<() => Promise<void>>()
   const unused = {} as Pick<RunnerDeps, 'note' | 'deliverer' | 'definitionOf' | 'members' | 'prepare' | 'onFinished'>
   const runner = createRunner(
     { ...unused, ledger, writer, clock, log, stopping, runLog: { line: () => {} } as unknown as RunnerDeps['runLog'] },
@@ -78,10 +78,10 @@ export function triggerScene({ clock, file = ':memory:', tasks, deps = {}, setti
     log,
     build,
     triggers: build(),
-    /** Replaces the stored tasks. */
-    change(...now: Stored<ReportTask>[]) {
+    /** Replaces the stored tasks; resolves when the caller of the change would be answered. */
+    change(...now: Stored<ReportTask>[]): Promise<unknown> {
       tasks.splice(0, tasks.length, ...now)
-      for (const listener of listeners) listener()
+      return Promise.all([...listeners].map((listener) => listener()))
     },
     /** All runs, oldest first, with the triggers that were merged into them. */
     runs: () => ledger.list({ limit: 1000, offset: 0 }).runs.toReversed(),

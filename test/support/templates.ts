@@ -174,7 +174,10 @@ export async function filledTemplate(parts: Parts, options: Options = {}): Promi
     chartPicture,
     fonts: async () => ({}) as FontSet,
   })
-  const changes = await (opened.format === 'docx' ? fillDocument(opened, scope) : fillPresentation(opened, scope, warn))
+  const changes =
+    opened.format === 'docx'
+      ? await fillDocument(opened, scope, await checkDocument(opened, scope.names, createFindings()), warn)
+      : await fillPresentation(opened, scope, warn)
   const file = directory.join('filled')
   await writePackage(opened, file, changes)
   const bytes = new Uint8Array(await readFile(file))

@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
 import { choice, file, requiredHttpUrl, text } from '../../config/fields.ts'
+import { offsetOfFault } from '../../platform/json.ts'
 import { runOf } from '../../qlik/qrs/execution.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty } from '../../qlik/qrs/types.ts'
@@ -11,7 +12,6 @@ import type { AlertText } from '../message-text/writer.ts'
 import type { TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import { placeOf, TemplateError } from '../templates/source.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
-import { errorOffset } from './json-text.ts'
 import { httpHeaders, problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
@@ -103,7 +103,7 @@ function mustBeJson(text: string, name: string): void {
   try {
     JSON.parse(text)
   } catch {
-    const place = placeOf(`body of destination ${name} (rendered)`, text, errorOffset(text))
+    const place = placeOf(`body of destination ${name} (rendered)`, text, offsetOfFault(text))
     throw new TemplateError(place, 'the rendered text is not valid JSON')
   }
 }

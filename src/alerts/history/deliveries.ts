@@ -250,7 +250,7 @@ async function resendOne(deps: DeliveryRoutesDeps, request: ApiRequest): Promise
   emptyBody(request)
   const id = idOf(request.params)
   request.note({ target: [id] })
-  const resent = await deps.writer.write((db) => resendDelivery(db, id, deps.clock.now()))
+  const resent = await deps.writer.write((tx) => resendDelivery(tx, id, deps.clock.now()))
   if (resent.kind === 'unknown') throw deliveryNotFound(id)
   if (resent.kind === 'open') {
     const details = 'The delivery is still under way: its next attempt comes by itself.'
@@ -267,9 +267,9 @@ async function resendOne(deps: DeliveryRoutesDeps, request: ApiRequest): Promise
 async function resendMany(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
   const filter = deadLetterFilter(request.body, deps.clock.now(), request.times)
   const queues = selectedQueues(deps.queues, filter)
-  const { deliveries, queued } = await deps.writer.write((db) => ({
-    deliveries: resendDeadLetters(db, filter, deps.clock.now()),
-    queued: queues.map((queue) => queue.resend(db, filter, deps.clock.now())),
+  const { deliveries, queued } = await deps.writer.write((tx) => ({
+    deliveries: resendDeadLetters(tx, filter, deps.clock.now()),
+    queued: queues.map((queue) => queue.resend(tx, filter, deps.clock.now())),
   }))
   const resent = queued.reduce((sum, count) => sum + count, deliveries.resent)
   request.note({ detail: `${resent} resent` })
@@ -307,7 +307,7 @@ async function cancel(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Re
   request.note({ target: [id] })
   const { isUnderWay, clock } = deps
   const how = { by: request.caller.actor, now: clock.now(), isUnderWay }
-  const result = await deps.writer.write((db) => cancelDelivery(db, id, how))
+  const result = await deps.writer.write((tx) => cancelDelivery(tx, id, how))
   if (result.kind === 'unknown') throw deliveryNotFound(id)
   if (result.kind === 'tooLate') throw refusal('NOT_CANCELLABLE', 'Only a pending delivery can be cancelled.')
   if (result.kind === 'cancelled') deps.wake(new Set([result.lane]))

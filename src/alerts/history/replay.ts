@@ -284,7 +284,7 @@ async function replayEvent(
   selection: ReplaySelection,
   ignoreGates: boolean,
 ): Promise<readonly MadeDelivery[]> {
-  const made = await writer.write((db) => router.addReplays(db, event, { ...selection, ignoreGates, kind: 'alert' }))
+  const made = await writer.write((tx) => router.addReplays(tx, event, { ...selection, ignoreGates, kind: 'alert' }))
   router.wake()
   return made
 }
@@ -295,9 +295,9 @@ async function fireTest(
   event: TaskEvent,
   selection: ReplaySelection,
 ): Promise<readonly MadeDelivery[]> {
-  const made = await writer.write((db) => {
-    storeEvent(db, event)
-    return router.addReplays(db, event, { ...selection, ignoreGates: true, kind: 'test' })
+  const made = await writer.write((tx) => {
+    storeEvent(tx, event)
+    return router.addReplays(tx, event, { ...selection, ignoreGates: true, kind: 'test' })
   })
   router.wake()
   return made

@@ -10,7 +10,7 @@ import { isNotifying, keepsIncidents } from '../destinations/index.ts'
 import type { MessageTexts, PlannedDelivery, Rule, RulePolicy, TargetedDestination } from '../types.ts'
 import type { FieldContext } from './fields.ts'
 import { type CompiledFilter, compileFilter } from './match.ts'
-import { subjectOf } from './subjects.ts'
+import { limitedSubjectOf } from './subjects.ts'
 
 /** The part of an entry of `alertRoutes` that is used. */
 export type UserRule = Pick<AlertRouteConfig, 'name' | 'to' | 'limit' | 'limitPer'> & Partial<AlertRouteConfig>
@@ -103,8 +103,8 @@ function limited(
 ): PlannedDelivery {
   if (!limit || planned.suppress) return planned
   const what = {
-    subject: subjectOf(event),
-    app: event.appId ? `app:${event.appId.toLowerCase()}` : subjectOf(event),
+    subject: limitedSubjectOf(event),
+    app: event.appId ? `app:${event.appId.toLowerCase()}` : limitedSubjectOf(event),
     route: '*',
   }
   const person = destination.type === 'email' ? [planned.target.toLowerCase()] : []

@@ -30,6 +30,12 @@ export function subjectOf(event: SubjectParts): string {
   return event.type === 'self' ? `self:${event.code ?? ''}` : 'license'
 }
 
+/** The subject that limits count by: the message that more has joined an own alert has a slot beside that of the alert. */
+export function limitedSubjectOf(event: SubjectParts): string {
+  const { details } = event
+  return details?.kind === 'self' && details.joined ? `${subjectOf(event)} joined` : subjectOf(event)
+}
+
 /** The name that people use for the subject. */
 export function subjectName(event: SubjectParts): string {
   if (isTaskType(event.type)) return event.taskName || event.taskId

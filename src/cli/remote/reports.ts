@@ -1,7 +1,7 @@
 /** `footman reports enable`, `disable`, `export` and `import`. */
 import { writeFile } from 'node:fs/promises'
 import { errorText } from '../../platform/errors.ts'
-import { LossyJson, parseImportedJson } from '../../platform/json.ts'
+import { parseImportedJson, RefusedJson } from '../../platform/json.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
@@ -166,7 +166,7 @@ function parsed(text: string, what: string): unknown {
   try {
     return parseImportedJson(text)
   } catch (error) {
-    const why = error instanceof LossyJson ? error.message : `it is no JSON: ${errorText(error)}`
+    const why = error instanceof RefusedJson ? error.message : `it is no JSON: ${errorText(error)}`
     throw new CommandFailure(EXIT.badInput, what, why)
   }
 }

@@ -91,9 +91,9 @@ export function createSessions({ db, writer, now }: StoreDeps, lives: () => Live
       const id = `cs_${randomBytes(9).toString('base64url')}`
       const expiresAt = Math.min(at + lives().sessionHours * HOUR_MS, holder.until ?? Number.POSITIVE_INFINITY)
       const browser = client.browser.slice(0, MAX_BROWSER)
-      await writer.write((on) => {
-        on.run(SQL.add, hashOf(token), id, actor, JSON.stringify(holder), client.address, browser, at, at, expiresAt)
-        on.run(SQL.trim, actor)
+      await writer.write((tx) => {
+        tx.run(SQL.add, hashOf(token), id, actor, JSON.stringify(holder), client.address, browser, at, at, expiresAt)
+        tx.run(SQL.trim, actor)
       })
       return { token, id, expiresAt }
     },
@@ -106,12 +106,12 @@ export function createSessions({ db, writer, now }: StoreDeps, lives: () => Live
     /** Notes a request of a person; written once a minute at most. */
     seen(token: string, session: Session, address: string): void {
       if (session.address === address && now() - session.seenAt < MINUTE_MS) return
-      writer.write((on) => on.run(SQL.seen, now(), address, hashOf(token)), 'soon').catch(() => {})
+      writer.write((tx) => tx.run(SQL.seen, now(), address, hashOf(token)), 'soon').catch(() => {})
     },
     list: (): Session[] => db.all<Row>(SQL.list, now(), idleSince()).map(sessionOf),
-    end: (id: string): Promise<boolean> => writer.write((on) => on.run(SQL.end, id).changes > 0),
+    end: (id: string): Promise<boolean> => writer.write((tx) => tx.run(SQL.end, id).changes > 0),
     /** Removes sessions that ended before an instant. */
-    purge: (on: Database, before: number, limit: number): number => on.run(SQL.purge, before, limit).changes,
+    purge: (tx: Database, before: number, limit: number): number => tx.run(SQL.purge, before, limit).changes,
   }
 }
 

@@ -2,7 +2,7 @@
 import { within } from '../../platform/deadline.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { executionOf } from '../../qlik/qrs/execution.ts'
-import { definiteAnswer } from '../../qlik/qrs/failure.ts'
+import { definiteAnswer, isDown, statusAnswer } from '../../qlik/qrs/failure.ts'
 import {
   type AppOwner,
   type QrsApp,
@@ -47,7 +47,7 @@ export interface Facts {
   scriptLog?: ScriptLog | null
   /** No message is going to show the script log. */
   logSkipped?: boolean
-  /** The status with which QRS settled a part that is null. */
+  /** The status with which QRS settled a part that is null, or answered about one that is still open. */
   reasons?: Partial<Record<Need, string>>
   /** The executing node, known before the result is. */
   node?: string
@@ -170,14 +170,21 @@ async function gatherApp(
   if (reason) settleWithout(facts, 'owner', reason)
 }
 
-/** Null, with the reason kept, when QRS refuses for good; errors that may pass are thrown. */
-async function answerOr<T>(facts: Facts, part: Need, ask: () => Promise<T | null>): Promise<T | null> {
+/** Null, with the reason kept, when QRS refuses for good, or `isEnough`; errors that may pass are thrown, their status is kept. */
+async function answerOr<T>(
+  facts: Facts,
+  part: Need,
+  ask: () => Promise<T | null>,
+  isEnough: () => boolean = () => false,
+): Promise<T | null> {
   try {
     return await ask()
   } catch (error) {
-    const reason = definiteAnswer(error)
+    const answer = isDown(error) ? null : statusAnswer(error)
+    const reason = definiteAnswer(error) ?? (isEnough() ? answer : null)
+    if (reason !== null) settleWithout(facts, part, reason)
+    else if (answer !== null) facts.reasons = { ...facts.reasons, [part]: answer }
     if (reason === null) throw error
-    settleWithout(facts, part, reason)
     return null
   }
 }
@@ -219,7 +226,9 @@ async function gatherExecution(
   }
   facts.logSkipped = !(await wantsLog())
   if (facts.logSkipped) return
-  const text = await answerOr(facts, 'scriptLog', () => fresh.scriptLog(event.taskId, result, signal))
+  const readLog = () => fresh.scriptLog(event.taskId, result, signal)
+  // An alert does not wait longer for a log that the repository fails to read.
+  const text = await answerOr(facts, 'scriptLog', readLog, () => waitedMs() > LOG_PATIENCE_MS)
   if (text) facts.scriptLog = toScriptLog(text)
   else if (reference === ZERO_GUID && waitedMs() > LOG_PATIENCE_MS) facts.scriptLog = null
   else if (reference !== ZERO_GUID && facts.scriptLog === undefined && waitedMs() > FILE_PATIENCE_MS) {

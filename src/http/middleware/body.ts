@@ -177,7 +177,9 @@ function refuseDamaged(bytes: Uint8Array): void {
 /** The refusal of an unreadable body in the form of endpoints that the predecessor did not have. */
 function ownError(error: unknown, maxBytes: number): unknown {
   if (!(error instanceof Refusal) || !String(error.body.code).startsWith('FST_ERR_CTP_')) return error
-  if (error.status !== 413) return refusal('INVALID_JSON', `${MUST_BE_JSON}.`)
+  const { cause } = error
+  if (error.status !== 413)
+    return refusal('INVALID_JSON', MUST_BE_JSON + (cause instanceof SyntaxError ? `; ${cause.message}` : '.'))
   const most = `${Math.floor(maxBytes / 1_048_576)} MiB`
   return refusal('BODY_TOO_LARGE', `At most ${most} are accepted.`, { error: 'Request body too large' })
 }
@@ -188,7 +190,8 @@ function mediaType({ headers }: Request): string {
 
 /**
  * The JSON of a body. Text that parses as JSON is taken with any content type; JSON `null` and no body at all are
- * undefined; other `text/plain` is the text itself. Throws E2 400 or 415, or 400 `INVALID_JSON` for a `LossyJson`.
+ * undefined; other `text/plain` is the text itself. Throws E2 400 or 415, whose `cause` is the `SyntaxError`, or 400 `INVALID_JSON`
+ * for a `LossyJson`.
  */
 function parsed(text: string, type: string, parse: (text: string) => unknown): unknown {
   if (text === '') {
@@ -196,11 +199,14 @@ function parsed(text: string, type: string, parse: (text: string) => unknown): u
     if (type !== '' && type !== 'text/plain') throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return type === '' ? undefined : ''
   }
-  const json = parseJson(text, parse)
-  if (json !== NOT_JSON) return json ?? undefined
-  if (type === JSON_TYPE) throw protocolError('FST_ERR_CTP_INVALID_JSON_BODY')
-  if (type === 'text/plain') return text
-  throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
+  try {
+    return parse(text) ?? undefined
+  } catch (error) {
+    if (error instanceof LossyJson) throw refusal('INVALID_JSON', `The body cannot be used: ${error.message}`)
+    if (type === 'text/plain') return text
+    const code = type === JSON_TYPE ? 'FST_ERR_CTP_INVALID_JSON_BODY' : 'FST_ERR_CTP_INVALID_MEDIA_TYPE'
+    throw Object.assign(protocolError(code), { cause: error })
+  }
 }
 
 const JSON_TYPE = 'application/json'
@@ -286,15 +292,4 @@ function timedOut(timeoutMs: number): Refusal {
 /** Reading a body fails only with its connection. */
 function clientWent(): never {
   throw clientClosed()
-}
-
-const NOT_JSON = Symbol('not JSON')
-
-function parseJson(text: string, parse: (text: string) => unknown): unknown {
-  try {
-    return parse(text)
-  } catch (error) {
-    if (error instanceof LossyJson) throw refusal('INVALID_JSON', `The body cannot be used: ${error.message}`)
-    return NOT_JSON
-  }
 }

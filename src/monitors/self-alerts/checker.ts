@@ -52,10 +52,12 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     const before = raised.get(code) ?? null
     const now = clock.now()
     const findings = await condition.look(now, Object.keys(before?.subjects ?? {}))
-    const subjects = updated(before?.subjects ?? {}, findings, now, lastsMs)
+    const subjects = updated(before?.subjects ?? null, findings, now, lastsMs)
     if (!before && Object.keys(subjects).length > 0) return raise(code, { raisedAt: now, subjects })
     if (before && Object.keys(subjects).length === 0) return clear(code, before, now)
     if (before && JSON.stringify(subjects) !== JSON.stringify(before.subjects)) await change(code, before, subjects)
+    const standing = raised.get(code)
+    if (before && standing) await sayJoined(code, standing, now)
     if (before && inherited.delete(code)) log.info(`SELF ${code} still stands: ${textOf({ subjects })}`)
   }
 
@@ -76,7 +78,7 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     raised.delete(code)
   }
 
-  /** A subject more or less: only logged, as the alert still stands. */
+  /** A subject more or less is logged at once. */
   async function change(code: SelfCode, before: Raised, subjects: Raised['subjects']): Promise<void> {
     for (const [subject, { text }] of Object.entries(subjects)) {
       if (!(subject in before.subjects)) log.error(`SELF ${code}: ${text}`)
@@ -86,6 +88,19 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     if (over.length > 0) log.info(`SELF ${code} still stands: ${textOf({ subjects })}`)
     const state = { ...before, subjects }
     await writer.write((tx) => saveRaised(tx, code, state))
+    raised.set(code, state)
+  }
+
+  /** One message about all that has joined, and for those that join after it one more, later. Subjects that leave get none. */
+  async function sayJoined(code: SelfCode, before: Raised, now: number): Promise<void> {
+    const joined = joinedToSay(before.subjects, now)
+    if (joined.length === 0) return
+    const state = { ...before, subjects: { ...before.subjects, ...Object.fromEntries(joined.map(saidAt(now))) } }
+    const others = Object.entries(before.subjects).filter(([subject]) => !joined.some(([name]) => name === subject))
+    const text = `Also: ${textOf({ subjects: Object.fromEntries(joined) })} As before: ${textOf({ subjects: Object.fromEntries(others) })}`
+    const event = eventOf(code, 'raised', text)
+    const details = { kind: 'self', text, joined: true } as const
+    await deps.emit({ ...event, details }, (tx) => saveRaised(tx, code, state))
     raised.set(code, state)
   }
 
@@ -118,22 +133,44 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
 
 /** The subjects that are bad now, and those that were bad and are not known to be good. */
 function updated(
-  before: Raised['subjects'],
+  standing: Raised['subjects'] | null,
   findings: readonly Finding[],
   now: number,
   lastsMs: number,
 ): Raised['subjects'] {
+  const before = standing ?? {}
   const subjects = { ...before }
   for (const finding of findings) {
     const { subject } = finding
     if (finding.state === 'bad') {
       const known = before[subject]
       // Texts hold counts and times: the one of the beginning stays, unless the time has to be kept.
-      subjects[subject] = known && lastsMs === 0 ? known : { text: finding.text, at: now }
+      const seen = known && lastsMs === 0 ? known : { ...known, text: finding.text, at: now }
+      subjects[subject] = standing && !known ? { ...seen, joined: { at: now, saidAt: null } } : seen
     } else if (finding.state === 'gone' || now - (before[subject]?.at ?? 0) >= lastsMs) delete subjects[subject]
   }
   return subjects
 }
+
+/** Subjects of one fault join within moments: one message names all of them. */
+const JOINED_SETTLE_MS = 60_000
+/** Longer than the hour in which a rule sends one message about it. */
+const JOINED_EVERY_MS = 61 * 60_000
+
+type NamedSubject = readonly [subject: string, seen: RaisedSubject]
+
+/** The subjects that have joined and are to be named in a message now. */
+export function joinedToSay(subjects: Raised['subjects'], now: number): readonly NamedSubject[] {
+  const all = Object.entries(subjects)
+  const isRecent = all.some(([, { joined }]) => joined?.saidAt != null && now - joined.saidAt < JOINED_EVERY_MS)
+  const unsaid = all.filter(([, { joined }]) => joined?.saidAt === null)
+  const since = Math.min(...unsaid.map(([, { joined }]) => joined!.at))
+  return isRecent || now - since < JOINED_SETTLE_MS ? [] : unsaid
+}
+
+const saidAt =
+  (now: number) =>
+  ([subject, seen]: NamedSubject): NamedSubject => [subject, { ...seen, joined: { ...seen.joined!, saidAt: now } }]
 
 const MAX_NAMED = 10
 
@@ -166,6 +203,8 @@ interface RaisedSubject {
   readonly text: string
   /** When it was seen the last time, milliseconds since 1970. */
   readonly at: number
+  /** When it joined the alert, and when a message said so; absent = it was there when the alert was raised. */
+  readonly joined?: { readonly at: number; readonly saidAt: number | null }
 }
 
 interface Raised {

@@ -81,16 +81,16 @@ export function createServiceStateStore(deps: {
           service,
         )
         .map(({ id }) => id),
-    save: (key, state) => deps.writer.write((db) => put(db, key, state)),
+    save: (key, state) => deps.writer.write((tx) => put(tx, key, state)),
     async keepOnly(keys) {
       const wanted = new Set(keys.map(idOf))
       const known = deps.db.all<ServiceKey>('SELECT host, service FROM service_state')
       const old = known.filter((key) => !wanted.has(idOf(key)))
       if (old.length === 0) return
-      await deps.writer.write((db) => {
+      await deps.writer.write((tx) => {
         for (const { host, service } of old) {
-          db.run('DELETE FROM service_state WHERE host = ? AND service = ?', host, service)
-          db.run('DELETE FROM service_event WHERE host = ? AND service = ?', host, service)
+          tx.run('DELETE FROM service_state WHERE host = ? AND service = ?', host, service)
+          tx.run('DELETE FROM service_event WHERE host = ? AND service = ?', host, service)
         }
       })
     },

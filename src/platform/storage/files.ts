@@ -1,6 +1,6 @@
 /** The files of a database: their identity, checks of their directory, renaming and removal. */
 import { randomBytes } from 'node:crypto'
-import { accessSync, type BigIntStats, constants, existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { accessSync, type BigIntStats, constants, existsSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorText } from '../errors.ts'
@@ -53,6 +53,12 @@ export function proveWritable(file: string): void {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
     throw new StorageError(`this account may not write to it: ${errorText(error)}`)
   }
+}
+
+/** Throws when the database or a companion is a link: what it leads to is not Footman's. */
+export function refuseLinks(file: string): void {
+  const found = COMPANIONS.find((end) => lstatSync(`${file}${end}`, { throwIfNoEntry: false })?.isSymbolicLink())
+  if (found !== undefined) throw new Error(`${file}${found} is a link: put the file itself there`)
 }
 
 /** Rejects with the reason when a file of `PROBE_BYTES` cannot be written in the directory. */

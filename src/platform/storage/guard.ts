@@ -6,6 +6,7 @@
 
 import { dirname } from 'node:path'
 import { errorText } from '../errors.ts'
+import { createRepeats } from '../repeats.ts'
 import {
   DamageError,
   type DatabaseSettings,
@@ -89,14 +90,15 @@ const GOES_ON = 'Footman goes on by itself when that is done; until then nothing
 
 /** Opens the database; a damaged file is replaced at once. Throws the error of SQLite when neither works. */
 export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDatabase {
-  const { log, now } = deps
+  const { now } = deps
+  const log = createStorageLog(deps)
   const { file, everyMs = EVERY_MS, graceMs = GRACE_MS } = settings
   const notes = createNotes(now)
   let state: State = { name: 'up' }
   let isRepairing = false
   let stopped = true
   let timer: ReturnType<typeof setTimeout> | undefined
-  const inUse = createFileInUse({ ...deps, notes, isStopped: () => stopped }, { ...settings, onFailure })
+  const inUse = createFileInUse({ ...deps, log, notes, isStopped: () => stopped }, { ...settings, onFailure })
   const db = inUse.open()
   notes.read(db)
 
@@ -153,7 +155,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     const text = `${what} after ${spanOf(lasted)}. It was: ${outage.reason}.`
     state = after(state, 'recovered', {}, now())
     db.refuseWrites(null)
-    log.warn(`STORAGE: ${text}`)
+    log.warn(`STORAGE: ${text}`, 'recovered')
     if (isNotable(lost, lasted)) notes.add(db, text, lost ?? false)
     deps.onState?.(shown(state, notes.recent))
   }
@@ -182,6 +184,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   async function look(): Promise<void> {
+    log.flush()
     state = after(state, 'look', {}, now())
     try {
       const found = await inUse.look()
@@ -227,12 +230,30 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       stop() {
         stopped = true
         clearTimeout(timer)
+        log.flush(true)
       },
       suspect() {
         if (isRepairing || state.name !== 'up' || seemsSound(db)) return
         repair(new DamageError('the check of its content failed'))
       },
     },
+  }
+}
+
+/** A disk may fail in turns in several ways, or for a moment at a time: each line comes once, then once a minute with its number. */
+function createStorageLog({ log, now }: Pick<GuardDeps, 'log' | 'now'>) {
+  interface Line {
+    readonly level: 'error' | 'warn'
+    readonly text: string
+  }
+  const repeats = createRepeats<Line>(now, (count, { level, text }) =>
+    log[level](count > 1 ? `${text} (${count} times within a minute)` : text),
+  )
+  return {
+    error: (text: string) => repeats.note(text, { level: 'error', text }),
+    /** `key`: lines with it are of one kind. */
+    warn: (text: string, key = text) => repeats.note(key, { level: 'warn', text }),
+    flush: repeats.flush,
   }
 }
 

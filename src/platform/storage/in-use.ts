@@ -13,7 +13,6 @@ import {
   openDatabase,
   StorageError,
 } from '../sqlite.ts'
-import type { Logger } from '../types.ts'
 import { inspectDatabase } from '../upgrade.ts'
 import {
   type FileIdentity,
@@ -21,6 +20,7 @@ import {
   identityOf,
   isEmptied,
   proveWritable,
+  refuseLinks,
   removeDatabase,
   setAside,
 } from './files.ts'
@@ -29,7 +29,7 @@ import { type Notes, storageMigrations } from './note.ts'
 import { type AtPath, isReplacedTooOften, MAX_REPLACEMENTS, NewerDatabaseError } from './states.ts'
 
 interface FileDeps {
-  readonly log: Pick<Logger, 'error' | 'warn'>
+  readonly log: { error(text: string): void; warn(text: string): void }
   readonly now: () => number
   readonly notes: Notes
   readonly isStopped: () => boolean
@@ -70,6 +70,7 @@ export function createFileInUse(
 
   function openOrReplace(): FileDatabase {
     const open = () => openDatabase(file, { ...settings, migrations })
+    refuseLinks(file)
     proveWritable(file)
     try {
       if (isEmptied(file)) throw new DamageError('nothing is left in it')
@@ -148,6 +149,7 @@ export function createFileInUse(
     },
     makeAnew() {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+      refuseLinks(file)
       claimDirectory?.()
       const isRescued = rescued()
       isLayoutKept = false
@@ -156,6 +158,7 @@ export function createFileInUse(
       return isRescued
     },
     adopt() {
+      refuseLinks(file)
       refuseNewer(file, migrations)
       claimDirectory?.()
       try {

@@ -29,8 +29,13 @@ const DEFINITE_STATUSES: readonly number[] = [400, 403, 404, 405, 410, 501]
 
 /** Such as `404 Not Found` for a definite answer, with the missing right for a 403; null for errors that may pass. */
 export function definiteAnswer(error: unknown): string | null {
+  const isDefinite = error instanceof QrsError && DEFINITE_STATUSES.includes(error.status ?? 0)
+  return isDefinite ? statusAnswer(error) : null
+}
+
+/** Such as `500 Internal Server Error`, also for answers that may pass; null for an error without one. */
+export function statusAnswer(error: unknown): string | null {
   if (!(error instanceof QrsError) || error.kind !== 'status' || error.status === null) return null
-  if (!DEFINITE_STATUSES.includes(error.status)) return null
   return [`${error.status} ${nodeHttp().STATUS_CODES[error.status]}`, error.missingRight].filter(Boolean).join(': ')
 }
 

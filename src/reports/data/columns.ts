@@ -1,6 +1,6 @@
 /** Columns of cubes: definitions made from those of reports, and the meaning of the numbers that come back. */
 
-import { displayOf, patternMarks, writtenMarks } from '../display.ts'
+import { displayOf, NUMBERS, patternMarks, writtenMarks } from '../display.ts'
 import type { ColumnDefinition } from '../entities/fields.ts'
 import { serialFormats, writeSerial } from '../serials.ts'
 import type { Cell, Column, NumberKind, Row } from '../types.ts'
@@ -18,13 +18,51 @@ const KINDS: Readonly<Record<string, NumberKind>> = {
   IV: 'interval',
 }
 
-/** `qNumFormat` for a pattern such as `# ##0,00`, `0 MWh` or `YYYY-MM-DD hh:mm`. With a place for digits it is one of numbers, whose unit may have any letters. */
+/** `(hex)`, `(rom)`, `(r05)`: numbers in other digits. */
+const RADIX = /^\(\s*(?:bin|oct|dec|hex|rom|r\d\d)\s*\)/i
+/** Letters of dates in Qlik, and in naming patterns: `yyyy`, `dd`, `EEE`, `HH`. */
+const DATE_WORD = /^(?:[YyMDdWEHhmsfT]|tt)+$/
+
+/** A date pattern with the letters of Qlik and tenths of seconds as `f`; null for a pattern of numbers, whose unit may have any letters. */
+function datePattern(pattern: string): string | null {
+  const tenths = pattern.replace(/(s[.,])(0+)/, (_, before: string, zeros: string) => before + 'f'.repeat(zeros.length))
+  if (/[#0]/.test(tenths) || RADIX.test(pattern)) return null
+  return tenths.replaceAll(/[A-Za-z]+/g, (word) =>
+    DATE_WORD.test(word)
+      ? word
+          .replaceAll(/E+/g, (days) => 'W'.repeat(Math.max(3, days.length)))
+          .replaceAll('y', 'Y')
+          .replaceAll('d', 'D')
+          .replaceAll('H', 'h')
+      : word,
+  )
+}
+
+/** `qNumFormat` for a pattern such as `# ##0,00`, `0 MWh`, `YYYY-MM-DD hh:mm` or `dd.MM.yyyy`. */
 export function numberFormat(pattern: string): Json {
-  const tokens = /[#0]/.test(pattern) ? '' : pattern
-  const hasDate = /[YMDW]/.test(tokens)
-  const hasTime = /[hs]/.test(tokens)
+  const tokens = datePattern(pattern)
+  const hasDate = tokens !== null && /[YMDW]/.test(tokens)
+  const hasTime = tokens !== null && /[hmsf]/.test(tokens)
   const qType = hasDate ? (hasTime ? 'TS' : 'D') : hasTime ? 'T' : 'F'
-  return { qType, qnDec: 10, qUseThou: 0, qFmt: pattern, ...separators(pattern) }
+  return { qType, qnDec: 10, qUseThou: 0, qFmt: tokens ?? pattern, ...separators(pattern) }
+}
+
+/** Patterns that Qlik does not write, with the remedy. */
+const NO_PATTERN: readonly (readonly [RegExp, string])[] = [
+  [/(?<![A-Za-z])Q+(?![A-Za-z])/, 'has no letters for quarters; use an expression such as =Ceil(Month(OrderDate) / 3)'],
+  [/(?<![A-Za-z])w+(?![A-Za-z])/, 'has no letters for weeks; use an expression such as =Week(OrderDate)'],
+  [/(?<![A-Za-z])S+(?![A-Za-z])/, 'writes seconds as ss'],
+  [/[Hh][^A-Za-z]*M/, 'writes minutes as mm; MM are months'],
+  [/^(?=.*m)(?=.*[YyDd])[^Hhs]*$/, 'writes months as MM; mm are minutes beside hours or seconds'],
+  [/^[^YyMDdWEHhmsf]*$/, 'shows no number by it: # and 0 stand for digits, YYYY MM DD hh mm ss for parts of a date'],
+]
+
+/** The problem with the format of a column or figure, in one line; null when Qlik Sense writes values by it. */
+export function formatProblem(pattern: string): string | null {
+  if (datePattern(pattern) === null) return null
+  const bare = pattern.replaceAll(/"[^"]*"|'[^']*'/g, '')
+  const [, remedy = null] = NO_PATTERN.find(([shape]) => shape.test(bare)) ?? []
+  return remedy && `"${pattern}" cannot be the format: Qlik Sense ${remedy}`
 }
 
 function separators(pattern: string): { readonly qDec: string; readonly qThou: string } {
@@ -48,15 +86,16 @@ export function measureItem(column: ColumnDefinition, sort: Json): Json {
   return { qDef, qSortBy: sort }
 }
 
-/** The pattern that stands for as many digits as there are, which is none. */
-const ANY_DIGITS = /^#*$/
+/** Patterns by which a workbook cannot write numbers; the text of Qlik shows them. `#` alone stands for as many digits as there are. */
+const isNoPattern = (format: string, type: NumberKind): boolean =>
+  /^#*$/.test(format) || (NUMBERS.has(type) && (!/[#0]/.test(format) || RADIX.test(format)))
 
 /** A column by its entry of `qDimensionInfo` or `qMeasureInfo`; null when its cells must decide on the type. */
 export function declaredColumn(kind: Column['kind'], label: string, info: Json): Column | null {
   const { qType, qFmt } = asObject(info.qNumFormat)
   const type = KINDS[asText(qType)]
   const format = asText(qFmt).trim()
-  return type ? { label, kind, type, format: ANY_DIGITS.test(format) ? null : format } : null
+  return type ? { label, kind, type, format: isNoPattern(format, type) ? null : format } : null
 }
 
 /** A column without a declared format: numbers that their texts show, dates in a usual form, else texts. */

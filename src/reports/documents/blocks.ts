@@ -3,7 +3,16 @@
 import { sampledColumn } from '../data/columns.ts'
 import { createRunningText, marksOf } from '../display.ts'
 import type { Block, BlockOf, BlockReport } from '../entities/report.ts'
-import { type Cell, EvaluationError, type Marks, type ReportData, type Table, type Warn } from '../types.ts'
+import {
+  type Cell,
+  type Column,
+  EvaluationError,
+  type Marks,
+  type NumberKind,
+  type ReportData,
+  type Table,
+  type Warn,
+} from '../types.ts'
 import { type ChartContent, loadChart, rowsOf } from './charts/content.ts'
 import type { KpiItem } from './charts/kpi.ts'
 import { chartOfObject, isKpi, isTable, kpisOfObject } from './charts/objects.ts'
@@ -169,7 +178,12 @@ async function loadKpis({ items }: BlockOf<'kpi'>, data: ReportData): Promise<Kp
     const { cell: value, column: own } = await figureOf(expr, format, data)
     const compared = compareExpr === undefined ? null : (await figureOf(compareExpr, format, data)).cell
     const column = own ?? sampledColumn('measure', '', compared ? [value, compared] : [value])
-    loaded.push({ label, value, column, compare: compared && { value: compared, change: changeOf(value, compared) } })
+    loaded.push({
+      label,
+      value,
+      column,
+      compare: compared && { value: compared, change: changeOf(value, compared, column) },
+    })
   }
   return loaded
 }
@@ -182,7 +196,11 @@ async function figureOf(expr: string, format: string | undefined, data: ReportDa
   return { cell: row?.[0] ?? { text: '', number: null }, column: table.columns[0] ?? null }
 }
 
-function changeOf({ number: value }: Cell, { number: compared }: Cell): number | null {
+/** Columns whose numbers are no amounts: a share of a serial number, or of the number behind a name, means nothing. */
+const WITHOUT_CHANGE: ReadonlySet<NumberKind> = new Set(['date', 'timestamp', 'text'])
+
+function changeOf({ number: value }: Cell, { number: compared }: Cell, { type }: Pick<Column, 'type'>): number | null {
+  if (WITHOUT_CHANGE.has(type)) return null
   if (value === null || compared === null || compared === 0) return null
   return (value - compared) / Math.abs(compared)
 }

@@ -22,7 +22,8 @@ const NEW_LINE = '\r\n'
  * them, as in `-A1`, could be a cell of the spreadsheet.
  */
 const AMOUNT = /^[+-](?:\p{L}+[.\p{Sc}]?\s)?[\p{N}\p{Sc}\s.,'’%]*(?:\p{L}[\p{L}\p{Sc}\p{Cf}\s./%]*)?(?:[.,][-–—])?$/u
-const DURATION = /^-\d+(?::\d\d){1,2}$/
+/** Lengths of time, also with days and fractions of seconds, and numbers with an exponent. */
+const NEGATIVE = /^-(?:(?:\d+ )?\d+(?::\d\d){1,2}(?:[.,]\d+)?|\d+(?:[.,]\d+)?e[+-]?\d+)$/i
 
 /** Writes the table with UTF-8 and CRLF, and resolves with the size in bytes. The last record of a cut table says so in its first field. */
 export function writeCsv({ table, options, locale, file, signal }: CsvRequest): Promise<number> {
@@ -69,9 +70,10 @@ function decimalText(number: number): string {
 
 /** A column of texts may hold amounts, too; `+467...` is a telephone number and none. */
 function isAmount(cell: Cell, kind: Column['kind'] = 'measure'): boolean {
-  if (DURATION.test(cell.text)) return cell.number !== null && cell.number < 0
-  const asNumber = { kind: cell.text.startsWith('+') ? kind : 'measure', type: 'number', format: null } as const
-  return AMOUNT.test(cell.text) && displayOf(cell, asNumber).as !== 'text'
+  const text = nameText(cell)
+  if (NEGATIVE.test(text)) return cell.number !== null && cell.number < 0
+  const asNumber = { kind: text.startsWith('+') ? kind : 'measure', type: 'number', format: null } as const
+  return AMOUNT.test(text) && displayOf(cell, asNumber).as !== 'text'
 }
 
 /** One field, quoted when it needs to be. */

@@ -1,7 +1,7 @@
 /** The fonts of documents: widths, glyphs, and the characters that no font has. */
 import { readFile } from 'node:fs/promises'
 import createBidi from 'bidi-js'
-import type { Font } from 'fontkit'
+import type { Font, GlyphRun } from 'fontkit'
 import { readAsset } from '../../platform/assets.ts'
 import { errorWithoutPath } from '../../platform/file-errors.ts'
 import type { Warn } from '../types.ts'
@@ -44,8 +44,11 @@ export interface FontSet {
 /** Scripts whose glyphs depend on their neighbours; combining marks; joiners. Such text goes through the shaper of fontkit. */
 const NEEDS_SHAPING =
   /\p{M}|\p{Join_Control}|\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/u
-/** Letters and digits that are read from right to left, and the marks that say so. */
-const RIGHT_TO_LEFT = /\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|\p{scx=Thaa}|\p{scx=Nkoo}|[\u200f\u202b\u202e\u2067]/u
+/** The blocks of scripts that are read from right to left, with their digits and signs, and the marks that turn other text. */
+const RIGHT_TO_LEFT =
+  /[\u0590-\u08ff\u200f\u202b\u202e\u2067\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u
+/** Marks that say in which direction text is read: they have no glyph, but choose the order of their line. */
+const DIRECTION_MARK = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 /** Characters that are drawn as nothing. */
 const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}|\p{Variation_Selector}|\p{Noncharacter_Code_Point}/u
 const MOST_MISSING = 10
@@ -139,12 +142,10 @@ function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFac
 
   function shaped(text: string, isBold: boolean): number {
     let width = 0
-    for (const { face, text: part, isShaped } of runsOf(
-      text,
-      (char) => faceOf(char, isBold) ?? (isBold ? bold : regular),
-    )) {
-      if (isShaped) width += face.font.layout(part).advanceWidth / face.font.unitsPerEm
-      else for (const char of part) width += advance(char, isBold)
+    for (const run of runsOf(text, (char) => faceOf(char, isBold) ?? (isBold ? bold : regular))) {
+      const { font } = run.face
+      if (run.isShaped) width += shape(font, run).advanceWidth / font.unitsPerEm
+      else for (const char of run.text) width += advance(char, isBold)
     }
     return width
   }
@@ -228,67 +229,111 @@ export function reportCuts(fonts: Pick<FontSet, 'takeCuts'>, warn: Warn, block?:
   )
 }
 
-interface FontRun {
+export interface FontRun {
   readonly face: FontFace
   /** In the order of reading where it is shaped, else in that of drawing. */
   readonly text: string
-  /** Laid out by fontkit, which also turns it when it is read from right to left. */
+  /** Laid out by `shape`, which also turns it. */
   readonly isShaped: boolean
+  /** Read from right to left. */
+  readonly isTurned: boolean
 }
+
+/** The glyphs of a shaped run from left to right, in a parsed copy of its font. */
+export const shape = (font: Font, { text, isTurned }: Pick<FontRun, 'text' | 'isTurned'>): GlyphRun =>
+  // Without a direction fontkit takes that of the letters of the script, but the digits of Arabic run from left to right.
+  font.layout(text, [], undefined, undefined, isTurned ? 'rtl' : 'ltr')
 
 /** The parts of a line from left to right: it is cut where its font or its direction changes. */
 export function runsOf(text: string, fontFor: (char: string) => FontFace): readonly FontRun[] {
   // A tab has no width of its own in a line.
   const line = text.replaceAll('\t', ' ')
-  if (LATIN.test(line) || !RIGHT_TO_LEFT.test(line)) return cutByFont(line, fontFor)
   return directionsOf(line).flatMap(({ text: part, isTurned }) => {
-    // Digits of such a script stand from left to right; fontkit would turn all that it lays out together with them.
-    if (!isTurned) return cutByFont(part, fontFor, (char) => RIGHT_TO_LEFT.test(char))
-    // Signs and spaces alone have no script by which fontkit would turn them.
-    if (!RIGHT_TO_LEFT.test(part)) return cutByFont([...part].reverse().join(''), fontFor)
-    return cutByFont(part, fontFor).toReversed()
+    const runs = cutByFont(part, fontFor).map((run): FontRun => {
+      const isShaped = needsLayout(run.text)
+      return { ...run, text: isTurned && !isShaped ? turned(run.text) : run.text, isShaped, isTurned }
+    })
+    return isTurned ? runs.reverse() : runs
   })
 }
 
-/** `isApart`: characters that stand in runs of their own, which are not shaped. */
-function cutByFont(
-  text: string,
-  fontFor: (char: string) => FontFace,
-  isApart: (char: string) => boolean = () => false,
-): FontRun[] {
-  const runs: { face: FontFace; text: string; isPlain: boolean }[] = []
+const turned = (text: string): string => [...text].reverse().join('')
+
+function cutByFont(text: string, fontFor: (char: string) => FontFace): readonly { face: FontFace; text: string }[] {
+  const runs: { face: FontFace; text: string }[] = []
   for (const char of text) {
-    const [face, isPlain] = [fontFor(char), isApart(char)]
+    const face = fontFor(char)
     const last = runs.at(-1)
-    if (last?.face === face && last.isPlain === isPlain) last.text += char
-    else runs.push({ face, text: char, isPlain })
+    if (last?.face === face) last.text += char
+    else runs.push({ face, text: char })
   }
-  return runs.map(({ face, text: part, isPlain }) => ({ face, text: part, isShaped: !isPlain && needsLayout(part) }))
+  return runs
 }
+
+// --- Directions ---
 
 const bidi = createBidi()
 
-/** The parts of a line from left to right by the bidirectional algorithm of Unicode; the first letter decides about the line. */
-function directionsOf(line: string): readonly { readonly text: string; readonly isTurned: boolean }[] {
-  const embedding = bidi.getEmbeddingLevels(line)
-  const { levels } = embedding
-  const order = Array.from(levels, (_, index) => index)
-  for (const [start = 0, end = 0] of bidi.getReorderSegments(line, embedding)) {
-    order.splice(start, end - start + 1, ...order.slice(start, end + 1).reverse())
-  }
+interface Direction {
+  /** Units of the line, the last one is part of it. */
+  readonly first: number
+  readonly last: number
+  /** Read from right to left. */
+  readonly isTurned: boolean
+}
+
+/** Whether no part of a text is read from right to left. */
+const runsAhead = (text: string): boolean => LATIN.test(text) || !RIGHT_TO_LEFT.test(text)
+
+/** `bidi-js` sees the halves of characters outside the first plane, and takes them for letters of Latin. */
+const typed = (line: string): string =>
+  line.replace(/[\u{10000}-\u{10ffff}]/gu, (char) =>
+    RIGHT_TO_LEFT.test(char) ? '\u05d0\u05d0' : /[\p{S}\p{P}]/u.test(char) ? '**' : char,
+  )
+
+/**
+ * The parts of a line from left to right by the bidirectional algorithm of Unicode (UAX #9). The first letter decides about
+ * the line, so a mark of direction at its beginning does.
+ */
+export function directionParts(line: string): readonly Direction[] {
+  if (line === '') return []
+  if (runsAhead(line)) return [{ first: 0, last: line.length - 1, isTurned: false }]
+  const embedding = bidi.getEmbeddingLevels(typed(line))
   const parts: { first: number; last: number; level: number }[] = []
-  for (const index of order) {
+  for (const index of bidi.getReorderedIndices(typed(line), embedding)) {
     const part = parts.at(-1)
-    const level = levels[index] ?? 0
+    const level = embedding.levels[index] ?? 0
     if (part?.level !== level) parts.push({ first: index, last: index, level })
     else {
       part.first = Math.min(part.first, index)
       part.last = Math.max(part.last, index)
     }
   }
-  return parts.map(({ first, last, level }) => {
-    const text = line.slice(first, last + 1)
-    const isTurned = level % 2 === 1
+  return parts.map(({ first, last, level }) => ({ first, last, isTurned: level % 2 === 1 }))
+}
+
+function directionsOf(line: string): readonly { readonly text: string; readonly isTurned: boolean }[] {
+  if (runsAhead(line)) return [{ text: line, isTurned: false }]
+  return directionParts(line).map(({ first, last, isTurned }) => {
+    const text = line.slice(first, last + 1).replace(DIRECTION_MARK, '')
     return { text: isTurned ? text.replace(/./gsu, (char) => bidi.getMirroredCharacter(char) ?? char) : text, isTurned }
   })
 }
+
+/** A part of a line in the direction that `directionParts` gave it. */
+export const inDirection = (text: string, isTurned: boolean): string =>
+  runsAhead(text) && !isTurned ? text : `${isTurned ? '\u202e' : '\u202d'}${text.replace(DIRECTION_MARK, '')}`
+
+/**
+ * The first letter of a paragraph decides about all its lines: the mark without width that goes before a line which begins
+ * otherwise, or ''.
+ */
+export function directionMark(paragraph: string, line: string): string {
+  if (runsAhead(paragraph) || line === '') return ''
+  const isTurned = isTurnedText(paragraph)
+  if (isTurnedText(line) === isTurned) return ''
+  return isTurned ? '\u200f' : '\u200e'
+}
+
+const isTurnedText = (text: string): boolean =>
+  text !== '' && (bidi.getEmbeddingLevels(typed(text)).paragraphs[0]?.level ?? 0) % 2 === 1

@@ -1,6 +1,7 @@
 /** Text blocks of a PDF: the tokens of Markdown as paragraphs, lists, tables and code. */
 import type { Token, Tokens } from 'marked'
 import { unbroken } from '../../platform/visible.ts'
+import { directionMark, directionParts, inDirection } from './fonts.ts'
 import { isSafeLink, markdownTokens, markOf, unescaped } from './markdown.ts'
 import { COLOR, type Pages, type TextStyle } from './pdf-page.ts'
 
@@ -190,8 +191,36 @@ const styleOf = ({ bold, italic, link }: Piece, base: TextStyle): TextStyle => (
 const widthOf = (pages: Pages, pieces: readonly Piece[], size: number): number =>
   pieces.reduce((sum, { text, bold }) => sum + pages.fonts.measure(text, size, bold), 0)
 
-/** Lines of at most `width` points. */
-function wrapPieces(pages: Pages, pieces: readonly Piece[], { size }: TextStyle, width: number): readonly Piece[][] {
+const textOf = (pieces: readonly Piece[]): string => pieces.map(({ text }) => text).join('')
+
+/** Lines of at most `width` points, in the order of reading. */
+function wrapPieces(
+  pages: Pages,
+  pieces: readonly Piece[],
+  style: TextStyle,
+  width: number,
+): readonly (readonly Piece[])[] {
+  const paragraphs: Piece[][] = [[]]
+  for (const piece of pieces) {
+    if (piece.newLine) paragraphs.push([])
+    else paragraphs.at(-1)!.push(piece)
+  }
+  return paragraphs
+    .flatMap((paragraph) => {
+      const whole = textOf(paragraph)
+      return wrapParagraph(pages, paragraph, style, width).map(([first, ...rest]) =>
+        first ? [{ ...first, text: directionMark(whole, textOf([first, ...rest])) + first.text }, ...rest] : [],
+      )
+    })
+    .filter((line, index, { length }) => line.length > 0 || index < length - 1)
+}
+
+function wrapParagraph(
+  pages: Pages,
+  pieces: readonly Piece[],
+  { size }: TextStyle,
+  width: number,
+): readonly (readonly Piece[])[] {
   const lines: Piece[][] = [[]]
   let used = 0
   const start = () => {
@@ -212,10 +241,6 @@ function wrapPieces(pages: Pages, pieces: readonly Piece[], { size }: TextStyle,
     used += measured
   }
   for (const piece of pieces) {
-    if (piece.newLine) {
-      start()
-      continue
-    }
     for (const word of piece.text.split(/(?<=\s)(?=\S)/u)) {
       const measured = pages.fonts.measure(word, size, piece.bold)
       if (used > 0 && used + pages.fonts.measure(word.trimEnd(), size, piece.bold) > width) start()
@@ -230,7 +255,23 @@ function wrapPieces(pages: Pages, pieces: readonly Piece[], { size }: TextStyle,
       }
     }
   }
-  return lines.filter((line, index) => line.length > 0 || index < lines.length - 1)
+  return lines
+}
+
+/** The pieces of a line from left to right, each in one direction. */
+function inOrder(pieces: readonly Piece[]): readonly Piece[] {
+  const line = textOf(pieces)
+  const parts = directionParts(line)
+  if (parts.length === 1 && !parts[0]!.isTurned) return pieces
+  const starts = pieces.map((_, index) => textOf(pieces.slice(0, index)).length)
+  return parts.flatMap(({ first, last, isTurned }) => {
+    const within = pieces.flatMap((piece, index): readonly Piece[] => {
+      const start = starts[index]!
+      const text = piece.text.slice(Math.max(0, first - start), Math.max(0, last + 1 - start))
+      return text === '' ? [] : [{ ...piece, text: inDirection(text, isTurned) }]
+    })
+    return isTurned ? within.toReversed() : within
+  })
 }
 
 async function drawPieces(pages: Pages, pieces: readonly Piece[], base: TextStyle, indent: number): Promise<void> {
@@ -244,7 +285,7 @@ async function drawPieces(pages: Pages, pieces: readonly Piece[], base: TextStyl
 
 function drawLine(pages: Pages, pieces: readonly Piece[], x: number, base: number, style: TextStyle): void {
   let at = x
-  for (const piece of pieces) {
+  for (const piece of inOrder(pieces)) {
     const width = pages.fonts.measure(piece.text, style.size, style.bold || piece.bold)
     if (piece.code) pages.rect(at - 1, base - style.size, width + 2, style.size * 1.3, COLOR.head)
     pages.text(piece.text, at, base, styleOf(piece, style))

@@ -1,6 +1,17 @@
 /** Pages of a PDF: drawing by coordinates, page breaks, and the lines at the head and foot of every page. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type FontFace, type FontSet, fitted, isInvisible, runsOf, shortened } from './fonts.ts'
+import type { Font } from 'fontkit'
+import {
+  directionMark,
+  type FontFace,
+  type FontRun,
+  type FontSet,
+  fitted,
+  isInvisible,
+  runsOf,
+  shape,
+  shortened,
+} from './fonts.ts'
 
 /** Colours, red green blue: those of the HTML documents on paper. */
 export const COLOR = {
@@ -77,13 +88,14 @@ const WAITING_BYTES = 1 << 20
 interface EmbeddedFont {
   readonly id: string
   ref(): PDFKit.PDFKitReference
-  encode(
-    text: string,
-    features?: readonly string[],
-  ): [
-    hex: readonly string[],
-    positions: readonly { readonly xAdvance: number; readonly xOffset: number; readonly yOffset: number }[],
-  ]
+  encode(text: string): [hex: readonly string[], positions: unknown]
+  /** The parsed copy of this document. */
+  readonly font: Font
+  readonly subset: { includeGlyph(id: number): number }
+  /** Thousandths of the size, by the glyph of the subset. */
+  readonly widths: number[]
+  /** Characters that a reader copies, by the glyph of the subset. */
+  readonly unicode: (readonly number[])[]
 }
 type Internals = PDFKit.PDFDocument & {
   readonly _font: EmbeddedFont
@@ -257,12 +269,9 @@ function createWriter(doc: Internals, fonts: FontSet): Writer {
       const font = fontOf(run.face)
       parts.push(`/${font.id} ${round(size)} Tf`)
       if (run.isShaped) {
-        // With a list of features PDFKit leaves the words together, whose order is that of reading otherwise.
-        const [codes, positions] = font.encode(run.text, [])
-        for (const [index, code] of codes.entries()) {
-          const { xAdvance, xOffset, yOffset } = positions[index]!
-          parts.push(`${matrix(at + (xOffset * size) / 1000, y - (yOffset * size) / 1000)} <${code}> Tj`)
-          at += (xAdvance * size) / 1000
+        for (const { code, xAdvance, xOffset, yOffset } of shapedGlyphs(font, run)) {
+          parts.push(`${matrix(at + xOffset * size, y - yOffset * size)} <${code}> Tj`)
+          at += xAdvance * size
         }
       } else {
         parts.push(`${matrix(at, y)} ${simple(run.face, font, run.text)}`)
@@ -274,6 +283,25 @@ function createWriter(doc: Internals, fonts: FontSet): Writer {
   }
   return Object.assign(writer, {
     used: () => Object.fromEntries([...embedded.values()].map((font) => [font.id, font.ref()])),
+  })
+}
+
+/** The glyphs of a run from left to right, added to the subset of the document as `encode` of PDFKit does, which takes no direction. */
+function shapedGlyphs(embedded: EmbeddedFont, run: FontRun) {
+  const { font, subset, widths, unicode } = embedded
+  const { glyphs, positions } = shape(font, run)
+  return glyphs.map(({ id, advanceWidth, codePoints }, index) => {
+    const glyph = subset.includeGlyph(id)
+    widths[glyph] ??= (advanceWidth * 1000) / font.unitsPerEm
+    unicode[glyph] ??= codePoints
+    const { xAdvance, xOffset, yOffset } = positions[index]!
+    const em = (value: number) => value / font.unitsPerEm
+    return {
+      code: glyph.toString(16).padStart(4, '0'),
+      xAdvance: em(xAdvance),
+      xOffset: em(xOffset),
+      yOffset: em(yOffset),
+    }
   })
 }
 
@@ -302,9 +330,10 @@ export function wrap(
   maxLines = Number.POSITIVE_INFINITY,
 ): readonly string[] {
   const fits = (line: string) => fonts.measure(line, style.size, style.bold) <= width
-  const cut = (line: string): string => {
+  const directed = (paragraph: string, line: string) => `${directionMark(paragraph, line)}${line}`
+  const cut = (paragraph: string, line: string): string => {
     fonts.noteCut(text)
-    return fits(line) ? line : shortened(line, width, style.size, fonts, style.bold)
+    return directed(paragraph, fits(line) ? line : shortened(line, width, style.size, fonts, style.bold))
   }
   if (text === '') return []
   if (!text.includes('\n') && fits(text)) return [text]
@@ -320,22 +349,22 @@ export function wrap(
         continue
       }
       if (lines.length === maxLines - 1) {
-        return [...lines, cut(`${line}${words.slice(at).join('')}`)]
+        return [...lines, cut(paragraph, `${line}${words.slice(at).join('')}`)]
       }
       if (line !== '') {
-        lines.push(line.trimEnd())
+        lines.push(directed(paragraph, line.trimEnd()))
         line = ''
         at -= 1
         continue
       }
       const length = fittingLength(word, fits)
-      lines.push(word.slice(0, length))
+      lines.push(directed(paragraph, word.slice(0, length)))
       words[at] = word.slice(length)
       at -= 1
     }
     const last = index === paragraphs.length - 1
-    if (lines.length === maxLines - 1 && !last) return [...lines, cut(`${line}…`)]
-    lines.push(line.trimEnd())
+    if (lines.length === maxLines - 1 && !last) return [...lines, cut(paragraph, `${line}…`)]
+    lines.push(directed(paragraph, line.trimEnd()))
   }
   return lines
 }

@@ -2,8 +2,8 @@
 import type { ChartKind } from '../entities/report.ts'
 import type { Row } from '../types.ts'
 import { type ChartContent, emptyText } from './charts/content.ts'
-import { numbersOf, type Pivot, pivot, type Series } from './charts/frame.ts'
-import { nameOf, PALETTE } from './charts/style.ts'
+import { groupsOf, numbersOf, type Pivot, pivot, type Series } from './charts/frame.ts'
+import { PALETTE } from './charts/style.ts'
 import { escapeXml, lettersOf, XML } from './xlsx-parts.ts'
 
 interface Shape {
@@ -35,7 +35,7 @@ export const isNative = (content: ChartContent): boolean =>
 export function pointRows({ dimensions, rows }: ChartContent): readonly Row[] {
   const first = dimensions.length
   const complete = rows.filter((row) => numbersOf(row.slice(first, first + 2)).length === 2)
-  return [...Map.groupBy(complete, (row) => (first > 1 ? nameOf(row[1]) : '')).values()].flat()
+  return first > 1 ? groupsOf(complete, 1).flatMap(({ rows: members }) => members) : complete
 }
 
 /** Categories, and the cells of each series; the columns of the table below the chart. */
@@ -180,22 +180,24 @@ function labels({ labels: isShown }: ChartContent, element: Shape['element']): s
 function scatter(content: ChartContent, place: DataPlace): { readonly plot: string; readonly series: number } {
   const { dimensions, measures } = content
   const count = dimensions.length
-  const rows = pointRows(content).map((row, at) => ({ row, number: place.row + 1 + at }))
-  const groups = [...Map.groupBy(rows, ({ row }) => (count > 1 ? nameOf(row[1]) : ''))]
-  const series = groups.map(([group, members], index) => {
-    const range = [members[0]!.number, members.at(-1)!.number] as const
+  const rows = pointRows(content)
+  const groups = count > 1 ? groupsOf(rows, 1) : [{ name: '', rows }]
+  let next = place.row + 1
+  const series = groups.map(({ name, rows: members }, index) => {
+    const range = [next, next + members.length - 1] as const
+    next += members.length
     const values = (measure: 0 | 1) =>
       reference(
         'num',
         place,
         lettersOf(count + measure + 1),
         range,
-        members.map(({ row }) => row[count + measure]?.number ?? null),
+        members.map((row) => row[count + measure]?.number ?? null),
         place.formats[measure] ?? 'General',
       )
     const named =
       count > 1
-        ? reference('str', place, 'B', [range[0], range[0]], [group])
+        ? reference('str', place, 'B', [range[0], range[0]], [name])
         : reference('str', place, lettersOf(count + 2), [place.row, place.row], [measures[1]?.label ?? ''])
     const marker = `<c:marker><c:symbol val="circle"/><c:size val="7"/><c:spPr>${fill(colourOf(index))}</c:spPr></c:marker>`
     const line = '<c:spPr><a:ln w="19050"><a:noFill/></a:ln></c:spPr>'

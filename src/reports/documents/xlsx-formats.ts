@@ -15,12 +15,17 @@ const DEFAULTS: Readonly<Record<NumberKind, string>> = {
   interval: '[h]:mm:ss',
 }
 
-/** The number format of a column. `General` for a pattern that says nothing about numbers. */
-export function numberFormat({ type, format }: Pick<Column, 'type' | 'format'>): string {
+/**
+ * The number format of a column. `General` for a pattern that says nothing about numbers. Null when Excel has no format for the parts
+ * of a date: the cells are the texts of Qlik.
+ */
+export function numberFormat({ type, format }: Pick<Column, 'type' | 'format'>): string | null {
   if (format === null || format.trim() === '' || type === 'text') return DEFAULTS[type]
   if (type === 'interval') return intervalFormat(format) ?? DEFAULTS.interval
-  if (type === 'date' || type === 'timestamp' || type === 'time')
-    return dateFormat(format.replace(OPTIONAL_FRACTION, '')) ?? DEFAULTS[type]
+  if (type === 'date' || type === 'timestamp' || type === 'time') {
+    const pattern = format.replace(OPTIONAL_FRACTION, '')
+    return hasCodes(pattern) ? (dateFormat(pattern) ?? DEFAULTS[type]) : null
+  }
   return format.split(';').slice(0, 3).map(sectionFormat).join(';')
 }
 
@@ -122,6 +127,18 @@ const quoted = (text: string): string => {
 }
 
 const DATE_TOKENS = /Y+|y+|M+|D+|d+|W+|w+|h+|H+|m+|s+|\[?\.?[fF]+\]?|TT|tt|./gsu
+
+/** Whether Excel has a code for each part of a date; in its codes, months beside hours or seconds are minutes, and minutes elsewhere months. Fractions stand behind a point. */
+function hasCodes(pattern: string): boolean {
+  if (/(?<!s\.|[fF])[fF]/.test(pattern)) return false
+  const tokens = (pattern.match(DATE_TOKENS) ?? []).filter((part) => dateToken(part) !== null && !/TT|f/i.test(part))
+  return tokens.every((token, at) => {
+    const [before = '', after = ''] = [tokens[at - 1], tokens[at + 1]]
+    if (/^m/.test(token)) return /^h/i.test(before) || /^s/.test(after)
+    if (/^M{1,2}$/.test(token)) return !/^[hs]/i.test(before) && !/^[hs]/i.test(after)
+    return !/^(?:w{1,2}|y|yyy)$/i.test(token)
+  })
+}
 
 /** Null when the pattern holds no token of dates. */
 function dateFormat(pattern: string): string | null {

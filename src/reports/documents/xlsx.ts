@@ -170,7 +170,7 @@ function formatOf(
   pattern = column ? numberFormat(column) : 'General',
 ): string | null {
   const display = displayOf(cell, column)
-  if (display.as === 'text') return null
+  if (display.as === 'text' || pattern === null) return null
   if (!isBeyondExcel(display, column)) return cellFormat(display, pattern)
   const isDay = column?.type === 'date' || column?.type === 'timestamp'
   return isDay || cell.text === '' ? null : negativeTimeFormat(pattern, cell.text, known)
@@ -455,15 +455,28 @@ function chartTable(content: ChartContent): SheetTable {
   }
 }
 
-/** Categories are numbers where one format is that of all of them, as an axis has one. */
+/**
+ * Categories are numbers in one format, as an axis has one: General where it shows all of them, else the most frequent. The others are
+ * texts, and so are negative times, which Excel shows at no axis.
+ */
 function categoryCells(content: ChartContent): CategoryCells {
   const { values } = chartData(content)
   const [column = null] = content.dimensions
-  const formats = values.map((cell) => (cell ? formatOf(cell, column, []) : null))
-  const [format = null, other] = new Set(formats.filter((one) => one !== null))
-  if (format === null || other !== undefined) return { format: null, numbers: values.map(() => null) }
-  return { format, numbers: values.map((cell, at) => (formats[at] === null ? null : (cell?.number ?? null))) }
+  const formats = values.map((cell) =>
+    cell && !isBeyondExcel(displayOf(cell, column), column) ? formatOf(cell, column, []) : null,
+  )
+  const groups = [...Map.groupBy(formats, (format) => format)].filter(([format]) => format !== null)
+  const isPlain = values.every((cell, at) => formats[at] === null || isBareNumber(cell!))
+  const [[format] = [null]] = groups.sort(([, one], [, other]) => other.length - one.length)
+  const isGeneral = groups.length > 1 && isPlain
+  const isShown = (at: number) => formats[at] !== null && (isGeneral || formats[at] === format)
+  return {
+    format: isGeneral ? 'General' : format,
+    numbers: values.map((cell, at) => (isShown(at) ? (cell?.number ?? null) : null)),
+  }
 }
+
+const isBareNumber = ({ text, number }: Cell): boolean => text.replace(',', '.') === String(number)
 
 function pointTable(content: ChartContent): SheetTable {
   const { dimensions, measures } = content

@@ -175,8 +175,8 @@ function fieldsOf({ body, headers }: ApiRequest): { readonly address: string; re
   try {
     const { address } = parseOutsideJson(text) as { address?: unknown }
     return { address: typeof address === 'string' ? address : '', next: '' }
-  } catch {
-    throw refusal('INVALID_JSON', 'The body must be JSON: {"address": "anna@company.com"}.')
+  } catch (error) {
+    throw refusal('INVALID_JSON', `The body must be JSON: {"address": "anna@company.com"}; ${errorText(error)}`)
   }
 }
 

@@ -135,11 +135,11 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
      * Resolves with its token, null when the address or the client has asked too often.
      */
     requestLink: (address: string, from: string, next: string): Promise<string | null> =>
-      writer.write((on) => {
+      writer.write((tx) => {
         const client = limitedClient(from)
         const at = now()
         // Null where no link was made.
-        const asked = on.get<Record<'ofBoth' | 'ofAddress' | 'ofClient', number | null>>(
+        const asked = tx.get<Record<'ofBoth' | 'ofAddress' | 'ofClient', number | null>>(
           SQL.links,
           address,
           client,
@@ -148,7 +148,7 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
         if ((asked?.ofBoth ?? 0) >= LINKS_PER_ADDRESS_AND_CLIENT) return null
         if ((asked?.ofAddress ?? 0) >= LINKS_PER_ADDRESS || (asked?.ofClient ?? 0) >= LINKS_PER_CLIENT) return null
         const token = newToken()
-        on.run(SQL.addLink, hashOf(token), address, client, next, at, at + LINK_MINUTES * MINUTE_MS)
+        tx.run(SQL.addLink, hashOf(token), address, client, next, at, at + LINK_MINUTES * MINUTE_MS)
         return token
       }),
     /** State of a link, and the address that it was made for; '' when the link is unknown. */
@@ -158,20 +158,20 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
     },
     /** Uses a link up and opens a session; null when the link is not usable. */
     logIn: (token: string) =>
-      writer.write((on) => {
+      writer.write((tx) => {
         const hash = hashOf(token)
         const at = now()
-        const link = on.get<{ address: string; next: string }>(SQL.link, hash)
-        if (!link || !isKnown(link.address) || on.run(SQL.useLink, at, hash).changes === 0) return null
+        const link = tx.get<{ address: string; next: string }>(SQL.link, hash)
+        if (!link || !isKnown(link.address) || tx.run(SQL.useLink, at, hash).changes === 0) return null
         const session = newToken()
-        on.run(SQL.addSession, hashOf(session), link.address, at, at + settings.sessionHours * HOUR_MS)
-        on.run(SQL.oldSessions, link.address)
+        tx.run(SQL.addSession, hashOf(session), link.address, at, at + settings.sessionHours * HOUR_MS)
+        tx.run(SQL.oldSessions, link.address)
         return { session, address: link.address, next: link.next }
       }),
     /** Ends the session of the reader, or all of its sessions. */
     async logOut({ session, address }: Reader, all: boolean): Promise<void> {
       if (session === null || address === null) return
-      await writer.write((on) => (all ? on.run(SQL.endSessions, address) : on.run(SQL.endSession, session)))
+      await writer.write((tx) => (all ? tx.run(SQL.endSessions, address) : tx.run(SQL.endSession, session)))
     },
     /** `Set-Cookie` of a session; an empty value removes it. */
     cookie: (value: string, { secure, path }: { readonly secure: boolean; readonly path: string }): string =>
@@ -184,9 +184,9 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
       }),
     /** Removes links and sessions that are over. */
     prune: () =>
-      writer.write((on) => {
-        on.run(SQL.dropSessions, now())
-        on.run(SQL.dropLinks, now() - DAY_MS)
+      writer.write((tx) => {
+        tx.run(SQL.dropSessions, now())
+        tx.run(SQL.dropLinks, now() - DAY_MS)
       }),
   }
 }
@@ -204,7 +204,7 @@ export function createSigner({ db, writer, now }: Pick<LoginDeps, 'db' | 'writer
 
   return {
     /** Makes the key where there is none. Before that no link is signed and none is accepted. */
-    prepare: () => writer.write((on) => void on.run(SQL.addKey, newToken())),
+    prepare: () => writer.write((tx) => void tx.run(SQL.addKey, newToken())),
     /** Query of a link to an item: `e=<seconds since 1970>&s=<signature>`; '' while there is no key. */
     query(id: string): string {
       const secret = known()

@@ -139,11 +139,11 @@ export function createHubStore(
   const sqlFor = (reader: ReaderAddress) => READ[reader === null ? 'admin' : 'reader']
   const scope = (reader: ReaderAddress) => [reader, now() - TEST_MS] as const
 
-  function insert(on: Database, item: NewHubItem): void {
-    if (on.get(SQL.known, item.id)) return
+  function insert(tx: Database, item: NewHubItem): void {
+    if (tx.get(SQL.known, item.id)) return
     const { id, versionKey, title, project, taskId, taskName, runId, documentId, fileName, format, mediaType } = item
     const test = Number(item.test)
-    on.run(
+    tx.run(
       SQL.add,
       id,
       versionKey,
@@ -166,13 +166,13 @@ export function createHubStore(
       item.retentionVersions,
       folded(`${title}\n${project}\n${fileName}`),
     )
-    for (const address of item.visibleTo) on.run(SQL.addReader, address.toLowerCase(), id)
-    on.run(SQL.dropVersionsOf, hubVersions, versionKey)
+    for (const address of item.visibleTo) tx.run(SQL.addReader, address.toLowerCase(), id)
+    tx.run(SQL.dropVersionsOf, hubVersions, versionKey)
   }
 
   return {
     /** Adds a version, once for each id, and removes versions beyond the retention. */
-    publish: (item: NewHubItem) => writer.write((on) => insert(on, item)),
+    publish: (item: NewHubItem) => writer.write((tx) => insert(tx, item)),
     /** The newest versions that the reader may see, newest first. */
     list(reader: ReaderAddress, { q, project, unread, limit, offset }: HubQuery) {
       const sql = sqlFor(reader)
@@ -202,7 +202,7 @@ export function createHubStore(
         .map((row) => itemOf<HubItem>(row)),
     /** `reader`: address, or name of an admin. */
     recordAccess: (id: string, reader: string, how: HowRead) =>
-      writer.write((on) => on.run(SQL.access, reader, how, now(), id), 'soon'),
+      writer.write((tx) => tx.run(SQL.access, reader, how, now(), id), 'soon'),
     isReader: (address: string) => db.get(SQL.isReader, address) !== undefined,
     /** Accesses to documents of a run, oldest first. */
     reads: (runId: string) =>
@@ -218,10 +218,10 @@ export function createHubStore(
     usesBlob: (sha256: string) => db.get(SQL.blob, sha256) !== undefined,
     /** Removes what the retention no longer keeps. */
     prune: () =>
-      writer.write((on) => {
-        on.run(SQL.dropVersions, hubVersions)
-        on.run(SQL.dropOld, hubDays, now())
-        on.run(SQL.dropTests, now() - TEST_MS)
+      writer.write((tx) => {
+        tx.run(SQL.dropVersions, hubVersions)
+        tx.run(SQL.dropOld, hubDays, now())
+        tx.run(SQL.dropTests, now() - TEST_MS)
       }),
   }
 }

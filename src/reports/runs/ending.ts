@@ -63,10 +63,9 @@ export function createEnding(deps: EndingDeps, settings: EndingSettings): Ending
   }
 
   /**
-   * The mails about a run, and events about addresses that no mail may go to. Null for `previous`: there is none, or it does not
-   * matter. `waits`: the run waits for these; absent when it has ended.
+   * The mails about a run, and events about addresses that no mail may go to. `hadFailed`: a success ends a failure. `waits`: the run waits for these; absent when it has ended.
    */
-  function mailsAbout(run: RunRecord, previous: RunRecord | null, waits?: readonly Wait[]) {
+  function mailsAbout(run: RunRecord, hadFailed: boolean, waits?: readonly Wait[]) {
     const refused: NewEvent[] = []
     const definition = ledger.definition(run.id)
     const testAddress = definition ? testAddressOf(run, definition.task, settings) : null
@@ -78,7 +77,7 @@ export function createEnding(deps: EndingDeps, settings: EndingSettings): Ending
       isUsable(address, settings.allowedDomains, (code) =>
         refused.push({ code, recipient: address, details: `${OUTCOME_MAIL}: ${address}` }),
       )
-    const mails = planNotifications({ run, definition, previous, testAddress, isAllowed, ...(waits && { waits }) })
+    const mails = planNotifications({ run, definition, hadFailed, testAddress, isAllowed, ...(waits && { waits }) })
     return { mails, refused }
   }
 
@@ -97,11 +96,10 @@ export function createEnding(deps: EndingDeps, settings: EndingSettings): Ending
       const at = clock.now()
       const counts = countsOf(current.sealed ? ledger.documents(current).length : 0, deliveries, events)
       const ended: RunRecord = { ...current, state: 'finished', outcome, reason, counts, finishedAt: at }
-      const last = ledger.lastFinished(run.taskId, run.id)
+      const previous = ledger.lastFinished(run.taskId, run.id)
       // A later run, which did not wait for this one, knows better.
-      const isOvertaken = last !== null && last.id > run.id
-      const previous = isOvertaken || ended.test ? null : ledger.lastVerdict(run.taskId, run.id)
-      const { mails, refused } = mailsAbout(ended, previous)
+      const isOvertaken = previous !== null && previous.id > run.id
+      const { mails, refused } = mailsAbout(ended, !isOvertaken && ledger.hadFailed(run))
       const states = isOvertaken ? {} : keptStates(ended, deliveries)
       await ledger.finish(run.id, { outcome, reason, counts, at }, mails, states, run.taskId)
       runLog.line(run, outcome === 'error' ? 'error' : outcome === 'warning' ? 'warn' : 'info', endLine(ended))
@@ -113,7 +111,7 @@ export function createEnding(deps: EndingDeps, settings: EndingSettings): Ending
     async announceWaits(run, files) {
       if (files.length === 0 || ledger.deliveries(run.id).some(({ channel }) => channel === 'notification')) return
       const waits = files.map(({ target, lastError, nextAt }) => ({ target, reason: lastError ?? '', nextAt }))
-      const { mails } = mailsAbout(run, null, waits)
+      const { mails } = mailsAbout(run, false, waits)
       if (mails.length === 0) return
       await ledger.addNotifications(run.id, mails)
       sendMails(run)

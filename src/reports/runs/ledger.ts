@@ -43,8 +43,9 @@ const SQL = {
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
   lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
-  lastVerdict: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ? AND outcome IN ('success', 'error')
-    AND test = 0 AND options ->> 'dryRun' = 0 AND trigger ->> 'type' <> 'resend' ORDER BY finished_at DESC LIMIT 1`,
+  lastJudged: `SELECT outcome FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ? AND outcome IN ('success', 'error')
+    AND (test = 0 OR ?) AND NOT coalesce(options ->> '$.dryRun', 0) AND trigger ->> '$.type' <> 'resend'
+    ORDER BY finished_at DESC LIMIT 1`,
   lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
     AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent' AND d.channel <> 'notification')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
@@ -247,7 +248,7 @@ export type Ledger = ReturnType<typeof createLedger>
  * a run goes on by itself when there is room again.
  */
 export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
-  const write = <T>(work: (on: Database) => T) => writer.write(work)
+  const write = <T>(work: (tx: Database) => T) => writer.write(work)
   const keep = createLastingWrite({ writer, log, what: 'REPORTTASK: The state of runs', stop })
   const rows = createRunRows(onEnded)
 
@@ -256,19 +257,19 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
     ...rows,
 
     begin: (runId: string, definition: Definition, at: number) =>
-      keep((on) => {
-        on.run(SQL.begin, at, JSON.stringify(definition), runId)
-        on.run(SQL.dropEvents, runId)
+      keep((tx) => {
+        tx.run(SQL.begin, at, JSON.stringify(definition), runId)
+        tx.run(SQL.dropEvents, runId)
       }),
-    requeue: (runId: string) => keep((on) => on.run(SQL.requeue, runId)),
+    requeue: (runId: string) => keep((tx) => tx.run(SQL.requeue, runId)),
     /** The run waits again, as if its last attempt had not begun. */
-    park: (runId: string) => keep((on) => on.run(SQL.park, runId)),
-    cancel: (runId: string) => write((on) => on.run(SQL.cancel, runId)),
+    park: (runId: string) => keep((tx) => tx.run(SQL.park, runId)),
+    cancel: (runId: string) => write((tx) => tx.run(SQL.cancel, runId)),
     /** Also of a run that has ended: its outcome stays, and its counts have the event. */
     addEvent: (runId: string, event: RunEvent) =>
-      keep((on) => {
-        addEvent(on, runId, event)
-        if (event.level !== 'info') on.run(SQL.countEvent, `$.${event.level}s`, runId)
+      keep((tx) => {
+        addEvent(tx, runId, event)
+        if (event.level !== 'info') tx.run(SQL.countEvent, `$.${event.level}s`, runId)
       }),
     /** The plan is complete: from here on a restart delivers and makes nothing again. */
     seal: (
@@ -278,10 +279,10 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
       sealed: Sealed,
       at: number,
     ) =>
-      keep((on) => {
-        addDocuments(on, runId, documents)
-        addDeliveries(on, runId, deliveries)
-        on.run(SQL.seal, at, JSON.stringify(sealed), runId)
+      keep((tx) => {
+        addDocuments(tx, runId, documents)
+        addDeliveries(tx, runId, deliveries)
+        tx.run(SQL.seal, at, JSON.stringify(sealed), runId)
       }),
     /** Ends the run; its notifications are planned, and its end is announced, in the same transaction. */
     finish: (
@@ -296,18 +297,18 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
       states: Readonly<Record<string, unknown>>,
       taskId: string,
     ) =>
-      keep((on) => {
-        on.run(SQL.finish, end.outcome, end.reason, JSON.stringify(end.counts), end.at, runId)
-        addDeliveries(on, runId, notifications, 1_000_000)
+      keep((tx) => {
+        tx.run(SQL.finish, end.outcome, end.reason, JSON.stringify(end.counts), end.at, runId)
+        addDeliveries(tx, runId, notifications, 1_000_000)
         for (const [key, state] of Object.entries(states)) {
-          on.run(SQL.setConditionState, key, taskId, JSON.stringify(state), end.at)
+          tx.run(SQL.setConditionState, key, taskId, JSON.stringify(state), end.at)
         }
-        announceEnd(on, runId, onEnded)
+        announceEnd(tx, runId, onEnded)
       }),
     addNotifications: (runId: string, notifications: readonly NewDelivery[]) =>
-      keep((on) => addDeliveries(on, runId, notifications, 1_000_000)),
+      keep((tx) => addDeliveries(tx, runId, notifications, 1_000_000)),
     setDelivery: (id: string, { state, attempts, nextAt, lastError, target }: DeliveryChange) =>
-      keep((on) => on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),
+      keep((tx) => tx.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),
     /** The delivery becomes one of several, each of which is decided by itself from now on. */
     divideDelivery: (
       { id, runId, position }: DeliveryRecord,
@@ -315,31 +316,31 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
       payload: unknown,
       others: readonly NewDelivery[],
     ) =>
-      keep((on) => {
-        on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)
-        on.run(SQL.setPayload, JSON.stringify(payload), id)
-        addDeliveries(on, runId, others, position)
+      keep((tx) => {
+        tx.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)
+        tx.run(SQL.setPayload, JSON.stringify(payload), id)
+        addDeliveries(tx, runId, others, position)
       }),
     /** Adds a run whose plan is complete: it repeats deliveries of another run. */
     addSealed: (run: NewRun, deliveries: readonly NewDelivery[], sealed: Sealed) =>
-      write((on) => {
-        rows.add(on, run)
-        addDeliveries(on, run.id, deliveries)
-        on.run(SQL.begin, run.at, null, run.id)
-        on.run(SQL.seal, run.at, JSON.stringify(sealed), run.id)
+      write((tx) => {
+        rows.add(tx, run)
+        addDeliveries(tx, run.id, deliveries)
+        tx.run(SQL.begin, run.at, null, run.id)
+        tx.run(SQL.seal, run.at, JSON.stringify(sealed), run.id)
       }),
     /** Removes the kept states and firings of tasks that are gone. */
     forgetDeletedTasks: () =>
-      write((on) => {
-        on.run(SQL.forgetStates)
-        on.run(SQL.forgetFirings)
+      write((tx) => {
+        tx.run(SQL.forgetStates)
+        tx.run(SQL.forgetFirings)
       }),
     /** Removes up to 200 runs that ended before `before`; the last five of a task stay. Returns their ids. */
     prune: (before: number, firedBefore: number) =>
-      write((on) => {
-        const ids = on.all<{ id: string }>(SQL.expired, before).map(({ id }) => id)
-        for (const id of ids) on.run(SQL.removeRun, id)
-        on.run(SQL.forgetFired, firedBefore)
+      write((tx) => {
+        const ids = tx.all<{ id: string }>(SQL.expired, before).map(({ id }) => id)
+        for (const id of ids) tx.run(SQL.removeRun, id)
+        tx.run(SQL.forgetFired, firedBefore)
         return ids
       }),
   }
@@ -348,10 +349,10 @@ export function createLedger({ db, writer, log, stop, onEnded }: LedgerDeps) {
 /** Inside a transaction of the caller. */
 function createRunRows(onEnded: LedgerDeps['onEnded']) {
   return {
-    add(on: Database, run: NewRun): void {
+    add(tx: Database, run: NewRun): void {
       const { id, task, priority, trigger, options, test, at, ended, definition } = run
       const state = ended ? 'finished' : 'queued'
-      on.run(
+      tx.run(
         SQL.addRun,
         id,
         task.id,
@@ -371,21 +372,21 @@ function createRunRows(onEnded: LedgerDeps['onEnded']) {
         ended ? at : null,
         definition ? JSON.stringify(definition) : null,
       )
-      if (ended) announceEnd(on, id, onEnded)
+      if (ended) announceEnd(tx, id, onEnded)
     },
     /** The run that this firing of a trigger belongs to; null when it is new. */
-    firedBefore: (on: Database, identity: string) => on.get<{ runId: string }>(SQL.fired, identity)?.runId ?? null,
-    markFired: (on: Database, identity: string, runId: string, at: number) => on.run(SQL.fire, identity, runId, at),
-    waitingFor: (on: Database, taskId: string) => on.all<RunRow>(SQL.waiting, taskId).map(recordOf),
+    firedBefore: (tx: Database, identity: string) => tx.get<{ runId: string }>(SQL.fired, identity)?.runId ?? null,
+    markFired: (tx: Database, identity: string, runId: string, at: number) => tx.run(SQL.fire, identity, runId, at),
+    waitingFor: (tx: Database, taskId: string) => tx.all<RunRow>(SQL.waiting, taskId).map(recordOf),
     /** Another trigger joins a run that waits. */
-    merge(on: Database, runId: string, trigger: RunTrigger, event: RunEvent): void {
-      on.run(SQL.merge, JSON.stringify(trigger), runId)
-      addEvent(on, runId, event)
+    merge(tx: Database, runId: string, trigger: RunTrigger, event: RunEvent): void {
+      tx.run(SQL.merge, JSON.stringify(trigger), runId)
+      addEvent(tx, runId, event)
     },
     /** Adds to the count of a skipped run of the same reason since `after`, and returns its id; null when there is none. */
-    repeatSkipped(on: Database, taskId: string, reason: RunCode, after: number): string | null {
-      const row = on.get<{ id: string }>(SQL.lastSkipped, taskId, reason, after)
-      if (row) on.run(SQL.repeat, row.id)
+    repeatSkipped(tx: Database, taskId: string, reason: RunCode, after: number): string | null {
+      const row = tx.get<{ id: string }>(SQL.lastSkipped, taskId, reason, after)
+      if (row) tx.run(SQL.repeat, row.id)
       return row?.id ?? null
     },
   }
@@ -411,11 +412,12 @@ function createReads(db: Database) {
       const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
       return row ? recordOf(row) : null
     },
-    /** The last run of the task that was a success or failed: no test, no dry run, and none that repeats deliveries. */
-    lastVerdict(taskId: string, except: string): RunRecord | null {
-      const row = db.get<RunRow>(SQL.lastVerdict, taskId, except)
-      return row ? recordOf(row) : null
-    },
+    /**
+     * Whether the last run of the task that ended as success or error was an error: what those who get outcome mails last
+     * learnt. Dry runs and runs that repeat deliveries send none; those of test runs go elsewhere, so they count for tests alone.
+     */
+    hadFailed: ({ taskId, id, test }: Pick<RunRecord, 'taskId' | 'id' | 'test'>): boolean =>
+      db.get<{ outcome: Outcome }>(SQL.lastJudged, taskId, id, test ? 1 : 0)?.outcome === 'error',
     /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
     lastDelivered: (taskId: string) => db.get<{ at: number | null }>(SQL.lastDelivered, taskId)?.at ?? null,
     definition(runId: string): Definition | null {
@@ -459,26 +461,26 @@ function createReads(db: Database) {
 export const rootOf = ({ id, trigger }: Pick<RunRecord, 'id' | 'trigger'>): string =>
   trigger.type === 'resend' ? trigger.key : id
 
-function addDeliveries(on: Database, runId: string, deliveries: readonly NewDelivery[], from = 0): void {
+function addDeliveries(tx: Database, runId: string, deliveries: readonly NewDelivery[], from = 0): void {
   for (const [index, { id, channel, target, documents, payload, state, ...rest }] of deliveries.entries()) {
     const texts = [JSON.stringify(documents), JSON.stringify(payload)] as const
     const { nextAt = null, lastError = null } = rest
-    on.run(SQL.addDelivery, id, runId, from + index, channel, target, ...texts, state, nextAt, lastError)
+    tx.run(SQL.addDelivery, id, runId, from + index, channel, target, ...texts, state, nextAt, lastError)
   }
 }
 
-function addDocuments(on: Database, runId: string, documents: readonly RunDocument[]): void {
-  for (const one of documents) on.run(SQL.addDocument, one.id, runId, one.sha256, JSON.stringify(one))
+function addDocuments(tx: Database, runId: string, documents: readonly RunDocument[]): void {
+  for (const one of documents) tx.run(SQL.addDocument, one.id, runId, one.sha256, JSON.stringify(one))
 }
 
-function announceEnd(on: Database, runId: string, onEnded: LedgerDeps['onEnded']): void {
-  const rows = on.all<{ format: Format; n: number }>(SQL.formats, runId)
+function announceEnd(tx: Database, runId: string, onEnded: LedgerDeps['onEnded']): void {
+  const rows = tx.all<{ format: Format; n: number }>(SQL.formats, runId)
   const formats = Object.fromEntries(rows.map(({ format, n }) => [format, n]))
-  onEnded({ run: recordOf(on.get<RunRow>(SQL.run, runId)!), formats }, on)
+  onEnded({ run: recordOf(tx.get<RunRow>(SQL.run, runId)!), formats }, tx)
 }
 
-const addEvent = (on: Database, runId: string, event: RunEvent) =>
-  on.run(SQL.addEvent, runId, Date.parse(event.at), JSON.stringify(event))
+const addEvent = (tx: Database, runId: string, event: RunEvent) =>
+  tx.run(SQL.addEvent, runId, Date.parse(event.at), JSON.stringify(event))
 
 interface DeliveryRow extends Omit<DeliveryRecord, 'documents' | 'payload'> {
   readonly documents: string

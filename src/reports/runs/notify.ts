@@ -38,8 +38,8 @@ export interface Wait {
 interface NotificationRequest {
   readonly run: RunRecord
   readonly definition: Definition
-  /** The last run before this one that was a success or failed; null where there is none, or it does not matter. */
-  readonly previous: RunRecord | null
+  /** The last run before this one that was a success or an error was an error. */
+  readonly hadFailed: boolean
   readonly testAddress: string | null
   /** False for an address that no mail may go to. */
   readonly isAllowed: (address: string) => boolean
@@ -51,13 +51,13 @@ interface NotificationRequest {
 export function planNotifications({
   run,
   definition,
-  previous,
+  hadFailed,
   testAddress,
   isAllowed,
   waits,
 }: NotificationRequest): NewDelivery[] {
   const outcomes: readonly (string | null)[] = waits ? ['warning', 'error'] : [run.outcome]
-  const recovered = previous?.outcome === 'error' && run.outcome === 'success'
+  const recovered = hadFailed && run.outcome === 'success'
   const rules = definition.task.notifications.filter(
     ({ on }) => on.some((one) => outcomes.includes(one)) || (recovered && on.includes('recovered')),
   )
@@ -179,7 +179,7 @@ export interface Notice {
   readonly deliveries: readonly Pick<DeliveryRecord, 'channel' | 'target' | 'state' | 'payload'>[]
   /** Address of the run. */
   readonly url: string
-  /** The run before this one had failed. */
+  /** The first success after an error. */
   readonly recovered: boolean
 }
 
@@ -199,7 +199,7 @@ export function noticeText(run: RunRecord, { events, deliveries, url, recovered 
     : ''
   const reasons = events.filter(({ level }) => level !== 'info')
   return [
-    `Report task "${run.taskName}" ${ENDINGS[outcome ?? 'error']}${seconds > 0 ? ` after ${seconds} s` : ''}.${recovered ? ' The run before had failed.' : ''}`,
+    `Report task "${run.taskName}" ${ENDINGS[outcome ?? 'error']}${seconds > 0 ? ` after ${seconds} s` : ''}.${recovered ? ' It had failed before.' : ''}`,
     numbers,
     ...firstOf(reasons.map((event) => reasonText(event, reached))),
     run.reason && reasons.length === 0 ? `Reason: ${run.reason}.` : '',

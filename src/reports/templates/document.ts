@@ -1,14 +1,23 @@
 /** Office templates of documents (docx): body, tables, headers, footers, notes, text boxes, content controls. */
 import type { Document, Element, Node } from '@xmldom/xmldom'
+import type { Warn } from '../types.ts'
 import { childElements, childNamed, childNodes, descendants, isElement, remove } from './dom.ts'
 import { Draft } from './draft.ts'
-import { checkKept, checkProperties, fillProperties } from './leftovers.ts'
-import type { Findings, Names } from './names.ts'
+import { checkFields } from './fields.ts'
+import {
+  checkAddresses,
+  checkKept,
+  checkOutsideText,
+  checkProperties,
+  fillProperties,
+  hasFilledProperties,
+} from './leftovers.ts'
+import { createFindings, type Findings, type Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { kindOf } from './parts.ts'
-import { checkPictures, fillPictures, namedRelationships, releasePictures } from './pictures.ts'
+import { checkPictures, fillPictures, namedRelationships, RELATIONSHIPS, releasePictures } from './pictures.ts'
 import type { Scope } from './scope.ts'
-import { hasTags, holdsTags } from './tags.ts'
+import { hasTags, holdsTags, parseTags, type TagOf } from './tags.ts'
 import { type Dialect, dropOlderForms, type Places, preserveSpace, visitText } from './text.ts'
 import { COMMENT, countsOf, takeUntagged, WORD } from './untagged.ts'
 import { checkVisitor, fillVisitor } from './visitors.ts'
@@ -42,6 +51,8 @@ const DIALECT: Dialect = {
       if (id) remove(id)
     }
   },
+  // Cells that go on from the row above are no number of rows in Word: they go on in the copies.
+  tearsCells: () => false,
   headerOff(row) {
     const properties = childNamed(row, 'trPr')
     const header = properties && childNamed(properties, 'tblHeader')
@@ -101,52 +112,118 @@ async function textParts(opened: OfficePackage): Promise<Part[]> {
   return parts
 }
 
-interface TaggedPart extends Part {
-  readonly document: Document
-  /** Texts without tags, for which comments stand in the document. */
+/** A part that holds tags; the others are left as they are. */
+interface TaggedText extends Part {
+  readonly xml: string
+  /** Texts without tags, for which comments stand in the XML. */
   readonly texts: readonly string[]
 }
 
-/** The trees of parts that hold tags; the others are left as they are. */
-async function taggedParts(opened: OfficePackage): Promise<TaggedPart[]> {
-  const tagged: TaggedPart[] = []
+async function taggedTexts(opened: OfficePackage): Promise<TaggedText[]> {
+  const tagged: TaggedText[] = []
   for (const part of await textParts(opened)) {
     const whole = await opened.text(part.path)
     if (!holdsTags(whole)) continue
-    const { xml, texts } = part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }
-    tagged.push({ ...part, document: await parseXml(xml, part.path), texts })
+    tagged.push({ ...part, ...(part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }) })
   }
   return tagged
 }
 
+/** What the check of a document has read, so that it is not read again when it is filled. */
+export interface CheckedDocument {
+  readonly tagged: readonly TaggedText[]
+  /** Details of the warning about fields that Word has to compute; null without any. */
+  readonly outdated: string | null
+}
+
 /** Collects the tags and problems of a document. */
-export async function checkDocument(opened: OfficePackage, names: Names, findings: Findings): Promise<void> {
-  for (const { document, place } of await taggedParts(opened)) {
-    prepare(document)
+export async function checkDocument(opened: OfficePackage, names: Names, findings: Findings): Promise<CheckedDocument> {
+  const tagged = await taggedTexts(opened)
+  for (const { xml, path, place } of tagged) {
+    const document = await prepared(xml, path)
+    if (place === 'document') await checkShared(document, tagged, opened, names, findings)
     const pictures = (root: Node, inner: Names) => checkPictures(root, findings, inner, `in ${wordsOf(place)}`, isBox)
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
+    checkOutsideText(document, place, findings)
   }
+  const texts = (await textParts(opened)).map(async ({ path, place }) => ({ place, xml: await opened.text(path) }))
+  const outdated = checkFields(await Promise.all(texts), await hasFilledProperties(opened), findings)
   await checkKept(opened, findings)
+  await checkAddresses(opened, findings)
   await checkProperties(opened, names, findings)
+  return { tagged, outdated }
 }
+
+/**
+ * Refuses tags in notes that stand in a loop or level, and in headers of its sections: all copies share the note or header, which
+ * would show the value of the whole app.
+ */
+async function checkShared(
+  document: Document,
+  tagged: readonly TaggedText[],
+  opened: OfficePackage,
+  names: Names,
+  findings: Findings,
+): Promise<void> {
+  const targets = new Map((await opened.relationships(opened.mainPart)).map(({ id, target }) => [id, target]))
+  const partAt = (path: string | undefined) => tagged.find((part) => part.path === path)
+  const notes = new Map<string, Document>()
+  for (const { place, xml, path } of tagged)
+    if (/^(foot|end)notes$/.test(place)) notes.set(place, await parseXml(xml, path))
+  const sharedBy = (element: Element): string | null => {
+    const kind = /^(foot|end)noteReference$/.exec(element.localName ?? '')?.[1]
+    const id = element.getAttributeNS(WORD, 'id')
+    const list = notes.get(`${kind}notes`)
+    if (list) {
+      const note = childElements(list.documentElement!).find((one) => one.getAttributeNS(WORD, 'id') === id)
+      return note && hasTags(note.textContent ?? '') ? `a ${kind}note` : null
+    }
+    if (!/^(header|footer)Reference$/.test(element.localName ?? '')) return null
+    const path = targets.get(element.getAttributeNS(RELATIONSHIPS, 'id') ?? '')
+    return partAt(path) ? `the ${element.localName!.slice(0, 6)} of a section` : null
+  }
+  const open: string[] = []
+  for (const element of descendants(document)) {
+    if (element.localName === 'p') {
+      for (const tag of parseTags(element.textContent ?? '')) {
+        if (tag.kind === 'close' || tag.kind === 'levelEnd') open.pop()
+        else if (tag.kind === 'level' || tag.kind === 'open') open.push(isRepeated(tag, names) ? tag.source : '')
+      }
+    }
+    const around = open.findLast((source) => source !== '')
+    const shared = around === undefined ? null : sharedBy(element)
+    if (shared === null) continue
+    const details = `${shared} within ${around} has tags, and all copies would show its values for the whole app; put them into the text`
+    findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: 'document', details })
+  }
+}
+
+const isRepeated = (tag: TagOf<'open' | 'level'>, names: Names): boolean =>
+  createFindings().check(tag, '', names) !== null
 
 const wordsOf = (place: string) => (/\d$/.test(place) ? place : `the ${place}`)
 const isBox = ({ localName }: Element) => localName === 'txbxContent'
 
 /** Fills a document that has been checked. Returns the changes for `writePackage`. */
-export async function fillDocument(opened: OfficePackage, scope: Scope): Promise<Map<string, PartContent>> {
+export async function fillDocument(
+  opened: OfficePackage,
+  scope: Scope,
+  { tagged, outdated }: CheckedDocument,
+  warn: Warn,
+): Promise<Map<string, PartContent>> {
   const draft = new Draft(opened, 'word/media')
-  for (const { document, path, texts } of await taggedParts(opened)) {
-    prepare(document)
-    const before = namedRelationships(document)
+  for (const { xml, path, texts } of tagged) {
+    const document = await prepared(xml, path)
+    const before = await namedRelationships(document, path, draft)
     const pictures = (root: Node, inner: Scope) => fillPictures(root, path, inner, draft, isBox)
     const packer = await createPacker(document, texts)
     await visitText(document, fillVisitor(scope, pictures, packer.pack), DIALECT, new Map())
-    finish(document)
+    if (FINISHED.test(xml)) finish(document)
     await releasePictures(document, path, before, draft)
     draft.set(path, packer.unpack(await serializeXml(document)))
   }
-  await askForFields(draft)
+  if (outdated !== null) warn('TEMPLATE_REFERENCE', outdated)
+  if (outdated !== null || TABLE_OF_CONTENTS.test(await opened.text(opened.mainPart))) await askForFields(draft)
   await fillProperties(draft, scope)
   return await draft.finish()
 }
@@ -191,14 +268,20 @@ async function createPacker(document: Document, texts: readonly string[]) {
   }
 }
 
-/** Leaves one form of contents that are there twice, and ends the binding of content controls to other data. */
-function prepare(document: Document): void {
-  dropOlderForms(document)
+/** The tree of a part with one form of contents that are there twice, and without bindings of content controls to other data. */
+async function prepared(xml: string, path: string): Promise<Document> {
+  const document = await parseXml(xml, path)
+  if (xml.includes('Fallback')) dropOlderForms(document)
+  if (!xml.includes('dataBinding')) return document
   for (const element of descendants(document)) {
     const control = element.localName === 'dataBinding' ? element.parentNode?.parentNode : null
     if (control && hasTags(control.textContent ?? '')) remove(element)
   }
+  return document
 }
+
+/** The elements that `finish` changes; a large document without them is spared a walk. */
+const FINISHED = /docPr|bookmark|commentRange|perm(?:Start|End)/
 
 /** Gives drawings numbers of their own, and removes halves of bookmarks whose other half was in a loop without rows. */
 function finish(document: Document): void {
@@ -226,12 +309,12 @@ function finish(document: Document): void {
   }
 }
 
+/** A table of contents is out of date once sections were repeated. */
 const TABLE_OF_CONTENTS = /<(?:\w+:)?instrText[^<>]*>\s*TOC\b|<(?:\w+:)?fldSimple[^<>]*instr="\s*TOC\b/
 
-/** A table of contents is out of date once sections were repeated: Office asks the reader whether to compute it. */
+/** Office asks the reader whether to compute the fields. */
 async function askForFields(draft: Draft): Promise<void> {
   const { source } = draft
-  if (!TABLE_OF_CONTENTS.test(await source.text(source.mainPart))) return
   const settings = (await source.relationships(source.mainPart)).find((one) => kindOf(one) === 'settings')
   if (!settings || !source.has(settings.target)) return
   const document = await parseXml(await source.text(settings.target), settings.target)

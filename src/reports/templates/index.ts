@@ -111,10 +111,11 @@ async function checkTags(source: OfficePackage, report: Definition): Promise<Che
     }
     case 'docx': {
       const { checkDocument, fillDocument } = await import('./document.ts')
-      await checkDocument(source, names, findings)
+      const checked = await checkDocument(source, names, findings)
       return {
         findings,
-        fill: async ({ scope, file }) => writePackage(source, file, await fillDocument(source, scope)),
+        fill: async ({ scope, file, warn }) =>
+          writePackage(source, file, await fillDocument(source, scope, checked, warn)),
       }
     }
     case 'pptx': {

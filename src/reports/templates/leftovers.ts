@@ -1,12 +1,13 @@
 /** Tags outside of the text of an Office file: its properties are filled, other parts that show tags are problems. */
+import type { Document } from '@xmldom/xmldom'
 import { allowedText } from '../documents/markup.ts'
 import { childElements, descendants, remove } from './dom.ts'
 import type { Draft } from './draft.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage } from './package.ts'
-import { kindOf } from './parts.ts'
+import { kindOf, ownerOf, plainAddress } from './parts.ts'
 import type { Scope } from './scope.ts'
-import { holdsTags, parseTags, type Tag } from './tags.ts'
+import { hasTags, holdsTags, parseTags, type Tag } from './tags.ts'
 import { parseXml, serializeXml } from './xml.ts'
 
 /** Kinds of parts with the title, author, keywords, company and own properties of a file. */
@@ -30,6 +31,9 @@ async function* propertiesWithTags(opened: OfficePackage) {
 /** Tags of texts that have a value in the whole document. */
 const isValue = (tag: Tag): tag is Extract<Tag, { kind: 'value' | 'expression' | 'literal' }> =>
   tag.kind === 'value' || tag.kind === 'expression' || tag.kind === 'literal'
+
+export const hasFilledProperties = async (opened: OfficePackage): Promise<boolean> =>
+  !(await propertiesWithTags(opened).next()).done
 
 /** Checks the tags of the properties of the file. */
 export async function checkProperties(opened: OfficePackage, names: Names, findings: Findings): Promise<void> {
@@ -80,5 +84,40 @@ export async function checkKept(opened: OfficePackage, findings: Findings): Prom
     const [first] = parseTags(xml.replaceAll(/<[^<>]*>/g, ''))
     const details = `tags in ${what} are not filled${first ? `: ${first.source.slice(0, 100)}` : ''}`
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: path, details })
+  }
+}
+
+const MATH = 'http://schemas.openxmlformats.org/officeDocument/2006/math'
+/** Attributes of pictures whose tags name what takes their place, and codes of fields, which are checked as such. */
+const KNOWN_ATTRIBUTES: ReadonlySet<string | null> = new Set(['descr', 'title', 'alt', 'instr'])
+
+/** Reports tags of a document or slide that stand in no text: in equations, entries of lists, hints of links. */
+export function checkOutsideText(document: Document, place: string, findings: Findings): void {
+  const report = (what: string, text: string): void => {
+    const details = `tags in ${what} are not filled: ${text.slice(0, 100)}`
+    findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details })
+  }
+  for (const element of descendants(document)) {
+    if (element.localName === 'oMath' && element.namespaceURI === MATH && hasTags(element.textContent ?? ''))
+      report('equations', element.textContent ?? '')
+    for (const { localName, value } of Array.from(element.attributes)) {
+      if (value.includes('{{') && !KNOWN_ATTRIBUTES.has(localName)) report(`<${element.localName} ${localName}>`, value)
+    }
+  }
+}
+
+/** Reports tags in addresses of links, which all copies of a cell, paragraph or slide share. Encoded ones are tags, too. */
+export async function checkAddresses(opened: OfficePackage, findings: Findings): Promise<void> {
+  for (const path of opened.paths()) {
+    const owner = ownerOf(path)
+    if (owner === null) continue
+    for (const { target, fragment, external } of await opened.relationships(owner)) {
+      // A place in the file may be one of a sheet with a level in its name.
+      if (!external) continue
+      const address = plainAddress(fragment === '' ? target : `${target}#${fragment}`)
+      if (!holdsTags(address)) continue
+      const details = `the address ${address.slice(0, 100)} has a tag, which is not filled; show the address as a text, in workbooks by =HYPERLINK("https://...?id="&A5,A5)`
+      findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: owner || 'package', details })
+    }
   }
 }

@@ -255,6 +255,8 @@ export interface Findings {
   /** Keys. */
   readonly used: ReadonlySet<string>
   add(problem: TemplateProblem): void
+  /** A warning of each run: `TEMPLATE_REFERENCE`. */
+  warn(place: string, details: string): void
   /** Checks the names of a tag that stands where `names` are known. Returns the frame that an opening tag adds. */
   check(tag: Tag, place: string, names: Names): Frame | null
   /** A tag in the alternative text of a picture. */
@@ -269,6 +271,9 @@ export function createFindings(): Findings {
 
   function add(problem: TemplateProblem): void {
     if (problems.length < MAX_PROBLEMS) problems.push(problem)
+  }
+  function warn(place: string, details: string): void {
+    if (warnings.length < MAX_PROBLEMS) warnings.push({ code: 'TEMPLATE_REFERENCE', place, details })
   }
   function guarded<T>(tag: Tag, place: string, work: () => T): T | null {
     try {
@@ -307,10 +312,8 @@ export function createFindings(): Findings {
         const problem = nestingProblem({ binding: target, columns: null }, around)
         const outer = around.at(-1)
         if (problem) add({ code: 'TEMPLATE_LOOP', place, details: `${tag.source}: ${problem}` })
-        else if (outer && warnings.length < MAX_PROBLEMS) {
-          const details = `${tag.source}: ${nestingWarning(target, outer.binding)}${knownInRuns(target, outer.binding)}`
-          warnings.push({ code: 'TEMPLATE_REFERENCE', place, details })
-        }
+        else if (outer)
+          warn(place, `${tag.source}: ${nestingWarning(target, outer.binding)}${knownInRuns(target, outer.binding)}`)
         return { kind: 'loop', binding: target, columns: columnsOf(target) }
       }
       case 'level': {
@@ -329,6 +332,7 @@ export function createFindings(): Findings {
     warnings,
     used,
     add,
+    warn,
     check: (tag, place, names) => guarded(tag, place, () => found(tag, place, names)),
     checkPicture: (tag, place, names) => {
       guarded(tag, place, () => used.add(names.picture(tag.path).key))

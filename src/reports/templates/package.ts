@@ -1,8 +1,10 @@
 /** Office files as packages of parts: opened within limits, and written with all other parts copied as they are. */
+
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import type { FileEntry } from '@zip.js/zip.js'
+import { errorText } from '../../platform/errors.ts'
 import { ReportError } from '../codes.ts'
 import {
   CONTENT_TYPES,
@@ -195,7 +197,7 @@ async function readDirectory(bytes: Uint8Array<ArrayBuffer>): Promise<FileEntry[
 
 /** Archives of which two places contradict each other are made on purpose: they are bombs or hide parts. */
 function unreadable(path: string, error: unknown, zip: Awaited<ReturnType<typeof zipLibrary>>): TemplateError {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = errorText(error)
   const contradictions = [zip.ERR_INVALID_UNCOMPRESSED_SIZE, zip.ERR_AMBIGUOUS_ARCHIVE, zip.ERR_OVERLAPPING_ENTRY]
   if (contradictions.includes(message)) {
     return templateError('TEMPLATE_UNSAFE', path, `the archive contradicts its own directory: ${message}`)

@@ -35,8 +35,9 @@ function taggedDrawings(root: Node, isSkipped: (element: Element) => boolean): T
   const found: TaggedDrawing[] = []
   const handled = new Set<Element>()
   for (const properties of descendants(root, isSkipped)) {
+    if (properties.localName !== 'docPr' && properties.localName !== 'cNvPr') continue
     const text = properties.getAttribute('descr') ?? ''
-    if ((properties.localName !== 'docPr' && properties.localName !== 'cNvPr') || !hasTags(text)) continue
+    if (!hasTags(text)) continue
     const isWord = properties.localName === 'docPr'
     const owner = isWord ? properties.parentNode : (closest(properties, 'pic', root) ?? properties.parentNode)
     const pictures = owner && isWord ? descendants(owner).filter(isPicture) : [owner as Element]
@@ -131,9 +132,10 @@ function fitInside(fill: Element, blip: Element, box: ImageSize, picture: ImageS
   fill.insertBefore(crop, blip.nextSibling)
 }
 
-/** The ids of relationships that elements below `root` name. */
-export function namedRelationships(root: Node): Set<string> {
+/** The ids of relationships that elements below `root` name; none are looked for where the part has no pictures. */
+export async function namedRelationships(root: Node, part: string, draft: Draft): Promise<Set<string>> {
   const ids = new Set<string>()
+  if (!(await draft.relationships(part)).some((one) => kindOf(one) === 'image')) return ids
   for (const element of descendants(root)) {
     for (const { namespaceURI, value } of Array.from(element.attributes)) {
       if (namespaceURI === RELATIONSHIPS) ids.add(value)
@@ -149,7 +151,8 @@ export async function releasePictures(
   before: ReadonlySet<string>,
   draft: Draft,
 ): Promise<void> {
-  const after = namedRelationships(root)
+  if (before.size === 0) return
+  const after = await namedRelationships(root, part, draft)
   for (const relationship of [...(await draft.relationships(part))]) {
     const { id } = relationship
     if (kindOf(relationship) === 'image' && before.has(id) && !after.has(id)) await draft.release(part, id)

@@ -4,7 +4,7 @@ import { ReportError } from '../codes.ts'
 import type { Warn } from '../types.ts'
 import { childElements, childNamed, closest, descendants, remove } from './dom.ts'
 import { Draft } from './draft.ts'
-import { checkKept, checkProperties, fillProperties } from './leftovers.ts'
+import { checkAddresses, checkKept, checkOutsideText, checkProperties, fillProperties } from './leftovers.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
 import { freePath, kindOf } from './parts.ts'
@@ -42,6 +42,14 @@ export const DRAWING_DIALECT: Dialect = {
   cleanCopy(content) {
     // Numbers of table rows stand in an extension of their own.
     for (const id of descendants(content).filter(({ localName }) => localName === 'rowId')) remove(id.parentNode!)
+  },
+  tearsCells(first, last) {
+    const all = childElements(first.parentNode!).filter(({ localName }) => localName === 'tr')
+    const rows = all.slice(all.indexOf(first), all.indexOf(last) + 1)
+    const cellsOf = (row: Element) => childElements(row).filter(({ localName }) => localName === 'tc')
+    const isBegunAbove = cellsOf(first).some((cell) => /^(1|true)$/.test(cell.getAttribute('vMerge') ?? ''))
+    const reaches = (cell: Element, index: number) => Number(cell.getAttribute('rowSpan') ?? 1) > rows.length - index
+    return isBegunAbove || rows.some((row, index) => cellsOf(row).some((cell) => reaches(cell, index)))
   },
   headerOff(row) {
     const properties = childNamed(row.parentNode!, 'tblPr')
@@ -121,7 +129,10 @@ export async function checkPresentation(opened: OfficePackage, names: Names, fin
       const pictures = (root: Node, here: Names) => checkPictures(root, findings, here, where)
       return visitText(tree, checkVisitor(findings, inner, pictures), DRAWING_DIALECT, at)
     }
-    if (document) await check(document, `on slide ${slide.number}`, places)
+    if (document) {
+      await check(document, `on slide ${slide.number}`, places)
+      checkOutsideText(document, `slide ${slide.number}`, findings)
+    }
     const notes = await taggedTree(opened, slide.notes)
     if (!notes) continue
     const place = `notes of slide ${slide.number}`
@@ -136,6 +147,7 @@ export async function checkPresentation(opened: OfficePackage, names: Names, fin
     await check(notes, `in the ${place}`, notesPlaces)
   }
   await checkKept(opened, findings)
+  await checkAddresses(opened, findings)
   await checkProperties(opened, names, findings)
 }
 
@@ -153,7 +165,7 @@ export async function fillPresentation(
   )
 
   async function fillPart(path: string, document: Document, inner: Scope): Promise<void> {
-    const before = namedRelationships(document)
+    const before = await namedRelationships(document, path, draft)
     const pictures = (root: Node, here: Scope) => fillPictures(root, path, here, draft)
     await visitText(document, fillVisitor(inner, pictures), DRAWING_DIALECT, new Map())
     await releasePictures(document, path, before, draft)

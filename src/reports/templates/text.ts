@@ -30,6 +30,8 @@ export interface Dialect {
   cleanCopy(content: Node): void
   /** How to switch off that a row is the header of its table, in words of the Office program; null for other rows. */
   headerOff(row: Element): string | null
+  /** Whether merged cells reach out of these rows, which the program could not show any more. */
+  tearsCells(first: Element, last: Element): boolean
   /** Repairs an element from which a repeated content was removed: cells need a paragraph. */
   complete(container: Element, removed: Node): void
 }
@@ -239,6 +241,8 @@ interface Region {
   readonly marker: Node
   /** Rows that begin with the header of their table: how to switch that off. */
   readonly headerOff: string | null
+  /** The cells from the opening to the closing tag, from 0, of a row that has content beside them; else null. */
+  readonly cells: readonly [first: number, last: number] | null
 }
 
 /** Takes the content of a loop: text of a paragraph, rows of a table, or paragraphs and tables. Returns a problem as text. */
@@ -258,10 +262,12 @@ function takeRegion({ open, close }: Pair<Item>, root: Node, dialect: Dialect): 
     const [first, last] = [closest(open.paragraph, 'tr', root), closest(close.paragraph, 'tr', root)]
     if (!first || !last || first.parentNode !== last.parentNode) return 'the loop crosses a table or a cell'
     if (isLevel) return 'a level repeats paragraphs and tables, not rows'
+    if (dialect.tearsCells(first, last)) return 'cells are merged over its rows and others; keep them to one of the two'
     const headerOff = dialect.headerOff(first)
+    const cells = first === last ? cellsOfRow(first, open.paragraph, close.paragraph, root) : null
     removeTag(open, dialect)
     removeTag(close, dialect)
-    return { ...takeNodes(item, first, last, []), headerOff }
+    return { ...takeNodes(item, first, last, []), headerOff, cells }
   }
   if (open.paragraph.parentNode !== close.paragraph.parentNode) return 'the loop crosses a table or a content control'
   const lone = [open, close].filter((one) => isAlone(one, dialect)).map(({ paragraph }) => paragraph)
@@ -282,11 +288,32 @@ function takeNodes(item: Region['item'], first: Node, last: Node, dropped: reado
     if (!dropped.includes(node)) content.appendChild(node)
     node = next
   }
-  return { item, content, marker, headerOff: null }
+  return { item, content, marker, headerOff: null, cells: null }
+}
+
+const cellsIn = (row: Node): Element[] => childElements(row).filter(({ localName }) => localName === 'tc')
+
+function cellsOfRow(row: Node, from: Node, to: Node, root: Node): Region['cells'] {
+  const cells = cellsIn(row)
+  const indexOf = (paragraph: Node) => cells.indexOf(closest(paragraph, 'tc', root) as Element)
+  const [first, last] = [indexOf(from), indexOf(to)]
+  const isBeside = (index: number) => index < first || index > last
+  const hasOthers = cells.some((cell, index) => isBeside(index) && (cell.textContent ?? '').trim() !== '')
+  return first >= 0 && last >= 0 && hasOthers ? [first, last] : null
+}
+
+/** Empties cells of a row; the format of their paragraphs stays. */
+function emptyCells(row: Node, [first, last]: readonly [number, number]): void {
+  for (const cell of cellsIn(row).slice(first, last + 1)) {
+    for (const paragraph of descendants(cell).filter(({ localName }) => localName === 'p')) {
+      for (const element of childElements(paragraph))
+        if (element.localName !== 'pPr' && element.localName !== 'endParaRPr') remove(element)
+    }
+  }
 }
 
 async function repeatRegion(region: Region, visitor: Visitor, dialect: Dialect, places: Places): Promise<void> {
-  const { item, content, marker, headerOff } = region
+  const { item, content, marker, headerOff, cells } = region
   if (headerOff !== null && visitor.isLoop(item.tag)) {
     const details = `the loop repeats the header row of the table; begin it in the row below, or ${headerOff}`
     visitor.problem(loopProblem(item, details))
@@ -306,6 +333,13 @@ async function repeatRegion(region: Region, visitor: Visitor, dialect: Dialect, 
     const isRows = childElements(copy)[0]?.localName === 'tr'
     written.appendChild((isRows && visitor.pack?.(copy)) || copy)
   })
+  // The other cells of the row are no part of the condition, or of the list within a row of another one.
+  if (copies === 0 && cells && (!visitor.isLoop(item.tag) || !isElement(parent))) {
+    const copy = copyOf(content)
+    emptyCells(copy.firstChild!, cells)
+    await visitText(copy, visitor, dialect, places)
+    written.appendChild(copy)
+  }
   const isPacked = written.firstChild !== null && !isElement(written.firstChild)
   if (written.firstChild) parent.insertBefore(written, marker)
   remove(marker)

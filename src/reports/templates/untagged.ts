@@ -23,7 +23,7 @@ export interface Untagged {
 
 /** Content that is filled, numbered anew or looked for in the whole document, in an attribute or a text; `{` as an entity included. */
 const NEEDS_TREE =
-  /[{]|&#|[<:](?:drawing|pict|object|sectPr|docPr|bookmark\w+|comment\w+|perm(?:Start|End)|dataBinding|AlternateContent|txbxContent)[\s/>]/
+  /[{]|&#|[<:](?:drawing|pict|object|sectPr|docPr|bookmark\w+|comment\w+|perm(?:Start|End)|(?:foot|end)noteReference|dataBinding|AlternateContent|txbxContent)[\s/>]/
 
 const commentOf = (index: number, { p, tbl, tr }: Counts): string => `footman-text:${index} ${p} ${tbl} ${tr}`
 /** The comments that stand for texts, those of filled rows included, with the number of the text. */

@@ -3,7 +3,12 @@ import type { Node } from '@xmldom/xmldom'
 import { createFindings, type Findings, type Names } from './names.ts'
 import { TemplateError, templateError } from './problems.ts'
 import type { Scope } from './scope.ts'
+import type { TagOf } from './tags.ts'
 import type { Visitor } from './text.ts'
+
+/** Whether the tag repeats rows of a table; false for conditions, levels and unknown names. */
+const isLoop = (tag: TagOf<'open' | 'level'>, names: Names): boolean =>
+  createFindings().check(tag, '', names)?.kind === 'loop'
 
 /** Collects problems; loops are visited once. */
 export function checkVisitor(findings: Findings, names: Names, pictures: (root: Node, names: Names) => void): Visitor {
@@ -14,7 +19,7 @@ export function checkVisitor(findings: Findings, names: Names, pictures: (root: 
       findings.check(tag, place, names)
       return null
     },
-    isLoop: (tag) => createFindings().check(tag, '', names)?.kind === 'loop',
+    isLoop: (tag) => isLoop(tag, names),
     assuming(tag) {
       const frame = createFindings().check(tag, '', names)
       return frame ? checkVisitor(findings, names.inside(frame), pictures) : this
@@ -37,7 +42,7 @@ export function fillVisitor(
 ): Visitor {
   return {
     isCheck: false,
-    isLoop: () => false,
+    isLoop: (tag) => isLoop(tag, scope.names),
     assuming() {
       return this
     },

@@ -129,20 +129,65 @@ export function readXml(text: string, place: string, visitor: XmlVisitor = {}): 
   if (roots !== 1) throw invalid(`${roots} root elements`)
 }
 
-/** The same markup without comments and instructions, the declaration excepted, and with escaped text for CDATA sections. Reads it once. */
+/** Blanks in tags and quotes that programs for workbooks do not write, or a text that looks like them. */
+const UNUSUAL = /=\s*'|\s=\s*"|=\s+"|\s\/?>/
+const END_TAG = /<\/([^\s<>]+)\s+>/y
+
+/**
+ * The same markup in one spelling, for those who edit it as text: without comments and instructions, the declaration excepted, with
+ * escaped text for CDATA sections, attributes in double quotes after one blank each, and no other blanks in tags. Reads it once, and
+ * leaves what is no tag as it is.
+ */
 export function plainMarkup(text: string): string {
-  if (!text.includes('<!') && text.indexOf('<?', 2) < 0) return text
+  const isUnusual = UNUSUAL.test(text)
+  if (!isUnusual && !text.includes('<!') && text.indexOf('<?', 2) < 0) return text
   const pieces: string[] = []
   let behind = 0
   for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', Math.max(at + 1, behind))) {
     const end = text.startsWith('<?xml ', at) ? null : skipSpecial(text, at)
-    if (typeof end !== 'number') continue
+    const tag = end === null && isUnusual ? plainTag(text, at) : null
+    if (typeof end !== 'number' && tag === null) continue
     pieces.push(text.slice(behind, at))
-    if (text[at + 2] === '[') pieces.push(escapeXml(text.slice(at + '<![CDATA['.length, end - ']]>'.length)))
-    behind = end
+    if (tag !== null) pieces.push(tag.text)
+    else if (text[at + 2] === '[')
+      pieces.push(escapeXml(text.slice(at + '<![CDATA['.length, Number(end) - ']]>'.length)))
+    behind = tag?.end ?? Number(end)
   }
   pieces.push(text.slice(behind))
   return pieces.join('')
+}
+
+/** The tag at `at` in one spelling; null when there is none, or it has that already. */
+function plainTag(text: string, at: number): { readonly text: string; readonly end: number } | null {
+  const next = text.indexOf('<', at + 1)
+  if (!UNUSUAL.test(text.slice(at, next < 0 ? text.length : next))) return null
+  END_TAG.lastIndex = START_TAG.lastIndex = at
+  const closing = END_TAG.exec(text)
+  if (closing) return { text: `</${closing[1]}>`, end: END_TAG.lastIndex }
+  const opening = START_TAG.exec(text)
+  if (!opening) return null
+  const [, name, attributes = '', empty] = opening
+  const written = Array.from(
+    attributes.matchAll(ATTRIBUTE),
+    ([, attribute, double, single]) => ` ${attribute}="${double ?? single?.replaceAll('"', '&quot;')}"`,
+  )
+  return { text: `<${name}${written.join('')}${empty}>`, end: START_TAG.lastIndex }
+}
+
+const XMLNS = /\sxmlns(?::([^\s=]+))?="([^"]*)"/g
+
+/** `plainMarkup` of a part whose elements have no prefix where they are in the namespace of its root. */
+export function withoutPrefix(text: string): string {
+  const plain = plainMarkup(text.replace(/^\ufeff/, ''))
+  const [, root = '', attributes = ''] = /<([^\s<>/!?]+)((?:\s[^\s<>=/"']+="[^"<]*")*)\/?>/.exec(plain) ?? []
+  const declared = new Map(Array.from(attributes.matchAll(XMLNS), ([, prefix = '', uri = '']) => [prefix, uri]))
+  const own = root.includes(':') ? root.slice(0, root.indexOf(':')) : ''
+  const prefixes = [...declared.keys()].filter((prefix) => prefix !== '' && declared.get(prefix) === declared.get(own))
+  const bare = prefixes.reduce(
+    (markup, prefix) => markup.replaceAll(`<${prefix}:`, '<').replaceAll(`</${prefix}:`, '</'),
+    plain,
+  )
+  return own === '' ? bare : bare.replace(` xmlns:${own}=`, declared.has('') ? ` xmlns:${own}=` : ' xmlns=')
 }
 
 /** The end of the comment, section or instruction at `at`; null when there is none. */

@@ -46,8 +46,11 @@ export interface Firing {
 }
 
 export interface ArmedTriggers {
-  /** Takes over the tasks as they are stored now. */
-  update(): void
+  /**
+   * Takes over the tasks as they are stored now, at once. Resolves when it is on disk since when each trigger is in force, or
+   * when the log says that it could not be stored.
+   */
+  update(): Promise<void>
   of<Type extends Trigger['type']>(type: Type): readonly Armed<TriggerOf<Type>>[]
   /** Null when the trigger is gone, switched off or outside its window. Rejects when the run cannot be stored. */
   fire(armed: Pick<Armed, 'task' | 'triggerId'>, firing: Firing): Promise<Admission | null>
@@ -93,7 +96,7 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
   let armed = new Map<string, Armed>()
   let byType = new Map<Trigger['type'], Armed[]>()
 
-  function update(): void {
+  function update(): Promise<void> {
     const now = clock.now()
     const before = armed
     armed = new Map()
@@ -124,16 +127,16 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
       if (before.get(place)?.definition !== one.definition)
         log.verbose(`REPORTTASK: trigger "${one.trigger.name}" (${one.trigger.type}) of task="${one.task.name}" is set`)
     }
-    if (changed.length + gone.length > 0) store(changed, gone)
+    return changed.length + gone.length > 0 ? store(changed, gone) : Promise.resolve()
   }
 
-  function store(changed: readonly State[], gone: readonly State[]): void {
-    writer
-      .write((on) => {
-        for (const { taskId, triggerId } of [...gone, ...changed]) on.run(SQL.dropJoined, taskId, triggerId)
-        for (const { taskId, triggerId } of gone) on.run(SQL.drop, taskId, triggerId)
+  function store(changed: readonly State[], gone: readonly State[]): Promise<void> {
+    return writer
+      .write((tx) => {
+        for (const { taskId, triggerId } of [...gone, ...changed]) tx.run(SQL.dropJoined, taskId, triggerId)
+        for (const { taskId, triggerId } of gone) tx.run(SQL.drop, taskId, triggerId)
         for (const { taskId, triggerId, definition, since, handledUntil } of changed)
-          on.run(SQL.set, taskId, triggerId, definition, since, handledUntil)
+          tx.run(SQL.set, taskId, triggerId, definition, since, handledUntil)
       })
       .catch((error: unknown) => log.error(`REPORTTASK: the state of triggers could not be stored: ${String(error)}`))
   }
@@ -158,12 +161,12 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
       const state = states.get(identityOf(one, ''))
       if (!state || state.definition !== one.definition) return
       state.handledUntil = until
-      await writer.write((on) => on.run(SQL.handled, until, one.task.id, one.triggerId))
+      await writer.write((tx) => tx.run(SQL.handled, until, one.task.id, one.triggerId))
     },
     checkpoint: (name) => db.get<{ at: number }>(SQL.checkpoint, name)?.at ?? null,
     forgetCheckpoints: (prefix, before) =>
-      writer.write((on) => void on.run(SQL.forgetCheckpoints, `${prefix}%`, before)),
-    setCheckpoint: (name, at) => writer.write((on) => void on.run(SQL.setCheckpoint, name, at)),
+      writer.write((tx) => void tx.run(SQL.forgetCheckpoints, `${prefix}%`, before)),
+    setCheckpoint: (name, at) => writer.write((tx) => void tx.run(SQL.setCheckpoint, name, at)),
   }
 }
 

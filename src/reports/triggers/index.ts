@@ -15,7 +15,7 @@ import { createRecurrences, createScheduleTriggers, firingsOf, nextRunOf } from 
 export interface TriggersDeps extends ArmedDeps, Pick<MessageDeps, 'mqtt' | 'keyValues'> {
   readonly ledger: Pick<Ledger, 'add' | 'firedBefore' | 'markFired' | 'list'>
   /** Calls the listener after changes of stored tasks; returns the unsubscribe function. */
-  readonly onChange: (listener: () => void) => () => void
+  readonly onChange: (listener: () => Promise<void>) => () => void
   /** Null without a connection to Qlik Sense. */
   readonly qlik: QlikSource | null
 }
@@ -55,10 +55,11 @@ export function createTriggers(deps: TriggersDeps, settings: TriggersSettings): 
     const messages = createMessageTriggers(shared)
     const kinds = [schedules, ...(qlikEvents ? [qlikEvents] : []), messages]
     const update = () => {
-      armed.update()
+      const recorded = armed.update()
       for (const kind of kinds) kind.update()
+      return recorded
     }
-    update()
+    void update()
     return { qlikEvents, messages, kinds, unsubscribe: deps.onChange(update) }
   })
 

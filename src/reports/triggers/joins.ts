@@ -40,7 +40,7 @@ export function createJoin(deps: {
   const { db, writer } = deps
   return async (armed, { id, key, at }, required) => {
     const place = [armed.task.id, armed.triggerId] as const
-    await writer.write((on) => on.run(SQL.add, ...place, id, key, at))
+    await writer.write((tx) => tx.run(SQL.add, ...place, id, key, at))
     const known = db.all<Row>(SQL.waiting, ...place)
     if (known.length === 0) return
     const members = await required()
@@ -53,6 +53,6 @@ export function createJoin(deps: {
     if (joined.length < members.size) return
     const detail = { executionId: last.key, joined: Object.fromEntries(joined.map((one) => [one.member, one.key])) }
     await deps.armed.fire(armed, { key: last.key, at: last.at, detail })
-    await writer.write((on) => on.run(SQL.use, ...place, last.at))
+    await writer.write((tx) => tx.run(SQL.use, ...place, last.at))
   }
 }

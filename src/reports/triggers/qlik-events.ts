@@ -233,12 +233,12 @@ function createMessages(parts: Parts, pauses: Pauses, consider: Consider) {
       isUnreachable = isDown(error)
       complaints.aboutOutage(error)
     }
-    await writer.write((on) => {
+    await writer.write((tx) => {
       for (const { executionId, attempts, nextAt } of afterAnswer(due, { settled, isUnreachable }, now, pauses)) {
-        if (nextAt === null) on.run(SQL.removeEvent, executionId)
-        else on.run(SQL.laterEvent, attempts, nextAt, executionId)
+        if (nextAt === null) tx.run(SQL.removeEvent, executionId)
+        else tx.run(SQL.laterEvent, attempts, nextAt, executionId)
       }
-      on.run(SQL.removeOld, now - LOOK_BACK_MS)
+      tx.run(SQL.removeOld, now - LOOK_BACK_MS)
     })
   }
 

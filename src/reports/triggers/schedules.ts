@@ -195,11 +195,11 @@ export function createScheduleTriggers(deps: ScheduleDeps): TriggerKind {
     const { task, triggerId } = one
     const until = new Date(last).toISOString()
     const key = `missed until ${until}`
-    const isNew = await writer.write((on) => {
-      if (ledger.firedBefore(on, identityOf(one, key)) !== null) return false
+    const isNew = await writer.write((tx) => {
+      if (ledger.firedBefore(tx, identityOf(one, key)) !== null) return false
       const id = uuidV7(now)
       const detail = { missed: count, after: new Date(since).toISOString(), until }
-      ledger.add(on, {
+      ledger.add(tx, {
         id,
         task,
         priority: task.run.priority,
@@ -209,7 +209,7 @@ export function createScheduleTriggers(deps: ScheduleDeps): TriggerKind {
         at: now,
         ended: { outcome: 'skipped', reason: 'MISSED_SCHEDULE', repeats: count },
       })
-      ledger.markFired(on, identityOf(one, key), id, now)
+      ledger.markFired(tx, identityOf(one, key), id, now)
       return true
     })
     if (isNew) log.warn(`REPORTTASK: MISSED_SCHEDULE task="${task.name}" ${count} firings were missed, until ${until}`)

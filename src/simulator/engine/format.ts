@@ -113,28 +113,51 @@ function plain(num: number, minDecimals: number, maxDecimals: number, marks: Mar
   return num < 0 && /[1-9]/.test(text) ? `-${text}` : text
 }
 
+const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+const LONG_MONTH = new Intl.DateTimeFormat('en', { month: 'long', timeZone: 'UTC' })
+const LONG_DAY = new Intl.DateTimeFormat('en', { weekday: 'long', timeZone: 'UTC' })
+/** Monday is 0. */
+const weekday = (date: Date): number => (date.getUTCDay() + 6) % 7
+const half = (date: Date): string => (date.getUTCHours() < 12 ? 'AM' : 'PM')
+
 type Token = (date: Date) => string
 const TOKENS: Readonly<Record<string, Token>> = {
   YYYY: (date) => pad(date.getUTCFullYear(), 4),
   YY: (date) => pad(date.getUTCFullYear() % 100, 2),
+  MMMM: (date) => LONG_MONTH.format(date),
   MMM: (date) => MONTHS[date.getUTCMonth()] ?? '',
   MM: (date) => pad(date.getUTCMonth() + 1, 2),
   M: (date) => String(date.getUTCMonth() + 1),
   DD: (date) => pad(date.getUTCDate(), 2),
   D: (date) => String(date.getUTCDate()),
+  WWWW: (date) => LONG_DAY.format(date),
+  WWW: (date) => DAYS[weekday(date)] ?? '',
+  WW: (date) => pad(weekday(date), 2),
+  W: (date) => String(weekday(date)),
   hh: (date) => pad(date.getUTCHours(), 2),
   h: (date) => String(date.getUTCHours()),
   mm: (date) => pad(date.getUTCMinutes(), 2),
+  m: (date) => String(date.getUTCMinutes()),
   ss: (date) => pad(date.getUTCSeconds(), 2),
+  s: (date) => String(date.getUTCSeconds()),
   fff: (date) => pad(date.getUTCMilliseconds(), 3),
+  ff: (date) => pad(Math.floor(date.getUTCMilliseconds() / 10), 2),
+  f: (date) => String(Math.floor(date.getUTCMilliseconds() / 100)),
+  TT: half,
+  tt: (date) => half(date).toLowerCase(),
 }
+/** The hour beside AM and PM. */
+const halfHour = (date: Date, width: number): string => pad(date.getUTCHours() % 12 || 12, width)
 
 /** Writes a serial number by a pattern such as `YYYY-MM-DD hh:mm:ss[.fff]`; brackets vanish when the part is zero. */
 export function formatDate(serial: number, pattern: string): string {
   const date = new Date(fromSerial(serial))
   if (Number.isNaN(date.getTime())) return String(serial)
   const whole = pattern.replace(/\[\.fff\]/g, date.getUTCMilliseconds() === 0 ? '' : '.fff')
-  return whole.replace(/YYYY|YY|MMM|MM|M|DD|D|hh|h|mm|ss|fff/g, (token) => TOKENS[token]?.(date) ?? token)
+  const isHalfDay = /TT|tt/.test(whole)
+  return whole.replace(/YYYY|YY|M{1,4}|DD?|W{1,4}|hh?|mm?|ss?|f{1,3}|TT|tt/g, (token) =>
+    isHalfDay && token.startsWith('h') ? halfHour(date, token.length) : (TOKENS[token]?.(date) ?? token),
+  )
 }
 
 /** Length of time in days as `hh:mm:ss` (hours run on) or by a pattern with `D`. */

@@ -62,8 +62,8 @@ export function createHistory({ writer, records, onEnded }: HistoryDeps): Histor
     record,
     async add(executions, quiet = false) {
       for (let from = 0; from < executions.length; from += CHUNK) {
-        await writer.write((db) => {
-          for (const execution of executions.slice(from, from + CHUNK)) record(db, execution, quiet)
+        await writer.write((tx) => {
+          for (const execution of executions.slice(from, from + CHUNK)) record(tx, execution, quiet)
         })
       }
     },

@@ -91,10 +91,11 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const { open, effects } = openDues(store.duesBefore(db, now - JUDGED_AFTER_MS), tasks, facts)
     await carryOut(effects)
     const due = judgeDues(open, await tasksOf(open, tasks, signal), { now, facts, rules: settings })
-    await carryOut(due.effects)
     const breaches = [...going.breaches, ...due.breaches]
     await executions.learn([...breaches.map(({ resultId }) => resultId), ...resultsOfFindings(tasks)])
     await carryOut(reports(breaches, now, facts))
+    // A start whose alert could not be stored is found again by the next look.
+    await carryOut(due.effects)
     await carryOut(ends(store.openFindings(db), tasks, facts))
     executions.forgetOthers(tasks)
     state = { ...state, lookedAt: now }

@@ -16,8 +16,9 @@ import type { PlanProblem, Schedule, ScheduleValues } from './types.ts'
 export type CheckCurrent = (values: ScheduleValues) => void
 
 /**
- * All of these reject with a `FileBrokenError` or `FileWriteError`, an `UnknownScheduleError` or an
- * `InvalidScheduleError`; nothing has changed then.
+ * All of these resolve when the change is in the file and a firing that is missed from then on would be made up. They reject
+ * with a `FileBrokenError` or `FileWriteError`, an `UnknownScheduleError` or an `InvalidScheduleError`, and nothing has changed
+ * then; with a `ForwardingError` when the outcome is not known.
  */
 export interface ScheduleChanges {
   create(values: ScheduleValues): Promise<Schedule>

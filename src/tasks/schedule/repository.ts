@@ -66,8 +66,9 @@ export interface ScheduleRepository {
   /** Reads the file when it has changed on disk. Never rejects. */
   refresh(): Promise<void>
   /**
-   * Changes that come together are written together. Resolves when the file is on disk. Rejects with a
-   * `FileBrokenError` or `FileWriteError`, or with the error of `work`; nothing has changed then.
+   * Changes that come together are written together. Resolves when the file is on disk and what follows is recorded. Rejects
+   * with a `FileBrokenError` or `FileWriteError`, or with the error of `work`, and nothing has changed then; with a
+   * `ForwardingError` that says what is known.
    */
   change<T>(work: (draft: Draft) => T): Promise<T>
 }
@@ -75,8 +76,8 @@ export interface ScheduleRepository {
 export interface RepositoryDeps {
   readonly file: ScheduleFile
   readonly log: Logger
-  /** The entries have changed, here or in the file. */
-  readonly onChange: (entries: readonly StoredSchedule[]) => void
+  /** The entries have changed, here or in the file. Rejects when what follows from it cannot be recorded. */
+  readonly onChange: (entries: readonly StoredSchedule[]) => Promise<void>
 }
 
 interface Job {
@@ -126,7 +127,7 @@ export function createScheduleRepository(
       recovered()
       const changed = withIds(found.document)
       entries = changed.entries
-      onChange(entries)
+      await onChange(entries).catch((error: unknown) => log.error(`SCHEDULER: ${notRecorded(error)}`))
       if (changed.missing.length > 0) await writeIds(changed.missing)
     } catch (error) {
       const reason = errorText(error)
@@ -194,8 +195,13 @@ export function createScheduleRepository(
       for (const job of done) job.reject(reason)
       return
     }
-    onChange(entries)
-    for (const job of done) job.resolve()
+    try {
+      await onChange(entries)
+      for (const job of done) job.resolve()
+    } catch (error) {
+      log.error(`SCHEDULER: ${notRecorded(error)}`)
+      for (const job of done) job.reject(new ForwardingError('OUTCOME_UNKNOWN', SAVED + notRecorded(error)))
+    }
   }
 
   return {
@@ -221,6 +227,10 @@ export function createScheduleRepository(
       }),
   }
 }
+
+const SAVED = 'The change is in the schedule file and in effect; do not repeat it before you have read it. '
+const notRecorded = (error: unknown): string =>
+  `The state of schedules could not be recorded, firings that are missed now may not be made up: ${errorText(error)}`
 
 /** The jobs one after the other; one that throws is rejected, and leaves nothing behind. */
 function apply(batch: readonly Job[], before: readonly StoredSchedule[], indent: number) {

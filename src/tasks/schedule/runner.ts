@@ -102,8 +102,10 @@ export function decide(
   const { overlap } = plan
   if (open.length === 0 || overlap === 'allow') return { do: 'begin', unlessBusy: overlap === 'skip' }
   if (overlap === 'queue' && waiting === null) return { do: 'wait' }
-  return { do: 'skip', reason: 'OVERLAP', detail: 'the run before has not ended' }
+  return { do: 'skip', reason: 'OVERLAP', detail: NOT_ENDED }
 }
+
+const NOT_ENDED = 'the run before has not ended'
 
 /** The lane when a run is final, with the one that goes on now. */
 export function leave(lane: Lane, runId: string): { readonly lane: Lane; readonly next: Waiting | null } {
@@ -117,13 +119,19 @@ export type Resumed =
   | { readonly do: 'continue'; readonly run: Run; readonly known: Known }
   /** One that waited for another run has never begun. */
   | ({ readonly do: 'wait' | 'begin' } & Waiting)
+  /** An earlier one of its schedule waits already. */
+  | { readonly do: 'skip'; readonly run: Run }
   /** Its schedule is gone. */
   | { readonly do: 'abandon'; readonly run: Run }
 
-/** The fate of runs that were open when Footman stopped. Those that had begun come first: others may wait for them. */
+/**
+ * The fate of runs that were open when Footman stopped, the earliest first. Those that had begun come first: others may wait for
+ * them, one of each schedule.
+ */
 export function afterRestart(runs: readonly Run[], planOf: (scheduleId: string) => Known | null): readonly Resumed[] {
   const hasBegun = ({ firedAt }: Run) => firedAt !== null
   const busy = new Set<string>()
+  const queued = new Set<string>()
   return [...runs.filter(hasBegun), ...runs.filter((run) => !hasBegun(run))].map((run) => {
     const { scheduleId, dueAt, trigger } = run
     const known = planOf(scheduleId)
@@ -131,6 +139,8 @@ export function afterRestart(runs: readonly Run[], planOf: (scheduleId: string) 
     if (known || hasBegun(run)) busy.add(scheduleId)
     if (!known) return { do: 'abandon', run }
     if (hasBegun(run)) return { do: 'continue', run, known }
+    if (queued.has(scheduleId)) return { do: 'skip', run }
+    if (isBusy) queued.add(scheduleId)
     return { do: isBusy ? 'wait' : 'begin', run, firing: { scheduleId, dueAt, trigger, ...known } }
   })
 }
@@ -247,7 +257,8 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
   function resume(one: Resumed): void {
     const { run } = one
     if (run.firedAt !== null) keepOpen(run)
-    if (one.do === 'wait') change(run.scheduleId, { waiting: one })
+    if (one.do === 'skip') track(book.drop(run))
+    else if (one.do === 'wait') change(run.scheduleId, { waiting: one })
     else if (one.do === 'begin') track(goOn(run, one.firing))
     else track(one.do === 'continue' ? carryOut(run, one.known, true) : abandon(run))
   }
@@ -290,6 +301,13 @@ const newRun = ({ scheduleId, dueAt, trigger, detail }: Firing, now: number): Ru
 /** Runs on disk, in the log and for observers. */
 function createBook({ store, clock, log, onRun }: RunnerDeps) {
   const last = new Map<string, Run>(store.last())
+
+  function noteSkipped(run: Run): void {
+    const { scheduleId, reason, detail } = run
+    log.verbose(`SCHEDULER: Schedule ID ${scheduleId} did not fire: ${reason}${detail ? `, ${detail}` : ''}`)
+    onRun?.(run, null)
+  }
+
   return {
     last: (scheduleId: string): Run | null => last.get(scheduleId) ?? null,
 
@@ -300,11 +318,15 @@ function createBook({ store, clock, log, onRun }: RunnerDeps) {
         return false
       })
       if (!added) return null
-      log.verbose(
-        `SCHEDULER: Schedule ID ${firing.scheduleId} did not fire: ${reason}${run.detail ? `, ${run.detail}` : ''}`,
-      )
-      onRun?.(run, null)
+      noteSkipped(run)
       return run
+    },
+
+    /** One that waited for others does not begin. */
+    async drop(waiting: Run): Promise<void> {
+      const skipped = { state: 'skipped', reason: 'OVERLAP', detail: NOT_ENDED } as const
+      await store.change(waiting.id, skipped)
+      noteSkipped({ ...waiting, ...skipped })
     },
 
     /** A run that is on disk. */

@@ -85,16 +85,18 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   let started = false
   let endFileChanges: (() => void) | undefined
 
-  function sync(entries: readonly StoredSchedule[]): void {
+  /** Resolves when a firing that is missed from now on would be made up. */
+  async function sync(entries: readonly StoredSchedule[]): Promise<void> {
     const { changed, gone } = known.follow(entries)
     if (!started) return
     for (const id of gone) timer.remove(id)
-    rearm(changed, gone)
+    const recorded = rearm(changed, gone)
     for (const { id, plan, running } of changed) deps.onChanged?.(id, stateText(plan !== null, running))
     for (const id of gone) deps.onChanged?.(id, 'removed')
+    await recorded
   }
 
-  function rearm(changed: readonly Schedule[], gone: readonly string[]): void {
+  async function rearm(changed: readonly Schedule[], gone: readonly string[]): Promise<void> {
     const now = clock.now()
     for (const schedule of changed) {
       const { id, plan, running } = schedule
@@ -104,9 +106,10 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     if (followed) return
     const armed = changed.filter(({ running }) => running)
     const idle = [...gone, ...changed.filter(({ running }) => !running).map(({ id }) => id)]
-    const failed = (error: unknown) => log.error(`SCHEDULER: The state of schedules could not be recorded: ${error}`)
-    if (armed.length > 0) store.setStates(armed.map((schedule) => stateOf(schedule, now))).catch(failed)
-    if (idle.length > 0) store.dropStates(idle).catch(failed)
+    await Promise.all([
+      armed.length > 0 && store.setStates(armed.map((schedule) => stateOf(schedule, now))),
+      idle.length > 0 && store.dropStates(idle),
+    ])
   }
 
   function makeUp(schedule: Schedule, plan: Plan, since: number): void {

@@ -28,7 +28,7 @@ describe('three nodes whose database', () => {
         while (!end.signal.aborted) {
           const [execution] = await cluster.send({ count: 1, perSecond: 20 })
           sentAt.set(execution!, performance.now())
-          await pauseFor(50, end.signal)
+          await pauseFor(250, end.signal)
         }
       })()
       await Bun.sleep(1000)
@@ -43,6 +43,7 @@ describe('three nodes whose database', () => {
       const worst = Math.max(...[...early].map(([execution, at]) => arrivalOf(execution)! - at))
       await Bun.sleep(Math.max(0, 10_000 - (performance.now() - gone)))
       hook.delay = [300, 600]
+      await cluster.send({ count: 30, perSecond: 100 })
       await Bun.sleep(2000)
       if (how === 'killed') await cluster.postgres.start()
       else cluster.postgres.resume()

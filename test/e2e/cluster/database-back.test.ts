@@ -38,7 +38,7 @@ test('a node whose messages wait for Qlik Sense when the database is back loses 
 test('nodes that wait for the database repeat nothing but what was on its way', async () => {
   await using cluster = await startCluster({ cluster: { whenDatabaseDown: 'wait', ...SHORT_TIMES } })
   await cluster.begin()
-  await during(cluster.send({ count: 300, perSecond: 20 }), async () => {
+  await during(cluster.send({ count: 120, perSecond: 8 }), async () => {
     await Bun.sleep(1000)
     await cluster.postgres.kill()
     await Bun.sleep(10_000)
@@ -47,6 +47,6 @@ test('nodes that wait for the database repeat nothing but what was on its way', 
   await cluster.untilJoined()
   await cluster.untilDelivered()
   const result = cluster.report('waiting for the database')
-  expect(result).toMatchObject({ wanted: 600, lost: [], unlike: [] })
+  expect(result).toMatchObject({ wanted: 240, lost: [], unlike: [] })
   expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
 }, 120_000)

@@ -57,7 +57,7 @@ describe('three nodes whose database', () => {
 test('three nodes go on at the standby when the primary is killed', async () => {
   await using cluster = await startCluster({ standby: true })
   await cluster.begin()
-  await during(cluster.send({ count: 400, perSecond: 40 }), async () => {
+  await during(cluster.send({ count: 150, perSecond: 15 }), async () => {
     await Bun.sleep(2000)
     // The standby has not got the last half second.
     await cluster.postgres.holdBackStandbys()
@@ -70,6 +70,6 @@ test('three nodes go on at the standby when the primary is killed', async () => 
   await cluster.untilDelivered()
   await untilSame(cluster.nodes)
   const result = cluster.report('standby promoted')
-  expect(result).toMatchObject({ wanted: 800, lost: [], unlike: [] })
+  expect(result).toMatchObject({ wanted: 300, lost: [], unlike: [] })
   expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
 }, 120_000)

@@ -21,7 +21,7 @@ describe('three nodes whose database', () => {
     await cluster.begin()
     const leader = await cluster.untilLed()
     const seen = new Set<string | null>()
-    await during(cluster.send({ count: 480, perSecond: 40 }), async (signal) => {
+    await during(cluster.send({ count: 180, perSecond: 15 }), async (signal) => {
       for (const mode of ['immediate', 'fast', 'immediate'] as const) {
         await pauseFor(2500, signal)
         await cluster.postgres.restart(mode)
@@ -30,7 +30,7 @@ describe('three nodes whose database', () => {
     })
     await cluster.untilDelivered()
     const result = cluster.report('restarts of the database', `modes seen: ${[...seen].join(', ')}`)
-    expect(result).toMatchObject({ wanted: 960, lost: [], repeated: 0, unlike: [] })
+    expect(result).toMatchObject({ wanted: 360, lost: [], repeated: 0, unlike: [] })
     expect(seen.has('alone')).toBe(false)
     expect(await cluster.untilLed()).toBe(leader)
   }, 60_000)
@@ -38,7 +38,7 @@ describe('three nodes whose database', () => {
   test('stands still for longer than a lease lose nothing and have the same leader again within 3 s', async () => {
     await cluster.begin()
     let backMs = 0
-    await during(cluster.send({ count: 320, perSecond: 40 }), async () => {
+    await during(cluster.send({ count: 120, perSecond: 15 }), async () => {
       await Bun.sleep(1000)
       cluster.postgres.pause()
       await Bun.sleep(4500)
@@ -49,7 +49,7 @@ describe('three nodes whose database', () => {
     })
     await cluster.untilDelivered()
     const result = cluster.report('database paused 4.5 s', `leader after ${Math.round(backMs)} ms`)
-    expect(result).toMatchObject({ wanted: 640, lost: [], unlike: [] })
+    expect(result).toMatchObject({ wanted: 240, lost: [], unlike: [] })
     expect(result.repeated).toBeLessThanOrEqual(REPEATS_PER_END)
     expect(backMs).toBeLessThan(atMost(3000))
   }, 60_000)

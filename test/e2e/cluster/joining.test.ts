@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { guidOf } from '../../bench/large-site-ids.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import type { ClusterNode, Tree } from '../../support/cluster/node.ts'
-import { refusedServerTests } from '../../support/cluster/refused-servers.ts'
+import { refusedServersTest } from '../../support/cluster/refused-servers.ts'
 import { sharedRows, untilSame } from '../../support/cluster/same.ts'
 import { needs } from '../../support/servers.ts'
 import { until } from '../../support/wait.ts'
@@ -20,14 +20,14 @@ test('a single node becomes a cluster, and single again, with everything', async
   const [first, second] = cluster.nodes as [ClusterNode, ClusterNode]
   first.configure(switched(false))
   await first.start()
-  await cluster.send({ count: 300, perSecond: 300, to: [first] })
+  await cluster.send({ count: 150, perSecond: 300, to: [first] })
   await cluster.untilDelivered()
   for (let n = 0; n < 50; n++) await first.call('POST', '/v4/keyvalues/moved', { key: `k${n}`, value: `v${n}` })
   await first.call('POST', '/v4/snoozes', { match: { taskId: [guidOf('task', 499)] }, for: '1h', reason: 'test' })
   await until(() => first.rows(`SELECT 1 FROM delivery WHERE state <> 'delivered'`).length === 0)
   expect(await first.stop()).toBe(0)
   const before = sharedRows(first)
-  expect([before.event?.length, before.kv?.length, before.snooze?.length]).toEqual([300, 50, 1])
+  expect([before.event?.length, before.kv?.length, before.snooze?.length]).toEqual([150, 50, 1])
 
   first.configure(switched(true))
   await first.start()
@@ -103,4 +103,4 @@ test('columns and tables of a newer version survive the writes of this one', asy
   await untilSame(cluster.nodes)
 }, 90_000)
 
-refusedServerTests('compiled')
+refusedServersTest('compiled')

@@ -21,7 +21,7 @@ describe('three nodes, of which one', () => {
   test('(the leader) cannot reach the database for 16 s have another leader within 10 s; it alerts alone and returns', async () => {
     await cluster.begin()
     const leader = await cluster.untilLed()
-    const sending = cluster.send({ count: 400, perSecond: 20 })
+    const sending = cluster.send({ count: 160, perSecond: 8 })
     await cluster.sinks.hook.untilReceived(cluster.sinks.hook.received.length + 10)
     leader.silence()
     const silent = performance.now()
@@ -42,7 +42,7 @@ describe('three nodes, of which one', () => {
     expect(ms).toBeLessThan(atMost(FAILOVER_MS))
     expect(result).toMatchObject({ lost: [], unlike: [] })
     // One repeat for each message of that time and receiver, and what was on its way.
-    expect(result.repeated).toBeLessThanOrEqual(2 * 20 * 17 + REPEATS_PER_END)
+    expect(result.repeated).toBeLessThanOrEqual(2 * 8 * 17 + REPEATS_PER_END)
     expect(result.mostCopies).toBeLessThanOrEqual(2)
     await untilSame(cluster.nodes)
   }, 90_000)

@@ -21,7 +21,7 @@ describe('three nodes, of which one', () => {
   test('(the leader) stands still for 9 s have another leader within 10 s, and the old one follows when it wakes', async () => {
     await cluster.begin()
     const leader = await cluster.untilLed()
-    const sending = cluster.send({ count: 240, perSecond: 20 })
+    const sending = cluster.send({ count: 96, perSecond: 8 })
     await cluster.sinks.hook.untilReceived(cluster.sinks.hook.received.length + 10)
     leader.freeze()
     const [ms] = await Promise.all([takeoverMs(cluster, leader), Bun.sleep(9000)])

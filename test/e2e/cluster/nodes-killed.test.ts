@@ -26,9 +26,9 @@ describe('three nodes, of which one', () => {
   test('(the leader) is killed have another leader within 10 s', async () => {
     await cluster.begin()
     const leader = await cluster.untilLed()
-    await cluster.send({ count: 100, perSecond: 100 })
+    await cluster.send({ count: 50, perSecond: 100 })
     await leader.kill()
-    const [ms] = await Promise.all([takeoverMs(cluster, leader), cluster.send({ count: 100, perSecond: 20 })])
+    const [ms] = await Promise.all([takeoverMs(cluster, leader), cluster.send({ count: 50, perSecond: 10 })])
     expect(ms).toBeLessThan(atMost(FAILOVER_MS))
     await leader.start()
     await cluster.untilJoined()
@@ -44,7 +44,7 @@ describe('three nodes, of which one', () => {
     const leader = await cluster.untilLed()
     const caller = await follower()
     const calls: number[] = []
-    const sending = cluster.send({ count: 200, perSecond: 40 })
+    const sending = cluster.send({ count: 100, perSecond: 20 })
     const writing = (async () => {
       for (let n = 0; n < 40; n++) {
         const body = { key: `stop-${n}`, value: 'x' }

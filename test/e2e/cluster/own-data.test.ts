@@ -70,6 +70,38 @@ test('a copy of the folder of a node under another name ends, names the node and
   expect(await cluster.untilLed()).toBe(leader)
 }, 60_000)
 
+test('a copy of the folder of the leader under its name ends before it leads', async () => {
+  await using directory = tempDirectory()
+  const leader = await cluster.untilLed()
+  const terms = () => cluster.postgres.sql('SELECT epoch, node FROM footman.leadership ORDER BY epoch')
+  const before = await terms()
+  const copy = runBinary(['run', '-c', await copyOf(leader.name, directory.join('copy'), leader.name)], {
+    cwd: directory.path,
+  })
+  try {
+    const ended = await within(copy.ended, 30_000, 'the copy to end')
+    expect([ended.code, [...copy.stdout, ...copy.stderr].join('\n')]).toEqual([
+      2,
+      expect.stringContaining(`Another process works as node "${leader.name}" with a copy of this data directory`),
+    ])
+  } finally {
+    await copy.kill9()
+  }
+  expect(await terms()).toEqual(before)
+  expect(await cluster.untilLed()).toBe(leader)
+}, 60_000)
+
+test('a leader that is killed and starts at once leads again before another node does', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const leader = await cluster.untilLed()
+    const from = performance.now()
+    await leader.kill()
+    await leader.start()
+    expect(await cluster.untilLed()).toBe(leader)
+    console.log(`    led again after ${Math.round(performance.now() - from)} ms`)
+  }
+}, 90_000)
+
 test('cluster leave on a process that was killed says what to do instead, which works', async () => {
   const leader = await cluster.untilLed()
   const other = cluster.nodes.find((node) => node !== leader)!

@@ -19,8 +19,8 @@ describe('three nodes', () => {
     const whom = to === 'all' ? 'all of them' : 'one of them each'
     test(`lose nothing while nodes are killed, with messages to ${whom}`, async () => {
       await cluster.begin()
-      const { kills, leaders } = await during(cluster.send({ count: 720, perSecond: 60, to }), (signal) =>
-        killAtRandom(cluster, seeded(to.length), signal),
+      const { kills, leaders } = await during(cluster.send({ count: 96, perSecond: 8, to }), (signal) =>
+        killAtRandom(cluster, seeded(to.length), to, signal),
       )
       await cluster.untilJoined()
       await cluster.untilDelivered()

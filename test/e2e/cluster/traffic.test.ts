@@ -18,12 +18,12 @@ describe('three nodes', () => {
 
   test('make one event and one set of deliveries of a message that all of them receive', async () => {
     await cluster.begin()
-    const sent = await cluster.send({ count: 600, perSecond: 200 })
+    const sent = await cluster.send({ count: 200, perSecond: 200 })
     await cluster.untilDelivered()
     const result = cluster.report('no fault')
     expect(result).toMatchObject({ wanted: sent.length * 2, lost: [], repeated: 0, unlike: [] })
     await untilSame(cluster.nodes)
-    expect(cluster.nodes.map((node) => node.rows('SELECT 1 FROM event').length)).toEqual([600, 600, 600])
+    expect(cluster.nodes.map((node) => node.rows('SELECT 1 FROM event').length)).toEqual([200, 200, 200])
   }, 60_000)
 
   test('make one event of a message without execution id that all of them receive', async () => {

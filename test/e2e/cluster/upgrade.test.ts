@@ -23,7 +23,7 @@ test('nodes are upgraded one by one under traffic and go back, and nothing is lo
   await using cluster = await startCluster({ nodes: 3 })
   await cluster.begin()
   const traffic = new AbortController()
-  const sent = cluster.send({ count: 5000, perSecond: 20, signal: traffic.signal })
+  const sent = cluster.send({ count: 5000, perSecond: 6, signal: traffic.signal })
 
   /** Followers first, then the leader, which another one replaces before. */
   async function exchange(change: (node: ClusterNode) => void, between: (last: ClusterNode) => Promise<void>) {

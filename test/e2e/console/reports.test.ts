@@ -1,5 +1,6 @@
 /** The pages of report tasks, as HTML and in Chromium, from the compiled executable. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { startBrowser } from '../../support/browser.ts'
 import { type Key, newKey, visitorOf } from '../../support/console.ts'
@@ -430,6 +431,30 @@ test('a template is uploaded, checked, listed with its report, and deleted', asy
   await page.follow('Delete…', 'tbody')
   await page.press('Delete the template')
   expect(page.text('main')).toContain('No templates')
+})
+
+test('the page of a report shows the check of its template in the folder, as the file is now', async () => {
+  const write = async (...tags: readonly string[]) =>
+    writeFileSync(reports.templates.join('folder.docx'), await zipOf(wordTemplate(paragraph(...tags))))
+  await write('{{#Region}}{{#Month}}{{Month}}{{/Month}}{{/Region}}')
+  const { id } = await reports.call('POST', '/v4/report', {
+    project: 'Sales',
+    name: 'Of the folder',
+    type: 'template',
+    appId: SALES_APP,
+    template: { source: 'file', file: 'folder.docx' },
+    data: ['Region', 'Month'].map((key) => ({ key, type: 'table', columns: [{ key, expr: key, kind: 'dimension' }] })),
+  })
+  const textOf = async () => (await pageOf(`/reports/reports/${id}`)).text('main')
+  expect(await textOf()).toContain(
+    'Warning: document, paragraph 1: {{#Month}}: each row of the loop over "Region" around',
+  )
+  await write('{{#Region}}{{Region}}{{/Region}}')
+  expect(await textOf()).toContain('folder.docx is the template, with 2 tags. No tag names Month.')
+  await write('{{Nothing}}')
+  expect(await textOf()).toContain('Problem: document, paragraph 1')
+  rmSync(reports.templates.join('folder.docx'))
+  expect(await textOf()).toContain('There is no file folder.docx in the folder of')
 })
 
 test('recipients come from CSV; lines with an error are listed', async () => {

@@ -72,7 +72,7 @@ function newNode(
         onConflict: (text) => told.push(text),
       }),
       log,
-      onChange: (next) => {
+      onChange: async (next) => {
         entries = next
       },
     },

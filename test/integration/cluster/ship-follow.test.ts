@@ -21,6 +21,7 @@ import {
   write,
 } from '../../support/shared-stores.ts'
 import { tempDirectory } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
 
 needs('postgres')
 
@@ -144,6 +145,31 @@ describe('many rows', () => {
   }, 60_000)
 })
 
+describe('a follower that is notified', () => {
+  test('of shipments in quick succession looks at most every 50 ms', async () => {
+    await using directory = tempDirectory()
+    const shared = await newSchema()
+    const site = await openSite(directory.join('leader.db'), directory.join('follower.db'), shared)
+    await site.take({ do: 'follow' })
+    const [looked, began] = [site.looks(), performance.now()]
+    for (let n = 0; n < 20; n += 1) {
+      site.leader.run(
+        "INSERT INTO audit (id, at, actor, action, target, outcome, detail) VALUES (?, 0, '', '', '', 'ok', '')",
+        `${n}`,
+      )
+      await site.take({ do: 'ship' })
+      site.wake()
+      // A look that began at once would have ended.
+      await Bun.sleep(3)
+    }
+    await until(() => site.follower.all('SELECT id FROM audit').length === 20, { timeout: 2000 })
+    // Timers may be a millisecond early.
+    expect(site.looks() - looked).toBeLessThanOrEqual(1 + (performance.now() - began) / 49)
+    await site.close()
+    await shared.close()
+  }, 30_000)
+})
+
 const GROUPS = 20
 const GROUP = 200
 
@@ -167,6 +193,7 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
   let mortalPool = mortal(shared)
   let shipper = newShipper()
   let follower = openStore(followerFile)
+  let looks = 0
   let following = newFollower()
 
   function newShipper(): Shipper {
@@ -190,7 +217,13 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
       clock: createClusterClock(systemClock),
       onForgotten: () => undefined,
       db: follower,
-      pool: shared,
+      pool: {
+        ...shared,
+        query<Row>(sql: string, parameters?: readonly unknown[]) {
+          looks += 1
+          return shared.query<Row>(sql, parameters)
+        },
+      },
       log,
       node: 'b',
       isLeader: () => false,
@@ -225,6 +258,10 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
 
   return {
     take,
+    /** A notification. */
+    wake: () => following.wake(),
+    /** Questions of the follower to the database. */
+    looks: () => looks,
     get leader(): FileDatabase {
       return leader
     },
@@ -236,7 +273,7 @@ async function openSite(leaderFile: string, followerFile: string, shared: Postgr
       await following.toHead()
     },
     async close() {
-      await shipper.stop()
+      await Promise.all([shipper.stop(), following.stop()])
       leader.close()
       follower.close()
     },

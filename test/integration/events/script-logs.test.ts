@@ -2,7 +2,10 @@
 import { afterEach, expect, test } from 'bun:test'
 import { createLateLogs } from '../../../src/alerts/late-log.ts'
 import type { PlannedDelivery, Rule, RuleFilter } from '../../../src/alerts/types.ts'
-import { loadTaskEvent } from '../../../src/events/store.ts'
+import { type Facts, type FactsDeps, gatherFacts } from '../../../src/events/enrich/facts.ts'
+import { loadTaskEvent, type StoredEvent } from '../../../src/events/store.ts'
+import { type QrsCall, QrsError } from '../../../src/qlik/qrs/errors.ts'
+import { TASK_ID, taskEvent } from '../../support/events.ts'
 import { executionResult, fakeQrs } from '../../support/fake-qrs.ts'
 import { closePipelines, message, type PipelineOptions, startPipeline } from '../../support/pipeline.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -90,6 +93,62 @@ test('where the log of the first failure is not there yet, the next one is repor
   expect(db.get('SELECT count(*) AS n FROM script_log')).toEqual({ n: 1 })
 })
 
+const FAILED = new QrsError(
+  'status',
+  { host: 'qs', port: 4242, method: 'GET', endpoint: 'download/reloadtask', expectedStatus: [200, 404] } as QrsCall,
+  { status: 500 },
+)
+
+test('a repository that fails to read a log: the alert that leaves at its deadline names the answer', async () => {
+  const qrs = fakeQrs()
+  qrs.scriptLog = async () => {
+    throw FAILED
+  }
+  const settings = { enrichmentTimeoutMs: 1500 }
+  const { send, routed } = await startPipeline({ qrs, needs: ['execution', 'scriptLog'], settings })
+  await send(message())
+  await until(() => routed.length === 1)
+  expect(routed[0]).toMatchObject({
+    scriptLog: null,
+    missingParts: ['scriptLog'],
+    absentParts: [],
+    missingReasons: { scriptLog: '500 Internal Server Error' },
+  })
+})
+
+test('a log that the repository fails to read is asked for during 15 seconds', async () => {
+  const qrs = fakeQrs()
+  let now = 0
+  let fails = true
+  const { scriptLog } = qrs
+  qrs.scriptLog = (...asked) => (fails ? Promise.reject(FAILED) : scriptLog(...asked))
+  const deps: FactsDeps = {
+    cached: qrs,
+    fresh: qrs,
+    now: () => now,
+    needs: () => new Set(['scriptLog'] as const),
+    wantsLog: async () => true,
+  }
+  const event = {
+    ...taskEvent({ taskId: TASK_ID, executionId: guid('e5', 1) }),
+    announced: 'failed',
+    receivedAt: 0,
+  } as unknown as StoredEvent
+  const ask = async (facts: Facts) =>
+    gatherFacts(deps, event, facts, new AbortController().signal, () => undefined).catch((error: unknown) => error)
+  const facts: Facts = {}
+  expect(await ask(facts)).toBe(FAILED)
+  expect([facts.scriptLog, facts.reasons]).toEqual([undefined, { scriptLog: '500 Internal Server Error' }])
+  now = 15_001
+  expect(await ask(facts)).toBe('complete')
+  expect([facts.scriptLog, facts.reasons]).toEqual([null, { scriptLog: '500 Internal Server Error' }])
+  now = 14_000
+  fails = false
+  const later: Facts = {}
+  expect(await ask(later)).toBe('complete')
+  expect(later.scriptLog).toMatchObject({ lines: ['first line', 'last line'] })
+})
+
 test('a message that is sent after all gets its log, which is kept; without an answer it is named as missing', async () => {
   const held = { suppress: { reason: 'TAG', detail: 'no tag' } } as const
   const { fail, routed, db, writer, qrs, asked } = await scene(1, { routes: [rule('mail', held)] })
@@ -103,6 +162,10 @@ test('a message that is sent after all gets its log, which is kept; without an a
   expect(await withLog(event, signal)).toMatchObject({ scriptLog: null, missingParts: ['scriptLog'] })
   expect(log.of('warn').join()).toContain('could not be read')
   qrs.down = false
+  const { scriptLog } = qrs
+  qrs.scriptLog = () => Promise.reject(FAILED)
+  expect(await withLog(event, signal)).toMatchObject({ missingReasons: { scriptLog: '500 Internal Server Error' } })
+  qrs.scriptLog = scriptLog
   expect(await withLog(event, signal)).toMatchObject({ scriptLog: { lines: ['first line', 'last line'] } })
   expect(loadTaskEvent(db, event.id)?.scriptLog?.lines).toEqual(['first line', 'last line'])
   expect(forgotten).toEqual([event.id])

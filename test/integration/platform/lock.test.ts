@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -77,4 +77,30 @@ test.skipIf(process.platform === 'win32')('is taken again in a directory that wa
   expect(failure(path).message).toContain(`process ${process.pid}`)
   lock.release()
   lockDirectory(path).release()
+})
+
+test.each(['footman.db', 'footman.db-wal', 'journal.db', 'footman.lock', 'cluster.json'])(
+  'a link %s is not followed, and named',
+  async (name) => {
+    await using folder = tempDirectory()
+    await using others = tempDirectory()
+    const other = others.join('other')
+    writeFileSync(other, 'of another program')
+    symlinkSync(other, folder.join(name))
+    const { message, hint } = failure(folder.path)
+    expect([message, hint]).toEqual([
+      `${folder.join(name)} is a link, and Footman follows none in its data directory`,
+      expect.stringContaining('Butler.footman.dataDirectory'),
+    ])
+    expect(readFileSync(other, 'utf8')).toBe('of another program')
+  },
+)
+
+test('a data directory that is a link is used, with folders in it that are links', async () => {
+  await using folder = tempDirectory()
+  await mkdir(folder.join('data'))
+  await mkdir(folder.join('blobs'))
+  symlinkSync(folder.join('blobs'), folder.join('data', 'blobs'))
+  symlinkSync(folder.join('data'), folder.join('link'))
+  lockDirectory(folder.join('link')).release()
 })

@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -21,6 +22,7 @@ import { openGuarded, type Replacement, type StorageGuard } from '../../../src/p
 import { salvage } from '../../../src/platform/storage/salvage.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
+import { canMount, mountTmpfs } from '../../support/tmpfs.ts'
 import { until } from '../../support/wait.ts'
 
 const ROWS = 3000
@@ -178,6 +180,26 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     add(db, 'works')
   })
 
+  test.each(['another database', 'nothing'])(
+    'and in whose place a link to %s is put: it is not followed',
+    async (what) => {
+      const { db, guard } = start()
+      fill(db, 10)
+      await looked()
+      const elsewhere = directory.join('elsewhere.db')
+      if (what !== 'nothing') copyFileSync(file, elsewhere)
+      const before = what === 'nothing' ? null : readFileSync(elsewhere)
+      for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true })
+      symlinkSync(elsewhere, file)
+      await until(() => /test\.db is a link/.test(guard.state.reason), { what: 'the link to be named' })
+      expect(() => add(db, 'x')).toThrow()
+      expect(existsSync(elsewhere) ? readFileSync(elsewhere) : null).toEqual(before)
+      rmSync(file)
+      await until(() => guard.state.state !== 'down', { what: 'the file to be made anew' })
+      expect(count(db)).toBe(10)
+    },
+  )
+
   test('and in whose place a database of a newer Footman is put: that one is not touched, until the right one is back', async () => {
     const { db, guard } = start({ graceMs: 60_000 })
     add(db, 'ours')
@@ -240,6 +262,40 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     expect(count(db)).toBe(ROWS + 1)
   })
 })
+
+test.skipIf(!canMount())(
+  'a disk that is full again and again: each line once, then once a minute with their number',
+  async () => {
+    const unmount = mountTmpfs(directory.join('data'), 4)!
+    try {
+      let at = 0
+      const { db, guard } = start({ clock: () => at })
+      const filler = directory.join('data', 'filler')
+      const lines = () =>
+        log.lines.flatMap(({ message }) => /is full|can be written again.*?s\.|\(\d+ times.*/.exec(message)?.[0] ?? [])
+      for (let round = 0; round < 6; round += 1) {
+        expect(() => writeFileSync(filler, Buffer.alloc(5_000_000))).toThrow()
+        expect(() => add(db, 'x'.repeat(100_000))).toThrow()
+        rmSync(filler)
+        await until(() => guard.state.state === 'up')
+      }
+      const first = ['is full', 'can be written again after 0 seconds.']
+      expect(lines()).toEqual(first)
+      at += 61_000
+      await until(() => lines().length > first.length, { what: 'the counted lines', state: lines })
+      expect(log.lines.slice(-2).map(({ message }) => message)).toEqual([
+        expect.stringMatching(/^STORAGE: The disk of .* is full: .* \(5 times within a minute\)$/),
+        expect.stringMatching(/^STORAGE: .* can be written again .* \(5 times within a minute\)$/),
+      ])
+    } finally {
+      for (const { db, guard } of open.splice(0)) {
+        guard.stop()
+        db.close()
+      }
+      unmount()
+    }
+  },
+)
 
 test('a layout that cannot be kept beside the database is told once, and no outage', async () => {
   const { db, guard } = start()

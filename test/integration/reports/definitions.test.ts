@@ -306,3 +306,13 @@ test('a report of another app is the same report', async () => {
   const id = await create('/v4/report', { ...BODIES.report, appId: APP.toUpperCase() })
   expect((await api.call('GET', `/v4/report/${id}`)).body.appId).toBe(APP)
 })
+
+test('a change is answered when the parts that follow it have recorded it', async () => {
+  let isRecorded = false
+  api.store.onChange(async () => {
+    await Bun.sleep(50)
+    isRecorded = true
+  })
+  await create('/v4/reportfilter', BODIES.filter)
+  expect(isRecorded).toBe(true)
+})

@@ -361,53 +361,6 @@ describe('notifications', () => {
     expect(recovered(third, next.runId)).toEqual([])
   })
 
-  test('runs that are no success and no error, tests, dry runs and resends leave the recovery to the next success', async () => {
-    await using folder = tempDirectory()
-    let step: 'fail' | 'warn' | 'succeed' = 'fail'
-    const scene = runScene({
-      file: folder.join('footman.db'),
-      definition,
-      async prepare(_request, { note }) {
-        if (step === 'fail') throw new Error('broken')
-        if (step === 'warn') note({ code: 'ROWS_TRUNCATED', details: 'cut' })
-        return prepared(['a@x.com'], { documents: [exampleDocument({ id: crypto.randomUUID() })] })
-      },
-    })
-    await scene.runner.start()
-    const outcomes: unknown[] = []
-    async function next(how: typeof step, options: Partial<typeof DEFAULT_OPTIONS> = {}) {
-      step = how
-      const { runId } = await scene.start({ options: { ...DEFAULT_OPTIONS, ...options } })
-      const run = (await scene.finished(runId))!
-      outcomes.push([run.outcome, recovered(scene, runId)])
-      return run
-    }
-    await next('fail')
-    const run = await next('warn')
-    await next('succeed', { dryRun: true })
-    await next('succeed', { test: true, testAddress: 'me@x.com' })
-    const confirmed = {
-      states: ['sent'],
-      recipients: null,
-      corrections: {},
-      confirmDuplicates: true,
-      actor: 'x',
-    } as const
-    const again = await scene.runner.resend({ run, ...confirmed })
-    if (again.status === 'started') await scene.finished(again.run.id)
-    expect(again.status).toBe('started')
-    await next('succeed')
-    await next('succeed')
-    expect(outcomes).toEqual([
-      ['error', []],
-      ['warning', []],
-      ['success', []],
-      ['success', []],
-      ['success', [true]],
-      ['success', []],
-    ])
-  })
-
   test.each([
     [900, '.log', 'text/plain; charset=utf-8'],
     [1100, '.log.gz', 'application/gzip'],

@@ -374,6 +374,71 @@ describe('notifications', () => {
     expect(scene.ledger.run(runId)).toMatchObject({ outcome: 'success', counts: { warnings: 2, mailsSent: 3 } })
   })
 
+  test('a success after an error is announced once, whatever ran between', async () => {
+    await using folder = tempDirectory()
+    let refused: readonly string[] = []
+    let ops: string[] = []
+    let documents = 0
+    const ALL = ['a@x.com', 'b@x.com', 'c@x.com']
+    const scene = runScene({
+      file: folder.join('footman.db'),
+      definition: exampleDefinition({ notifications: [{ on: ['recovered'], recipients: ['ops@x.com'] }] }),
+      prepare: async () => {
+        documents += 1
+        return prepared(ALL, { documents: [exampleDocument({ id: `d${documents}` })] })
+      },
+      carriers: {
+        email: async ({ delivery }) =>
+          refused.includes(addressOf(delivery))
+            ? { state: 'failed', code: 'MAIL_REJECTED', detail: '550 no such user' }
+            : { state: 'sent', detail: '' },
+        notification: async ({ run }) => {
+          ops.push(run.id)
+          return { state: 'sent', detail: '' }
+        },
+      },
+    })
+    await scene.runner.start()
+    /** The outcome, and whether it was announced as the end of a failure. */
+    const run = async (refusing: readonly string[], options = {}) => {
+      refused = refusing
+      ops = []
+      const { runId } = await scene.start({ options: { ...DEFAULT_OPTIONS, ...options } })
+      const { outcome } = await scene.finished(runId)
+      await until(() => scene.states(runId, 'notification').every((state) => state === 'sent'))
+      return { runId, seen: `${outcome}${ops.includes(runId) ? ' recovered' : ''}` }
+    }
+    const seen = async (...given: Parameters<typeof run>) => (await run(...given)).seen
+    const resend = async (id: string) => {
+      refused = []
+      const request = {
+        run: scene.ledger.run(id)!,
+        states: ['failed'],
+        recipients: null,
+        corrections: {},
+        confirmDuplicates: false,
+        actor: 'x',
+      } as const
+      const answer = await scene.runner.resend(request)
+      if (answer.status !== 'started') throw new Error(answer.status)
+      return (await scene.finished(answer.run.id)).outcome
+    }
+    expect(await seen([])).toBe('success')
+    expect(await seen(ALL)).toBe('error')
+    expect(await seen(['a@x.com'])).toBe('warning')
+    expect(await seen([])).toBe('success recovered')
+    expect(await seen([])).toBe('success')
+    expect(await seen(ALL)).toBe('error')
+    expect(await seen([], { dryRun: true })).toBe('success')
+    expect(await seen([], { test: true, testAddress: 'me@x.com' })).toBe('success recovered')
+    expect(await seen([])).toBe('success recovered')
+    expect(await seen(ALL, { test: true, testAddress: 'a@x.com' })).toBe('error')
+    expect(await seen([])).toBe('success')
+    const failed = await run(ALL)
+    expect([failed.seen, await resend(failed.runId)]).toEqual(['error', 'success'])
+    expect(await seen([])).toBe('success recovered')
+  })
+
   test('a test to an address that reports may not reach makes and sends nothing', async () => {
     await using folder = tempDirectory()
     for (const testAddress of ['x@evil.example', 'ops@x.com, x@evil.example']) {

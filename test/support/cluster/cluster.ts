@@ -9,7 +9,7 @@ import { until } from '../wait.ts'
 import { ANSWER_MS, type CountingSink, startCountingMailbox, startCountingWebhook } from './counting-sinks.ts'
 import { sendDatagrams } from './datagrams.ts'
 import { type Ledger, ledger, ledgerLine } from './ledger.ts'
-import { type ClusterNode, clusterNode, type Tree } from './node.ts'
+import { type ClusterNode, clusterNode, modeOf, type Tree } from './node.ts'
 
 export interface ClusterSettings {
   /** Default 3. */
@@ -240,18 +240,6 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
 }
 
 const summary = ({ lost, ...rest }: Ledger) => ({ ...rest, lost: lost.length, first: lost.slice(0, 3) })
-
-/** Mode of a node by its own word. */
-async function modeOf(node: ClusterNode): Promise<string | null> {
-  if (!node.isRunning) return null
-  try {
-    const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
-    const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
-    return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
-  } catch {
-    return null
-  }
-}
 
 /** The newest lines of a node about the cluster. */
 const lastWords = (node: ClusterNode): string =>

@@ -41,10 +41,15 @@ export interface Kills {
 }
 
 /**
- * Kills a node every 2.5 to 6.5 s, every second time the leader, and starts it again 0.5 to 2 s later. Resolves after the
- * signal, with all nodes running.
+ * Kills a node every 2.5 to 6.5 s, every second time the leader, in the middle of a burst of 30 messages to `to`, and starts it
+ * again 0.5 to 2 s later. Resolves after the signal, with all nodes running.
  */
-export async function killAtRandom(cluster: TestCluster, random: () => number, signal: AbortSignal): Promise<Kills> {
+export async function killAtRandom(
+  cluster: TestCluster,
+  random: () => number,
+  to: 'all' | 'random',
+  signal: AbortSignal,
+): Promise<Kills> {
   let [kills, leaders] = [0, 0]
   while (!signal.aborted) {
     await pauseFor(between(random, 2500, 6500), signal)
@@ -53,8 +58,10 @@ export async function killAtRandom(cluster: TestCluster, random: () => number, s
     const victim = kills % 2 === 0 && leader ? leader : anyOf(random, cluster.nodes)
     kills += 1
     if (victim === leader) leaders += 1
+    const burst = cluster.send({ count: 30, perSecond: 60, to })
+    await Bun.sleep(250)
     await victim.kill()
-    await pauseFor(between(random, 500, 2000), signal)
+    await Promise.all([burst, pauseFor(between(random, 500, 2000), signal)])
     await victim.start()
   }
   return { kills, leaders }

@@ -52,6 +52,8 @@ export interface ClusterNode extends AsyncDisposable {
   readonly lines: string[]
 }
 
+const START_POLL_MS = 20
+
 export type Tree = { readonly [key: string]: unknown }
 
 export interface NodeSettings {
@@ -113,7 +115,7 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
       )
     })
     failed.catch(() => undefined)
-    await Promise.race([Promise.all([firstPing(restPort), udpOpen(udpPort)]), failed])
+    await Promise.race([Promise.all([firstPing(restPort, START_POLL_MS), udpOpen(udpPort)]), failed])
   }
 
   const kill = async (): Promise<void> => running?.kill9()
@@ -177,6 +179,18 @@ export async function clusterNode(settings: NodeSettings): Promise<ClusterNode> 
       await until(() => hasEnded || !running, { what: `node ${name} to be gone` })
       await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()))
     },
+  }
+}
+
+/** Mode of a node by its own word; null when it does not answer. */
+export async function modeOf(node: ClusterNode): Promise<string | null> {
+  if (!node.isRunning) return null
+  try {
+    const url = `http://127.0.0.1:${node.restPort}/v4/cluster`
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1000), keepalive: false })
+    return answer.ok ? ((await answer.json()) as { mode: string }).mode : null
+  } catch {
+    return null
   }
 }
 

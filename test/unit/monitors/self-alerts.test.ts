@@ -473,6 +473,43 @@ describe('a restart', () => {
   })
 })
 
+test('what joins an alert that stands is said in one message, and what joins later in another one an hour later', async () => {
+  const site = world()
+  const names = ['a', 'b', 'c', 'd', 'e']
+  site.state.calendars.push(...names)
+  const damage = (name: string) => site.self.observers.calendar(name, 'no such file')
+  const damaged = (...damaged: string[]) =>
+    damaged.map((name) => `The file of calendar ${name} cannot be used: no such file.`).join(' ')
+  const texts = () => site.told.flatMap(({ details }) => (details?.kind === 'self' ? [details.text] : []))
+  damage('a')
+  await site.pass(10_000)
+  damage('b')
+  await site.pass(20_000)
+  damage('c')
+  await site.pass(30_000)
+  expect(texts()).toEqual([damaged('a')])
+  site.restart()
+  for (const name of ['a', 'b', 'c']) damage(name)
+  await site.pass(60_000)
+  expect(texts()).toEqual([damaged('a'), `Also: ${damaged('b', 'c')} As before: ${damaged('a')}`])
+  damage('d')
+  await site.pass(5 * MINUTE)
+  // It left again before it could be said.
+  damage('e')
+  await site.pass(MINUTE)
+  site.self.observers.calendar('e', null)
+  site.self.observers.calendar('a', null)
+  await site.pass(50 * MINUTE)
+  expect(texts()).toHaveLength(2)
+  await site.pass(10 * MINUTE)
+  expect(texts().slice(2)).toEqual([`Also: ${damaged('d')} As before: ${damaged('b', 'c')}`])
+  await site.pass(3 * 60 * MINUTE)
+  expect(texts()).toHaveLength(3)
+  for (const name of ['b', 'c', 'd']) site.self.observers.calendar(name, null)
+  await site.pass(10_000)
+  expect(site.of('CALENDAR_UNREADABLE')).toEqual(['raised', 'raised', 'raised', 'cleared'])
+})
+
 test('two calendars that are damaged at a start: the alert names both, and the log the one that is left', async () => {
   const site = world()
   site.state.calendars.push('plant')
@@ -500,7 +537,7 @@ test('two calendars that are damaged at a start: the alert names both, and the l
   expect(site.of('CALENDAR_UNREADABLE')).toEqual(['raised', 'cleared'])
 })
 
-test('a second destination that is down is told in the log alone, and the alert is over with the last one', async () => {
+test('a second destination that is down is one more message, and the alert is over with the last one', async () => {
   const site = world()
   site.state.destinations.set('ops-slack', {})
   const fail = (destination: string) =>
@@ -509,15 +546,15 @@ test('a second destination that is down is told in the log alone, and the alert 
   await site.pass(6 * MINUTE)
   thrice(() => fail('ops-slack'))
   await site.pass(6 * MINUTE)
-  expect(site.of('DESTINATION_DOWN')).toEqual(['raised'])
+  expect(site.of('DESTINATION_DOWN')).toEqual(['raised', 'raised'])
   expect(site.log.of('error').filter((line) => line.startsWith('SELF DESTINATION_DOWN'))).toHaveLength(2)
   site.self.observers.delivery(attempt('delivered'))
   await site.pass(10_000)
-  expect(site.of('DESTINATION_DOWN')).toEqual(['raised'])
+  expect(site.of('DESTINATION_DOWN')).toEqual(['raised', 'raised'])
   // It is not in the configuration any more.
   site.state.destinations.delete('ops-slack')
   await site.pass(10_000)
-  expect(site.of('DESTINATION_DOWN')).toEqual(['raised', 'cleared'])
+  expect(site.of('DESTINATION_DOWN')).toEqual(['raised', 'raised', 'cleared'])
 })
 
 test('what happened while nothing could be stored is told as soon as it can be, and is over an hour later', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { formatted } from '../../../src/console/pages/data/keyvalues.tsx'
-import { importableJson, parseImportedJson, parseOutsideJson } from '../../../src/platform/json.ts'
+import { importableJson, offsetOfFault, parseImportedJson, parseOutsideJson } from '../../../src/platform/json.ts'
 import { readRecipients } from '../../../src/reports/recipient-import.ts'
 import { requestOf } from '../../../src/reports/triggers/messages.ts'
 import { parseStartMessage } from '../../../src/tasks/start/parse.ts'
@@ -14,6 +14,15 @@ const isTaken = (text: string) => {
     return true
   } catch (error) {
     expect(error).toBeInstanceOf(SyntaxError)
+    return false
+  }
+}
+
+const isJson = (text: string) => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
     return false
   }
 }
@@ -37,6 +46,11 @@ test('any other text is read as the engine reads it', () => {
       for (const text of [json, json.slice(0, at) + put + json.slice(at)]) {
         // It is JSON for the engine, and refused.
         if (text.includes('__proto__')) continue
+        // Members that are there twice are refused; the text of the engine's own value has none.
+        if (!isTaken(text) && isJson(text)) {
+          expect(() => parseOutsideJson(text)).toThrow('a second time')
+          continue
+        }
         let value: unknown
         try {
           value = JSON.parse(text)
@@ -57,14 +71,15 @@ test('deep JSON ends no reader: a value of a pair, recipients, a start request',
   await expect(readRecipients(file, async () => [])).rejects.toThrow('nested deeper than 100')
   const rules = { subscriptionRootTopic: 'qs/#', taskStartTopic: 'qs/start' }
   const { refusal } = parseStartMessage(new TextEncoder().encode(`{"replyTopic":${deep}}`), rules)
-  expect(refusal?.details).toBe('the message is not valid JSON: it is nested deeper than 100')
+  expect(refusal?.details).toBe('the message is not valid JSON: line 1, column 114 is nested deeper than 100')
 })
 
 test.each([
-  ['a member __proto__', '{"__proto__": {"a": 1}}', 'a member is called __proto__'],
-  ['a member __proto__ without another that counts', ' [{"__proto__": 1}]', 'a member is called __proto__'],
+  ['a member __proto__', '{"__proto__": {"a": 1}}', 'line 1, column 2 has a member __proto__'],
+  ['a member __proto__ without another that counts', ' [{"__proto__": 1}]', 'line 1, column 4 has a member __proto__'],
   ['half of a surrogate pair', '{"taskId": ["\\ud800"]}', 'the text at taskId/0 holds half a character'],
-  ['deep nesting', nested(101), 'it is nested deeper than 100'],
+  ['deep nesting', nested(101), 'line 1, column 101 is nested deeper than 100'],
+  ['a member twice', '{"tag": ["a"], "tag": ["b"]}', 'line 1, column 16 has the member "tag" a second time'],
 ])('a message to the topic of a report trigger starts nothing with %s', (_, text, reason) => {
   expect(requestOf(text)).toEqual(expect.stringContaining(reason))
 })
@@ -75,6 +90,53 @@ test.each(['{not json', '[1]', 'done', '{"state": "ready"}'])(
     expect(requestOf(text)).toBeNull()
   },
 )
+
+test.each([
+  ['', 'it stops short in line 1, column 1'],
+  [' ', 'it stops short in line 1, column 2'],
+  ['no', 'line 1, column 1 has an unexpected n'],
+  ['{"a": 1,\n "b" 2}', 'line 2, column 6 has an unexpected 2'],
+  ['{"a": 1', 'it stops short in line 1, column 8'],
+  ['{"a": "b', 'it stops short in line 1, column 9'],
+  ['{"a": "b\n"}', 'line 1, column 9 has an unexpected U+000A'],
+  ['{"a": "\\x"}', 'line 1, column 8 has an unexpected \\'],
+  ['["\\u12g4"]', 'line 1, column 3 has an unexpected \\'],
+  ["{'a': 1}", "line 1, column 2 has an unexpected '"],
+  ['[1,]', 'line 1, column 4 has an unexpected ]'],
+  ['{"a":1,}', 'line 1, column 8 has an unexpected }'],
+  ['[1}', 'line 1, column 3 has an unexpected }'],
+  ['{]', 'line 1, column 2 has an unexpected ]'],
+  ['[,1]', 'line 1, column 2 has an unexpected ,'],
+  ['01', 'line 1, column 2 has an unexpected 1'],
+  ['[1.]', 'line 1, column 3 has an unexpected .'],
+  ['{} {}', 'line 1, column 4 has an unexpected {'],
+  ['[\u00a01]', 'line 1, column 2 has an unexpected U+00A0'],
+  ['\ud83d\ude00', 'line 1, column 1 has an unexpected U+1F600'],
+])('%j is no JSON: %s', (text, reason) => {
+  expect(() => parseOutsideJson(text)).toThrow(reason)
+})
+
+test('no text is JSON that goes on otherwise behind the place that is named', () => {
+  const mixed = fc.array(fc.constantFrom(...'{}[]:,"\\u0a1.e-+tn \n', 'true', '"a"', '\\u00'), { maxLength: 12 })
+  fc.assert(
+    fc.property(mixed, mixed, (signs, others) => {
+      const text = signs.join('')
+      fc.pre(!isJson(text))
+      const at = offsetOfFault(text)
+      // Of a number, a word and an escape the beginning is named.
+      if (at < text.length && !/[-\dtfn\\]/.test(text[at]!))
+        expect(isJson(text.slice(0, at + 1) + others.join(''))).toBe(false)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('a long text that is no JSON is looked through once', () => {
+  const text = `[${'"a", '.repeat(400_000)}`
+  const from = performance.now()
+  expect(() => parseOutsideJson(text)).toThrow('it stops short in line 1, column 2000002')
+  expect(performance.now() - from).toBeLessThan(5000)
+})
 
 describe('JSON of a file that is imported', () => {
   test.each([

@@ -1,6 +1,6 @@
 /** Types and formats of columns. */
 import { describe, expect, test } from 'bun:test'
-import { numberFormat, sampledColumn } from '../../../src/reports/data/columns.ts'
+import { declaredColumn, formatProblem, numberFormat, sampledColumn } from '../../../src/reports/data/columns.ts'
 import type { Cell } from '../../../src/reports/types.ts'
 
 describe('number formats by their pattern', () => {
@@ -28,8 +28,46 @@ describe('number formats by their pattern', () => {
     ['D/M YYYY', { qType: 'D' }],
     ['YYYY-MM-DD hh:mm', { qType: 'TS' }],
     ['hh:mm:ss', { qType: 'T' }],
+    ['mm', { qType: 'T' }],
+    ['(hex)', { qType: 'F' }],
+    ['(ROM)', { qType: 'F' }],
+    ['D de MMMM', { qType: 'D' }],
   ])('%s', (pattern, expected) => {
     expect(numberFormat(pattern)).toMatchObject({ ...expected, qFmt: pattern })
+    expect(formatProblem(pattern)).toBeNull()
+  })
+
+  test.each([
+    ['yyyy', 'D', 'YYYY'],
+    ['dd.MM.yy', 'D', 'DD.MM.YY'],
+    ['yyyyMMdd', 'D', 'YYYYMMDD'],
+    ['EEE d. MMMM', 'D', 'WWW D. MMMM'],
+    ['EEEE', 'D', 'WWWW'],
+    ['yyyy-MM-ddTHH:mm', 'TS', 'YYYY-MM-DDThh:mm'],
+    ['HH:mm', 'T', 'hh:mm'],
+    ['ss.0', 'T', 'ss.f'],
+    ['HH:mm:ss,000', 'T', 'hh:mm:ss,fff'],
+  ])('%s is a %s of Qlik: %s', (pattern, qType, qFmt) => {
+    expect(numberFormat(pattern)).toMatchObject({ qType, qFmt })
+    expect(formatProblem(pattern)).toBeNull()
+  })
+
+  test.each(['Q', "'Q'Q yyyy", 'w', 'ww/yyyy', 'HH:MM', 'hh:mm:SS', 'dd.mm.yyyy', 'n', '€', 'text', ' '])(
+    '%p is refused',
+    (pattern) => {
+      expect(formatProblem(pattern)).toStartWith(`"${pattern}" cannot be the format: Qlik Sense `)
+    },
+  )
+
+  test.each([
+    ['F', 'YYYY', null],
+    ['F', '(hex)', null],
+    ['F', '(r05)', null],
+    ['M', '€', null],
+    ['F', '0 "Q"', '0 "Q"'],
+    ['D', 'YYYY', 'YYYY'],
+  ])('a column of the app of the kind %s by %s has the format %p', (qType, qFmt, format) => {
+    expect(declaredColumn('measure', 'X', { qNumFormat: { qType, qFmt } })?.format).toBe(format)
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { cellOfScalar, compare } from '../../../src/reports/compare.ts'
 import type { Operator } from '../../../src/reports/entities/condition.ts'
+import type { Cell } from '../../../src/reports/types.ts'
 import { atMost } from '../../support/wait.ts'
 
 type Given = string | number | null
@@ -19,7 +20,6 @@ describe('comparisons', () => {
     [' 7 ', 'eq', '7', true],
     ['1e3', 'eq', 1000, true],
     ['0x10', 'eq', 16, false],
-    ['9a', 'lt', '10', false],
     [0.1, 'le', 0.1, true],
     [-1, 'ne', -1, false],
     ['Nord', 'eq', 'NORD', true],
@@ -51,14 +51,34 @@ describe('comparisons', () => {
   })
 })
 
-test.each<[Given, Operator, Given, Given]>([
-  ['n/a', 'gt', 100, null],
-  ['1 000', 'lt', 5, null],
-  [45_000, 'gt', '20.01.2022', null],
-  [5, 'between', 1, 'n/a'],
-  [7, 'notBetween', 'n/a', 3],
-])('%p %s %p has no answer: a text is no size', (left, op, right, right2) => {
-  expect(() => result(left, op, right, right2)).toThrow(/is no number/)
+const DATE: Cell = { text: '15.03.2023', number: 45_000 }
+const CROWNS: Cell = { text: '10 kr', number: 10 }
+
+test.each([
+  ['n/a', 'gt', 100],
+  ['1 000', 'lt', 5],
+  ['-', 'lt', 0],
+  ['10 kr', 'gt', 9],
+  ['9a', 'lt', '10'],
+  [DATE, 'gt', '20.01.2022'],
+  [DATE, 'le', '20.01.2022'],
+  [CROWNS, 'gt', '9 kr'],
+] as const)('a text has no order beside a number or date: %p %s %p', (left, op, right) => {
+  const first = typeof left === 'object' ? left : cellOfScalar(left)
+  expect(() => compare(op, first, cellOfScalar(right))).toThrow(/^the text ".+" has no order beside a number or date$/)
+})
+
+test('both ends of between are numbers, or neither is', () => {
+  expect(() => result(5, 'between', 1, 'n/a')).toThrow('the text "n/a"')
+  expect(() => result(5, 'notBetween', 'n/a', 9)).toThrow('the text "n/a"')
+})
+
+test('a number or date equals a text that is its own', () => {
+  expect(compare('eq', DATE, cellOfScalar('15.03.2023'))).toBe(true)
+  expect(compare('ne', DATE, cellOfScalar('15.03.2023'))).toBe(false)
+  expect(compare('gt', DATE, { text: '20.01.2022', number: 44_581 })).toBe(true)
+  expect(compare('eq', cellOfScalar('n/a'), cellOfScalar(100))).toBe(false)
+  expect(compare('ne', cellOfScalar('n/a'), cellOfScalar(100))).toBe(true)
 })
 
 describe('null', () => {

@@ -15,9 +15,11 @@ import type { Warning } from '../../support/report-engine.ts'
 
 const TASK = '210832b5-6174-4572-bd19-3e61eda675ef'
 
+type Value = string | number | null | Cell
+
 interface Given {
-  readonly values?: Readonly<Record<string, string | number | null>>
-  readonly rows?: readonly (readonly (string | number | null)[])[]
+  readonly values?: Readonly<Record<string, Value>>
+  readonly rows?: readonly (readonly Value[])[]
   readonly lastReload?: string
   readonly task?: TaskState
   readonly pairs?: Readonly<Record<string, string>>
@@ -28,10 +30,10 @@ interface Given {
   readonly previous?: ConditionState | null
 }
 
-const cell = (value: string | number | null): Cell => ({
-  text: value === null ? '' : String(value),
-  number: typeof value === 'number' ? value : null,
-})
+const cell = (value: Value): Cell =>
+  typeof value === 'object' && value !== null
+    ? value
+    : { text: value === null ? '' : String(value), number: typeof value === 'number' ? value : null }
 
 function tableOf(rows: Given['rows'] = []): Table {
   const columns = ['Region', 'Sales'].map((label, index) => ({
@@ -146,6 +148,15 @@ describe('value', () => {
     expect(result).toEqual({ type: 'value', met: true, left: 88, right: 70, previous: 70 })
   })
 
+  test('a text of the last run is no number to compare with, and does not stay', async () => {
+    const growing = { type: 'value', left: { expr: 'B' }, op: 'gt', right: { previous: true } }
+    const first = await rule(growing, { values: { B: 'n/a' } })
+    const second = await rule(growing, { values: { B: 70 }, previous: first.state })
+    expect(second.result).toMatchObject({ met: false, left: 70, previous: null })
+    const third = await rule(growing, { values: { B: 71 }, previous: second.state })
+    expect(third.result).toMatchObject({ met: true, previous: 70 })
+  })
+
   test('forgets values when the rule changes', async () => {
     const { state } = await rule(
       { type: 'value', left: { expr: 'B' }, op: 'gt', right: { previous: true } },
@@ -155,6 +166,16 @@ describe('value', () => {
     const { result } = await rule(changed, { values: { C: 88 }, previous: state })
     expect(result).toMatchObject({ met: false, previous: null })
   })
+})
+
+test.each([
+  [{ type: 'value', left: { expr: 'B' }, op: 'gt', right: { const: 100 } }, { values: { B: 'n/a' } }],
+  [{ type: 'changedBy', expr: 'B', atLeast: 1, unit: 'absolute', direction: 'any' }, { values: { B: 'n/a' } }],
+  [{ type: 'keyValue', namespace: 'N', key: 'K', op: 'lt', value: 5 }, { pairs: { 'N/K': 'n/a' } }],
+])('a text beside a number is an error: %j', async (definition, given) => {
+  await expect(evaluate({ rules: [definition] }, given)).rejects.toThrow(
+    `rule 1 (${definition.type}): the text "n/a" has no order beside a number or date`,
+  )
 })
 
 describe('rowCount', () => {
@@ -206,6 +227,17 @@ describe('dataChanged', () => {
     expect(await later([rows[2], rows[0], rows[1]])).toBe(false)
     expect(await later([rows[0], rows[1], ['Öst', 0]])).toBe(true)
     expect(await later([rows[0], rows[1]])).toBe(true)
+  })
+
+  test('sees a changed text of the same number, in tables and expressions', async () => {
+    const [open, cancelled] = ['Open', 'Cancelled'].map((text): Cell => ({ text, number: 1 })) as [Cell, Cell]
+    const { state } = await rule(changed, { rows: [[open, 2]] })
+    expect((await rule(changed, { rows: [[open, 2]], previous: state })).result.met).toBe(false)
+    expect((await rule(changed, { rows: [[cancelled, 2]], previous: state })).result.met).toBe(true)
+    const only = { type: 'dataChanged', of: { expressions: ['A'] } }
+    const first = await rule(only, { values: { A: open } })
+    expect((await rule(only, { values: { A: open }, previous: first.state })).result.met).toBe(false)
+    expect((await rule(only, { values: { A: cancelled }, previous: first.state })).result.met).toBe(true)
   })
 
   test('may regard the order', async () => {

@@ -142,7 +142,7 @@ describe.each([...LOCALES])('2,000 duals of an app in $locale', (marks) => {
         const display = displayOf(cell, dimension)
         if (display.as === 'text') return expect(plainValue(cell, dimension)).toBe(cell.text)
         // The file holds the number and its format.
-        const format = cellFormat(display, numberFormat(dimension))
+        const format = cellFormat(display, numberFormat(dimension) ?? '')
         expect(plain(spreadsheetText(Number(String(display.number)), format, marks))).toBe(plain(cell.text))
         expect(plainValue(cell, dimension)).toBe(display.number)
       }),

@@ -97,4 +97,13 @@ describe('dates', () => {
     expect(formatDate(46027, 'YY/M/D h[.fff]')).toBe('26/1/5 0')
     expect(formatInterval(2.5, 'D hh:mm:ss')).toBe('2 12:00:00')
   })
+
+  test.each([
+    ['MMMM YYYY', 'January 2026'],
+    ['WWW WWWW W WW', 'Mon Monday 0 00'],
+    ['h:m:s.f ff', '19:8:9.5 50'],
+    ['hh:mm TT h tt', '07:08 PM 7 pm'],
+  ])('%s of a Monday evening', (pattern, expected) => {
+    expect(formatDate(toSerial(Date.UTC(2026, 0, 5, 19, 8, 9, 500)), pattern)).toBe(expected)
+  })
 })

@@ -12,7 +12,7 @@ import { type Choices, Fields } from './controls.tsx'
 import { differences, type Members, memberAt } from './fields.ts'
 import { type Definition, KINDS, type Kind, listed, uses } from './kinds.ts'
 import { type Plan, PlanView } from './plan.tsx'
-import { Preview, type PreviewChoices, TemplatePanel, type Templates } from './preview.tsx'
+import { Preview, type PreviewChoices, type TemplateCheck, TemplatePanel, type Templates } from './preview.tsx'
 import { stepsOf } from './steps.ts'
 
 export interface ConditionTest {
@@ -59,10 +59,13 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
   const { kind, id, definition, failure } = draft
   const { path, one, many } = KINDS[kind]
   const hasTemplate = kind === 'report' && definition.type === 'template'
-  const [choices, usedBy, templates] = await Promise.all([
+  const [choices, usedBy, templates, check] = await Promise.all([
     choicesOf(context),
     usersOf(context, draft),
     hasTemplate ? context.ask.get<Templates>('/v4/reporttemplate') : null,
+    hasTemplate && id !== '' && memberAt(draft.before, 'template.source') === 'file'
+      ? context.ask.call<TemplateCheck>('POST', `/v4/report/${encodeURIComponent(id)}/template/check`)
+      : null,
   ])
   const steps = stepsOf(kind, definition)
   const action = context.link(`/form/${SAVE}`)
@@ -154,7 +157,9 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
             {(kind === 'task' || kind === 'report') && (
               <Preview context={context} draft={draft} choices={choices} action={action} />
             )}
-            {templates && <TemplatePanel context={context} id={id} templates={templates} action={action} />}
+            {templates && (
+              <TemplatePanel context={context} id={id} templates={templates} check={check} action={action} />
+            )}
             {kind === 'condition' && id !== '' && <TestPanel draft={draft} context={context} action={action} />}
             {usedBy.length > 0 && (
               <Panel id="used-by" title="Used by" count={usedBy.length}>

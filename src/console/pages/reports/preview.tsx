@@ -163,14 +163,34 @@ export interface Template {
   readonly reports: readonly { readonly id: string; readonly name: string; readonly project: string }[]
 }
 
+export interface TemplateCheck {
+  readonly tags: readonly unknown[]
+  readonly unused: readonly string[]
+  readonly dropped: readonly string[]
+  readonly problems: readonly { readonly place: string; readonly details: string }[]
+  readonly warnings: readonly { readonly place: string; readonly details: string }[]
+}
+
+/** The findings of a check in sentences: `with 3 tags. Warning: Sheet1!B2: ...`. */
+export function checkText({ tags, unused, dropped, problems, warnings }: TemplateCheck): string {
+  const sentences = (kind: string, list: TemplateCheck['warnings']) =>
+    list.map(({ place, details }) => ` ${kind}: ${place}: ${details}.`).join('')
+  const left = unused.length > 0 ? ` No tag names ${unused.join(', ')}.` : ''
+  const gone = dropped.length > 0 ? ` Filled files do not refer to ${dropped.join(', ')} any more.` : ''
+  const count = `with ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}.`
+  return `${count}${left}${gone}${sentences('Problem', problems)}${sentences('Warning', warnings)}`
+}
+
 /** The template of a report: its file now, and another one from the disk of the visitor. */
 export const TemplatePanel: FC<{
   readonly context: PageContext
   /** '' = the report is not saved yet. */
   readonly id: string
   readonly templates: Asked<Templates>
+  /** The check of a file of the folder, which others may change at any time; that of an upload is shown by its button. */
+  readonly check: Asked<TemplateCheck> | null
   readonly action: string
-}> = ({ context, id, templates, action }) => (
+}> = ({ context, id, templates, check, action }) => (
   <Panel id="template" title="Template" tools={<a href={context.link('/reports/templates')}>All templates</a>}>
     <div class="body stack">
       {part(templates, ({ reportTemplates, maxTemplateMb }) => {
@@ -184,6 +204,13 @@ export const TemplatePanel: FC<{
                 {id === '' ? 'Save the report; then its template can be uploaded here.' : 'There is none yet.'}
               </p>
             )}
+            {own &&
+              check &&
+              part(check, (found) => (
+                <p class="flash" role="status">
+                  <Name text={`${own.fileName} is the template, ${checkText(found)}`} />
+                </p>
+              ))}
             {id !== '' && <Upload context={context} action={action} maxTemplateMb={maxTemplateMb} />}
           </>
         )

@@ -9,7 +9,7 @@ import { type ConditionTest, type Draft, editable, editorPage } from './editor.t
 import { changeList, type Members, readFields } from './fields.ts'
 import { type Definition, isKind, KINDS } from './kinds.ts'
 import type { Plan } from './plan.tsx'
-import { failurePage, type PreviewChoices } from './preview.tsx'
+import { checkText, failurePage, type PreviewChoices, type TemplateCheck } from './preview.tsx'
 import { stepsOf } from './steps.ts'
 
 export const saveOperation: Operation = {
@@ -148,24 +148,13 @@ async function uploaded(context: PageContext, draft: Draft): Promise<PageContent
     return answer.status === 412 ? page : editorPage(context, { ...draft, failure: answer, failed: 'Not uploaded' })
   }
   const stored = await present(context, draft)
-  const { tags, unused, dropped, warnings } = answer.data
-  const left = unused.length > 0 ? ` No tag names ${unused.join(', ')}.` : ''
-  const gone = dropped.length > 0 ? ` Filled files do not refer to ${dropped.join(', ')} any more.` : ''
-  const warned = warnings.map(({ place, details }) => ` Warning: ${place}: ${details}.`).join('')
   const { template, ...others } = draft.definition
   return editorPage(context, {
     ...draft,
     ...(stored && { revision: stored.revision, before: { ...draft.before, template: stored.template } }),
     definition: stored ? { ...others, template: stored.template } : draft.definition,
-    notice: `${upload.name} is the template, with ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}.${left}${gone}${warned}`,
+    notice: `${upload.name} is the template, ${checkText(answer.data)}`,
   })
-}
-
-interface TemplateCheck {
-  readonly tags: readonly unknown[]
-  readonly unused: readonly string[]
-  readonly dropped: readonly string[]
-  readonly warnings: readonly { readonly place: string; readonly details: string }[]
 }
 
 const failureOf = (error: string, details: string): Failure => ({

@@ -2,7 +2,7 @@
 import type { Source } from '../../entities/fields.ts'
 import type { Binding, BlockOf, ChartKind } from '../../entities/report.ts'
 import type { Cell, Column, ReportData, Row, Table, Warn } from '../../types.ts'
-import { cellLike, keyOf } from './style.ts'
+import { cellLike, valueKey } from './style.ts'
 
 export interface MeasureColumn extends Column {
   /** A line only in combinations. */
@@ -195,7 +195,9 @@ export function limitPoints(
   if (dimensions.length === 0) return drawn
   const value = (row: Row): number => row[dimensions.length]?.number ?? 0
   const content = PARTS.has(kind) ? withoutNegative(drawn, warn) : drawn
-  const sums = new Map<string, number>()
+  // Each row of one dimension is a point, as several may have one text.
+  const pointOf = (row: Row): Row | string => (dimensions.length === 1 ? row : valueKey(row[0]))
+  const sums = new Map<Row | string, number>()
   for (const row of content.rows) sums.set(pointOf(row), (sums.get(pointOf(row)) ?? 0) + value(row))
   const bySize = [...sums].sort(([, one], [, other]) => Math.abs(other) - Math.abs(one)).map(([point]) => point)
   const rank = new Map(bySize.map((point, index) => [point, index]))
@@ -249,8 +251,6 @@ function shortWaterfall(content: ChartContent, most: number): ChartContent {
   })
   return { ...content, rows, totalRows }
 }
-
-const pointOf = (row: Row): string => keyOf(row[0])
 
 /** A `Warn` of a whole document for one block. */
 export const warnOf =

@@ -3,7 +3,7 @@ import type { EChartsCoreOption } from 'echarts/core'
 import type { Cell, Column, Row } from '../../types.ts'
 import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent } from './content.ts'
-import { type Canvas, EDGE, INK, keyOf, nameOf, PALETTE, SMALL, TEXT, TITLE } from './style.ts'
+import { type Canvas, EDGE, INK, nameOf, PALETTE, SMALL, TEXT, TITLE, valueKey } from './style.ts'
 
 export type Option = EChartsCoreOption
 
@@ -130,58 +130,70 @@ export interface Pivot {
 }
 
 /**
- * Rows as categories and series: a series for each measure, or for each value of the second dimension. Values that differ stay apart,
- * also where Qlik shows the same text for them; each row has a place of its own.
+ * Rows as categories and series: a series for each measure, or for each value of the second dimension. No row takes the place
+ * of another: of one dimension each row is a category, of two a row whose place is taken begins a further category of its
+ * value (null and '' are one value here).
  */
 export function pivot({ dimensions, measures, rows }: ChartContent): Pivot {
   const second = dimensions.length > 1
-  const [places, taken] = [new Map<string, number>(), new Set<string>()]
+  const groups = second ? groupsOf(rows, 1) : []
+  const names = uniqueNames(second ? groups.map(({ name }) => name) : measures.map(({ label }) => label))
   const values: (Cell | null)[] = []
-  const lines = second ? byKey(rows, 1) : []
-  const number = new Map(lines.map((cell, index) => [keyOf(cell), index]))
-  const placed = rows.map((row) => {
-    const line = number.get(keyOf(row[1])) ?? 0
-    let [key, copy] = [keyOf(row[0]), 0]
-    // A null and a hyphen are alike here.
-    while (taken.has(`${key} ${line}`)) key = `${keyOf(row[0])} ${++copy}`
-    taken.add(`${key} ${line}`)
-    const at = places.get(key) ?? values.length
-    if (at === values.length) values.push(row[0] ?? null)
-    places.set(key, at)
-    return { at, line, row }
-  })
-  const names = uniqueNames(second ? lines.map(nameOf) : measures.map(({ label }) => label))
-  const cells = names.map(() => values.map((): Cell | null => null))
-  for (const { at, line, row } of placed) {
-    if (second) cells[line]![at] = row[2] ?? null
-    else
+  const cells = names.map((): (Cell | null)[] => [])
+  const number = new Map(groups.map(({ key }, index) => [key, index]))
+  const places = new Map<string, number[]>()
+  for (const row of rows) {
+    if (!second) {
       measures.forEach((_, index) => {
-        cells[index]![at] = row[index + 1] ?? null
+        cells[index]![values.length] = row[index + 1] ?? null
       })
+      values.push(row[0] ?? null)
+      continue
+    }
+    const series = cells[number.get(valueKey(row[1]))!]!
+    const key = valueKey(row[0])
+    const known = places.get(key) ?? []
+    const free = known.find((place) => series[place] === undefined)
+    const at = free ?? values.push(row[0] ?? null) - 1
+    if (free === undefined) places.set(key, [...known, at])
+    series[at] = row[2] ?? null
   }
   return {
-    categories: values.map((cell) => nameOf(cell ?? undefined)),
+    categories: values.map((value) => nameOf(value ?? undefined)),
     values,
-    series: names.map((name, index) => ({ name, column: measures[second ? 0 : index]!, cells: cells[index]! })),
+    series: names.map((name, index) => ({
+      name,
+      column: measures[second ? 0 : index]!,
+      cells: values.map((_, at) => cells[index]![at] ?? null),
+    })),
   }
 }
 
-/** The different values of a column. */
-const byKey = (rows: readonly Row[], column: number): (Cell | undefined)[] => [
-  ...new Map(rows.map((row) => [keyOf(row[column]), row[column]])).values(),
-]
+/** The rows of a value of a column. */
+interface Group {
+  readonly key: string
+  readonly name: string
+  readonly rows: readonly Row[]
+}
 
-export const distinct = (rows: readonly Row[], column: number): string[] => [
-  ...new Set(rows.map((row) => nameOf(row[column]))),
-]
+/** The values of a column in their order, with their rows. */
+export const groupsOf = (rows: readonly Row[], column: number): readonly Group[] =>
+  [...Map.groupBy(rows, (row) => valueKey(row[column]))].map(([key, members]) => ({
+    key,
+    name: nameOf(members[0]?.[column]),
+    rows: members,
+  }))
 
-/** Names of series; equal ones get a number, because the legend joins series of one name. */
-function uniqueNames(names: readonly string[]): string[] {
-  const seen = new Map<string, number>()
+/** Names of marks; equal ones get a number, because ECharts joins series and slices of one name in legend and colour. */
+export function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set(names)
+  const seen = new Set<string>()
   return names.map((name) => {
-    const count = (seen.get(name) ?? 0) + 1
-    seen.set(name, count)
-    return count === 1 ? name : `${name} (${count})`
+    let unique = name
+    for (let count = 2; seen.has(unique) || (unique !== name && taken.has(unique)); count += 1)
+      unique = `${name} (${count})`
+    seen.add(unique)
+    return unique
   })
 }
 

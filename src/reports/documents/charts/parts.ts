@@ -3,7 +3,7 @@ import { knownLocale, marksOf, partsWith } from '../../display.ts'
 import type { Cell, Row } from '../../types.ts'
 import { FONT_FAMILY, fitted } from '../fonts.ts'
 import type { ChartContent } from './content.ts'
-import { distinct, frame, numbersOf, type Option, pivot } from './frame.ts'
+import { frame, groupsOf, numbersOf, type Option, pivot, uniqueNames } from './frame.ts'
 import {
   type Canvas,
   EDGE,
@@ -16,6 +16,7 @@ import {
   PALETTE,
   SMALL,
   TEXT,
+  valueKey,
   valueText,
 } from './style.ts'
 
@@ -47,11 +48,8 @@ function partsOf({ kind, rows, measures, labels }: ChartContent, { locale }: Can
 /** Names stand at the slices, which needs no comparing of colours; a legend comes only at the right. */
 export function pie(content: ChartContent, canvas: Canvas): Option {
   const parts = partsOf(content, canvas)
-  const around = frame(
-    { legend: content.legend === 'right' ? 'right' : 'none' },
-    canvas,
-    parts.map(({ name }) => name),
-  )
+  const names = uniqueNames(parts.map(({ name }) => name))
+  const around = frame({ legend: content.legend === 'right' ? 'right' : 'none' }, canvas, names)
   const width = canvas.width - around.left - around.right
   const height = canvas.height - around.top - around.bottom
   const radius = Math.min(height * 0.4, width * 0.25)
@@ -79,7 +77,7 @@ export function pie(content: ChartContent, canvas: Canvas): Option {
         labelLine: { length: 10, length2: 12, lineStyle: { color: MUTED } },
         labelLayout: { hideOverlap: true },
         avoidLabelOverlap: true,
-        data: parts.map(({ name, value }) => ({ name, value })),
+        data: parts.map(({ value }, index) => ({ name: names[index], value })),
       },
     ],
   }
@@ -115,7 +113,7 @@ export function funnel(content: ChartContent, canvas: Canvas): Option {
           },
         },
         labelLine: { length: 18, lineStyle: { color: MUTED } },
-        data: parts.map(({ name, value }) => ({ name, value })),
+        data: uniqueNames(parts.map(({ name }) => name)).map((name, index) => ({ name, value: parts[index]!.value })),
       },
     ],
   }
@@ -138,7 +136,7 @@ export function treemap(content: ChartContent, canvas: Canvas): Option {
     }
   }
   const rows = content.rows.filter((row) => (row[at]?.number ?? 0) > 0)
-  const groups = distinct(rows, 0)
+  const groups = groupsOf(rows, 0)
   const colour = (index: number): string => PALETTE[index % PALETTE.length]!
   return {
     ...around.base,
@@ -172,10 +170,10 @@ export function treemap(content: ChartContent, canvas: Canvas): Option {
         itemStyle: { borderColor: '#ffffff', borderWidth: 1, gapWidth: 1 },
         levels: two ? [{}, { itemStyle: { borderColor: GRID, borderWidth: 2, gapWidth: 1 } }, {}] : [{}],
         data: two
-          ? groups.map((name, index) => ({
+          ? groups.map(({ name, rows: members }, index) => ({
               name,
               itemStyle: { color: colour(index) },
-              children: rows.filter((row) => nameOf(row[0]) === name).map((row) => leaf(row, row[1], colour(index))),
+              children: members.map((row) => leaf(row, row[1], colour(index))),
             }))
           : rows.map((row, index) => leaf(row, row[0], colour(index))),
       },
@@ -315,15 +313,15 @@ export function sankey(content: ChartContent, canvas: Canvas): Option {
   const around = frame({ legend: 'none' }, canvas, [])
   const rows = content.rows.filter((row) => (row[2]?.number ?? 0) > 0)
   const most = canvas.width * 0.22
-  const side = (names: readonly string[], prefix: string, position: string, offset: number) =>
-    names.map((name, index) => ({
-      name: `${prefix}${name}`,
+  const side = (values: ReturnType<typeof groupsOf>, prefix: string, position: string, offset: number) =>
+    values.map(({ key, name }, index) => ({
+      name: `${prefix}${key}`,
       itemStyle: { color: PALETTE[(index + offset) % PALETTE.length] },
       label: { position, formatter: () => fitted(name, most, SMALL, canvas.fonts) },
     }))
-  const [sources, targets] = [distinct(rows, 0), distinct(rows, 1)]
-  const room = (names: readonly string[]): number =>
-    Math.min(most, Math.max(0, ...names.map((name) => canvas.fonts.measure(name, SMALL)))) + 8
+  const [sources, targets] = [groupsOf(rows, 0), groupsOf(rows, 1)]
+  const room = (values: ReturnType<typeof groupsOf>): number =>
+    Math.min(most, Math.max(0, ...values.map(({ name }) => canvas.fonts.measure(name, SMALL)))) + 8
   return {
     ...around.base,
     series: [
@@ -340,8 +338,8 @@ export function sankey(content: ChartContent, canvas: Canvas): Option {
         lineStyle: { color: 'source', opacity: 0.35, curveness: 0.5 },
         data: [...side(sources, '<', 'left', 0), ...side(targets, '>', 'right', sources.length)],
         links: rows.map((row) => ({
-          source: `<${nameOf(row[0])}`,
-          target: `>${nameOf(row[1])}`,
+          source: `<${valueKey(row[0])}`,
+          target: `>${valueKey(row[1])}`,
           value: row[2]!.number!,
         })),
       },

@@ -3,7 +3,7 @@ import type { Row } from '../../types.ts'
 import { fitted, fittedWhole } from '../fonts.ts'
 import { axisName, categoryAxis, grid, middleName, valueAxis } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
-import { distinct, frame, numbersOf, type Option, pivot } from './frame.ts'
+import { frame, groupsOf, numbersOf, type Option, pivot, uniqueNames } from './frame.ts'
 import {
   AXIS,
   type Canvas,
@@ -26,8 +26,9 @@ const SMALLEST_BUBBLE = 6
 export function points(content: ChartContent, canvas: Canvas): Option {
   const { dimensions, measures, rows } = content
   const first = dimensions.length
-  const groups = first > 1 ? distinct(rows, 1) : ['']
-  const around = frame(content, canvas, groups)
+  const groups = first > 1 ? groupsOf(rows, 1) : [{ name: '', rows }]
+  const names = uniqueNames(groups.map(({ name }) => name))
+  const around = frame(content, canvas, names)
   const measureValues = (index: number) => numbersOf(rows.map((row) => row[first + index]))
   const [xs, ys] = [measureValues(0), measureValues(1)]
   const sizes = content.kind === 'bubble' ? measureValues(2).map(Math.abs) : []
@@ -53,9 +54,9 @@ export function points(content: ChartContent, canvas: Canvas): Option {
       boundaryGap: beyond,
       ...axisName(measures[1]?.label ?? '', canvas),
     }),
-    series: groups.map((group, index) => ({
+    series: groups.map(({ rows: members }, index) => ({
       type: 'scatter',
-      name: group,
+      name: names[index],
       clip: false,
       symbol: content.kind === 'bubble' ? 'circle' : SYMBOLS[index % SYMBOLS.length],
       itemStyle: { opacity: content.kind === 'bubble' ? 0.75 : 0.9, borderColor: '#ffffff', borderWidth: 0.75 },
@@ -73,8 +74,7 @@ export function points(content: ChartContent, canvas: Canvas): Option {
         dx: Math.max(EDGE - x, Math.min(0, canvas.width - EDGE - x - width)),
       }),
       // Large bubbles first, so that small ones stay visible.
-      data: rows
-        .filter((row) => first === 1 || nameOf(row[1]) === group)
+      data: members
         .filter((row) => numbersOf(row.slice(first, first + 2)).length === 2)
         .map((row) => ({
           name: nameOf(row[0]),
@@ -89,9 +89,8 @@ export function points(content: ChartContent, canvas: Canvas): Option {
 
 export function heatmap(content: ChartContent, canvas: Canvas): Option {
   const { measures, rows } = content
-  const data = pivot(content)
-  const columns = data.categories
-  const lines = data.series.map(({ name }) => name)
+  const { categories: columns, series } = pivot(content)
+  const lines = series.map(({ name }) => name)
   const values = numbersOf(rows.map((row) => row[2]))
   const format = numberFormat(measures[0], canvas.locale, values)
   const [least, highest] = [Math.min(...values, 0), Math.max(...values, 0)]
@@ -126,9 +125,9 @@ export function heatmap(content: ChartContent, canvas: Canvas): Option {
         type: 'heatmap',
         name: measures[0]?.label ?? '',
         itemStyle: { borderColor: '#ffffff', borderWidth: 1 },
-        data: data.series.flatMap(({ cells }, line) =>
-          cells.flatMap((value, at) => {
-            if (typeof value?.number !== 'number') return []
+        data: series.flatMap(({ cells }, line) =>
+          cells.flatMap((value, column) => {
+            if (value?.number === null || value?.number === undefined) return []
             const share = highest === least ? 0 : (value.number - least) / (highest - least)
             const text = fittedWhole(
               content.labels ? valueText(value, measures[0], canvas.locale) : format(value.number),
@@ -136,13 +135,10 @@ export function heatmap(content: ChartContent, canvas: Canvas): Option {
               SMALL,
               canvas.fonts,
             )
-            const label = {
-              show: shown,
-              fontSize: SMALL,
-              color: share > 0.5 ? '#ffffff' : INK,
-              formatter: () => text,
+            return {
+              value: [column, line, value.number],
+              label: { show: shown, fontSize: SMALL, color: share > 0.5 ? '#ffffff' : INK, formatter: () => text },
             }
-            return [{ value: [at, line, value.number], label }]
           }),
         ),
       },
@@ -153,16 +149,18 @@ export function heatmap(content: ChartContent, canvas: Canvas): Option {
 /** Boxes from the first to the third quartile with the median; whiskers reach the last value within 1.5 times the box. */
 export function boxes(content: ChartContent, canvas: Canvas): Option {
   const { measures, rows } = content
-  const names = distinct(rows, 0)
-  const summaries = names.map((name) =>
-    fiveNumbers(numbersOf(rows.filter((row) => nameOf(row[0]) === name).map((row) => row[2]))),
-  )
+  const groups = groupsOf(rows, 0)
+  const summaries = groups.map(({ rows: members }) => fiveNumbers(numbersOf(members.map((row) => row[2]))))
   const around = frame({ legend: 'none' }, canvas, [])
   const values = summaries.flatMap((summary) => (summary ? [...summary.box, ...summary.outliers] : []))
   return {
     ...around.base,
     grid: grid(around),
-    xAxis: categoryAxis(names, canvas, false),
+    xAxis: categoryAxis(
+      groups.map(({ name }) => name),
+      canvas,
+      false,
+    ),
     yAxis: valueAxis(measures[0], values, canvas, { scale: true, ...axisName(measures[0]?.label ?? '', canvas) }),
     series: [
       {

@@ -60,14 +60,14 @@ export interface Canvas {
 /** Text of the dimension value; `-` for null, as Qlik shows it. */
 export const nameOf = (cell: Cell | undefined): string => (cell && nameText(cell)) || '-'
 
-/** The same for equal values: a text may stand for several numbers. */
-export const keyOf = (cell: Cell | undefined): string => JSON.stringify([cell?.text ?? '', cell?.number ?? null])
+/** Several values of a field may have one text: the days that an app shows as months, empty texts beside `-`. */
+export const valueKey = (cell: Cell | undefined): string => `${cell?.number ?? ''} ${cell?.text ?? ''}`
 
 /** The text of a value as in tables; numbers of our own, such as totals, are written in the format of their column. */
 export function valueText(cell: Cell, column: Column | undefined, locale: string): string {
   if (cell.text !== '' || cell.number === null || !column) return createDisplayText(locale)(cell, column ?? null)
   if (TIMES.has(column.type)) return numberFormat(column, locale, [cell.number])(cell.number)
-  const format = column.format === null ? null : parseFormat(workbookFormat(column))
+  const format = column.format === null ? null : parseFormat(workbookFormat(column) ?? 'General')
   if (format === null || typeof format === 'string') return createDisplayText(locale)(cell, column)
   return createFormatter(locale, marksOf(null, column)).text({ cell, column }, format)
 }

@@ -5,10 +5,10 @@ import { allowedText, escapeText } from '../markup.ts'
 import { cutChartText } from '../values.ts'
 import { bars, combination, lines, waterfall } from './cartesian.ts'
 import { type ChartContent, emptyText } from './content.ts'
-import { distinct, frame, type Option } from './frame.ts'
+import { frame, type Option } from './frame.ts'
 import { caption, funnel, gauge, pie, radar, sankey, treemap } from './parts.ts'
 import { boxes, heatmap, points } from './points.ts'
-import { type Canvas, EDGE, MUTED, SMALL } from './style.ts'
+import { type Canvas, EDGE, MUTED, nameOf, SMALL } from './style.ts'
 
 const BUILDERS: Readonly<Record<ChartKind, (content: ChartContent, canvas: Canvas) => Option>> = {
   bar: bars,
@@ -71,7 +71,7 @@ async function drawMarks(content: ChartContent, canvas: Canvas, idPrefix: string
 
 /** ECharts itself shortens the names of a treemap, whose boxes it lays out. */
 function noteShortened(svg: string, { rows, dimensions }: ChartContent, fonts: FontSet): void {
-  const names = new Set(dimensions.flatMap((_, at) => distinct(rows, at)))
+  const names = new Set(dimensions.flatMap((_, at) => rows.map((row) => nameOf(row[at]))))
   for (const [, shown = ''] of svg.matchAll(/>([^<]*…)</g)) {
     const name = [...names].find((one) => escapeText(one).startsWith(shown.slice(0, -1)))
     if (name !== undefined && !names.has(shown)) fonts.noteCut(name)

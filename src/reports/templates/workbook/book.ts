@@ -64,6 +64,9 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
     const place = `name "${name.getAttribute('name') ?? ''}"`
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details: 'tags in defined names are not filled' })
   }
+  const stylesPath = relationships.find((one) => kindOf(one) === 'styles')?.target
+  if (stylesPath && source.has(stylesPath) && FORMAT_WITH_TAG.test(await source.text(stylesPath)))
+    findings.add({ code: 'TEMPLATE_UNSUPPORTED', place: 'styles', details: 'tags in number formats are not filled' })
   const tagged = strings.some(({ text }) => text.includes('{{'))
   const sheets = withoutRowNames(document, read, findings)
   const book = { path, document, relationships, sheets, taggedStrings: tagged ? stringsPath : null }
@@ -72,6 +75,7 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
   return book
 }
 
+const FORMAT_WITH_TAG = /formatCode=(?:"[^"]*|'[^']*)\{\{/
 const OFFICE_NAMESPACE = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
 
 async function readBookSheet(
@@ -188,13 +192,14 @@ async function checkFrame({ source, blocks }: SheetPlan, { name, names, findings
   }
   for (const element of elements(document, '*')) {
     const own = Array.from(element.childNodes).some((node) => node.nodeType === 3 && node.nodeValue?.includes('{{'))
-    const inAttribute = Array.from(element.attributes).some(({ value }) => value.includes('{{'))
+    // What a link shows is the text of its cell, which LibreOffice writes once more.
+    const inAttribute = Array.from(element.attributes).find(
+      (one) => one.value.includes('{{') && one.localName !== 'display',
+    )
     if (!own && !inAttribute) continue
-    findings.add({
-      code: 'TEMPLATE_UNSUPPORTED',
-      place: name,
-      details: `tags in <${element.localName}> are not filled`,
-    })
+    const place = element.hasAttribute('ref') ? `${name}!${element.getAttribute('ref')}` : name
+    const where = inAttribute ? `<${element.localName} ${inAttribute.localName}>` : `<${element.localName}>`
+    findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details: `tags in ${where} are not filled` })
   }
   for (const anchor of elements(document, 'from')) {
     const row = Number(elements(anchor, 'row')[0]?.textContent) + 1

@@ -25,6 +25,8 @@ export interface TaggedRange extends BlockRange {
   readonly loop: boolean
   /** `{{#detail}}` and `{{/detail}}`, for problems. */
   readonly tags: readonly [open: string, close: string]
+  /** Columns from the opening to the closing tag. */
+  readonly covers: Columns
 }
 
 /** A cell with content. */
@@ -47,9 +49,15 @@ export interface Surroundings {
 
 /** The columns that a block moves. */
 export interface Taken extends Columns {
+  /** Columns of the cells that a condition empties when it is not met. */
+  readonly covers: Columns
+  /** Columns of cells beside the tags that belong to the loop: those with its tags, and formulas about it. */
+  readonly claimed: ReadonlySet<number>
   /** Columns of cells that are repeated because they touch the loop: without a tag of it and without a formula about it. */
   readonly touching: readonly number[]
 }
+
+type Touched = Omit<Taken, 'covers' | 'claimed'> | { readonly problem: string }
 
 /** The columns of one of several blocks of the same level, or why it cannot have any. */
 export type ColumnsFound = Taken | { readonly problem: string }
@@ -82,7 +90,7 @@ export function columnsOfBlocks<Range extends TaggedRange>(
       sure.set(block, columns)
       own.set(block, columns)
     }
-    const wider = new Map<Range, ColumnsFound>()
+    const wider = new Map<Range, Touched>()
     // Conditions last: they move nothing, so a cell between a loop and a condition is the loop's.
     for (const block of [...group].sort((one, other) => Number(other.loop) - Number(one.loop))) {
       const peers = peersOf(block).map((peer) => ({ ...known(peer), loop: peer.loop }))
@@ -108,7 +116,9 @@ export function columnsOfBlocks<Range extends TaggedRange>(
       ]
       const left = Math.max(within.left, ...limits.flatMap((one) => (one.right < columns.left ? [one.right + 1] : [])))
       const right = Math.min(within.right, ...limits.flatMap((one) => (one.left > columns.right ? [one.left - 1] : [])))
-      found.set(block, { left, right, touching: 'touching' in taken ? taken.touching : [] })
+      const covers = coveredBy(block, neighbours.get(block)!)
+      const { claimed } = sure.get(block)!
+      found.set(block, { left, right, covers, claimed, touching: 'touching' in taken ? taken.touching : [] })
       const key = `${left} ${right}`
       if (!areWithin(within, { left, right }) && !narrowed.has(key)) {
         narrowed.set(key, { columns: { left, right }, last: block.last })
@@ -116,6 +126,15 @@ export function columnsOfBlocks<Range extends TaggedRange>(
     }
   }
   return found
+}
+
+/** Tags in one column stand for all cells that touch them: a section of several rows. */
+function coveredBy({ covers }: TaggedRange, { filled }: Neighbours): Columns {
+  let { left, right } = covers
+  if (left !== right) return covers
+  while (filled.has(left - 1)) left--
+  while (filled.has(right + 1)) right++
+  return { left, right }
 }
 
 /** Groups of blocks that reach into the same rows. */
@@ -307,7 +326,7 @@ function withTouching<Range extends TaggedRange>(
   own: Belonging,
   peers: readonly (Columns & { readonly loop: boolean })[],
   neighbours: Neighbours,
-): ColumnsFound {
+): Touched {
   const { tables, cells, valued, filled, below, again, above } = neighbours
   const free = freeColumns(own, othersOf(own, peers, tables))
   const runFrom = (from: number, step: 1 | -1): readonly number[] => {

@@ -174,22 +174,13 @@ async function placeSheets({ book, scope, source }: FillRequest, parts: Parts): 
       // Claims the path; the content follows.
       if (index > 0) parts.write(path, null, parts.typeOf(sheet.path))
       const own = tables.copiesFor(sheet, index, parts)
-      const renamed = new Map(
-        own.flatMap(({ from, to }) => (from.path === to.path ? [] : [[from.name.toLowerCase(), to.name]])),
-      )
+      const tablesOfSheet = own.map(({ from, to }) => {
+        const isEmpty = from.rows !== null && hasNoRows(from.rows, layout)
+        return [from.name.toLowerCase(), { name: to.name, isEmpty }] as const
+      })
       const name = names.get(one) ?? sheet.name
-      const empty = own.flatMap(({ from }) =>
-        from.rows && hasNoRows(from.rows, layout) ? [from.name.toLowerCase()] : [],
-      )
-      const place = {
-        templateName: sheet.name,
-        name,
-        layout,
-        level: levelOf(sheet),
-        index,
-        tables: renamed,
-        emptyTables: new Set(empty),
-      }
+      const level = levelOf(sheet)
+      const place = { templateName: sheet.name, name, layout, level, index, tables: new Map(tablesOfSheet) }
       outputs.push({ sheet, place, path, tables: new Map(own.map(({ from, to }) => [from.path, to])) })
     }
   }
@@ -272,14 +263,15 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
   const { parts, moves, styles, isFrom1904, warn, names, rowNames } = context
   const plan = sheet.plan
   const copy = place.index > 0
+  const headers = new Map<string, string>()
   const relationships = plan
-    ? await fillRelated(sheet.relationships, copy, { ...context, place, scope, plan, tables })
+    ? await fillRelated(sheet.relationships, copy, { ...context, place, scope, plan, tables, headers })
     : [...sheet.relationships]
   if (copy) await parts.writeRelationships(path, relationships)
   if (!plan) return
-  const frame = await fillFrame({ plan, place, scope, moves, names, rowNames })
+  const frame = await fillFrame({ plan, place, scope, moves, names, rowNames, warn })
   if (!copy && !frame.changed && plan.cells.size === 0) return
-  const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, warn }))
+  const text = frame.write(writeRows({ plan, place, scope, moves, styles, isFrom1904, headers, warn }))
   if (folder === null) {
     parts.write(path, followedByStyles(text, context))
     return
@@ -302,10 +294,9 @@ async function* followedByStyles(
 /** The parts of the workbook as a whole. */
 async function fillBook(context: Filling, outputs: readonly OutputSheet[]): Promise<void> {
   const { book, parts, moves, source } = context
-  const tables = new Map(outputs.flatMap(({ tables: own }) => [...own.values()].map(({ name }) => [name, name])))
   for (const relationship of book.relationships) {
     if (kindOf(relationship) !== 'pivotCacheDefinition' || !source.has(relationship.target)) continue
-    await fillPivotCache(relationship.target, parts, moves, (name) => tables.get(name) ?? name)
+    await fillPivotCache(relationship.target, parts, moves)
   }
   if (book.taggedStrings !== null) parts.write(book.taggedStrings, withoutTags(await source.text(book.taggedStrings)))
   const relationships = fillWorkbookPart(book, outputs, moves)

@@ -298,7 +298,12 @@ export const sourceOf = (token: Token): string => (token.kind === 'reference' ? 
 
 /** Whether a tag stands in the formula; those in names of sheets are none of it. */
 export const hasTagText = (tokens: readonly Token[]): boolean =>
-  tokens.some((token) => token.kind !== 'reference' && token.text.includes('{{') && !/^'.*'!$/s.test(token.text))
+  tokens.some((token, index) => {
+    if (token.kind === 'reference') return false
+    const next = tokens[index + 1]
+    const isOpening = token.text === '{' && next?.kind === 'other' && next.text === '{'
+    return isOpening || (token.text.includes('{{') && !/^'.*'!$/s.test(token.text))
+  })
 
 /** The prefix of references to the sheet: `Detail!`, `'Q1 2025'!`. */
 export function sheetPrefix(name: string): string {

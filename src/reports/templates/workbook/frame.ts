@@ -1,5 +1,6 @@
 /** Everything of a worksheet beside its cells: merged cells, rules, links, sparklines, page set-up. */
 import type { Document, Element } from '@xmldom/xmldom'
+import type { Warn } from '../../types.ts'
 import type { Scope } from '../scope.ts'
 import { parseTags } from '../tags.ts'
 import { escapeAttribute, parseXml, serializeXml } from '../xml.ts'
@@ -43,6 +44,7 @@ interface FrameRequest {
   readonly moves: Moves
   readonly names: BookNames
   readonly rowNames: RowNames | null
+  readonly warn: Warn
 }
 
 export async function fillFrame(request: FrameRequest): Promise<FilledFrame> {
@@ -107,6 +109,9 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
       case 'hyperlink':
         repeatByRef(element, request, edits, parts)
         break
+      case 'sparklineGroup':
+        moveDateAxis(element, request, edits)
+        break
       case 'sparkline':
         repeatSparkline(element, request, edits, parts)
         break
@@ -134,7 +139,7 @@ function moveElements(document: Document, request: FrameRequest, edits: Edits, p
 const columnBeside = (row: Element): number =>
   Number((row.parentNode && child(row.parentNode as Element, 'col')?.textContent) ?? 0)
 
-const AREA_LISTS = new Set(['selection', 'protectedRange', 'ignoredError'])
+const AREA_LISTS = new Set(['selection', 'protectedRange', 'ignoredError', 'scenarios'])
 
 function moveAttributes(element: Element, { place, moves }: FrameRequest, edits: Edits): void {
   const { layout } = place
@@ -176,6 +181,7 @@ function withoutInherited(element: Element): (source: string) => string {
 function repeatByRef(element: Element, { place, moves, names }: FrameRequest, edits: Edits, parts: Repeated): void {
   const area = readArea(element.getAttribute('ref') ?? '')
   if (!area) return
+  if (element.getAttribute('display')?.includes('{{')) edits.attribute(element, 'display', null)
   const isMerge = element.localName === 'mergeCell'
   const location = element.getAttribute('location')
   if (place.layout.blocksAt(area.top, area).length === 0) {
@@ -209,6 +215,12 @@ function repeatByRef(element: Element, { place, moves, names }: FrameRequest, ed
   })
 }
 
+/** The dates of a group of sparklines. */
+function moveDateAxis(group: Element, { place, moves }: FrameRequest, edits: Edits): void {
+  const source = child(group, 'f')
+  if (source) edits.mapText(source, (formula) => moves.formula(formula, place, { as: 'area' }))
+}
+
 function repeatSparkline(element: Element, { place, moves, names }: FrameRequest, edits: Edits, parts: Repeated): void {
   const source = child(element, 'f')
   const cell = child(element, 'sqref')
@@ -230,14 +242,29 @@ function repeatSparkline(element: Element, { place, moves, names }: FrameRequest
   })
 }
 
+/** Conditional formats that compare their cells with one another. */
+const COMPARING = ['colorScale', 'dataBar', 'iconSet']
+const isComparing = (rule: Element): boolean =>
+  /^(top10|aboveAverage|duplicateValues|uniqueValues)$/.test(rule.getAttribute('type') ?? '')
+
 /** Conditional formats and validations. */
-function moveRule(element: Element, { place, moves }: FrameRequest, on: RuleSheet, edits: Edits): void {
+function moveRule(element: Element, { place, moves, warn }: FrameRequest, on: RuleSheet, edits: Edits): void {
   const { layout } = place
   const rule = readRule(element)
   const [base] = rule.areas
   const list = child(element, 'sqref')
-  if (list) edits.text(list, ruleAreas(rule.sqref, layout))
-  else edits.attribute(element, 'sqref', ruleAreas(rule.sqref, layout))
+  const compares =
+    COMPARING.some((name) => elements(element, name).length > 0) || elements(element, 'cfRule').some(isComparing)
+  const { sqref, coversOthers } = ruleAreas(rule.sqref, layout, compares)
+  if (coversOthers) {
+    const details = compares ? 'Excel compares no more than 253 areas' : 'there are too many of them'
+    warn(
+      'TEMPLATE_REFERENCE',
+      `${place.templateName}!${rule.sqref}: the rule covers the other rows of the loop between its cells, too, as ${details}; put what it is about into one row`,
+    )
+  }
+  if (list) edits.text(list, sqref)
+  else edits.attribute(element, 'sqref', sqref)
   const from = base ? { within: firstIteration(base, layout), cell: { row: base.top, column: base.left } } : {}
   for (const formula of rule.formulas) {
     const moved = moves.formula(tokensOfRule(rule, formula, on).tokens, place, from)

@@ -33,10 +33,15 @@ export interface SheetPlace {
   /** Level that the sheet is repeated for, and the number of its value; null for plain sheets. */
   readonly level: string | null
   readonly index: number
-  /** New names of tables that were copied with the sheet, by their old ones in lower case. */
-  readonly tables: ReadonlyMap<string, string>
-  /** Names of the tables of the template whose rows are those of a loop without any, in lower case. */
-  readonly emptyTables: ReadonlySet<string>
+  /** The tables of the sheet, by their names in the template in lower case. */
+  readonly tables: ReadonlyMap<string, PlacedTable>
+}
+
+interface PlacedTable {
+  /** A new one where the table was copied with the sheet. */
+  readonly name: string
+  /** Its rows are those of a loop without any. */
+  readonly isEmpty: boolean
 }
 
 interface MoveOptions extends Standpoint {
@@ -138,6 +143,30 @@ export function createMoves(
     return name === undefined || name === sheet ? prefix : sheetPrefix(name)
   }
 
+  /** A text that is the address of cells: of a link it moves with them; other addresses stay, with a warning where the cells move. */
+  function addressed(
+    text: string,
+    before: Token | undefined,
+    here: SheetPlace | null,
+    options: MoveOptions,
+    warn: (details: string) => void,
+  ): string {
+    const call =
+      before?.kind === 'function' ? /^(HYPERLINK|INDIRECT)\($/i.exec(before.text)?.[1]?.toUpperCase() : undefined
+    if (call === undefined) return text
+    const whole = text.slice(1, -1).replaceAll('""', '"')
+    const address = call === 'INDIRECT' ? whole : /^#(.*)$/s.exec(whole)?.[1]
+    const [reference, more] = tokenize(address ?? '')
+    if (reference?.kind !== 'reference' || more) return text
+    const moved = move(reference, here, { ...options, as: 'area' }, () => {})
+    if (typeof moved !== 'string' || moved === address) return text
+    if (call === 'HYPERLINK') return `"#${moved.replaceAll('"', '""')}"`
+    warn(
+      `INDIRECT(${text}) keeps the address of the template, where these cells lie in ${moved} now; write the cells without INDIRECT`,
+    )
+    return text
+  }
+
   function severalSheets(reference: Reference, warn: (details: string) => void): string {
     const names = reference.sheet?.split(':') ?? []
     const moved = names.some((name) => {
@@ -153,13 +182,33 @@ export function createMoves(
     return place !== null && place !== undefined && hasNoRows(areaOf(reference), place.layout)
   }
 
+  /** That of the same sheet, else of the first that has it. */
+  const tableOf = (name: string, here: SheetPlace | null): PlacedTable | undefined => {
+    const key = name.toLowerCase()
+    return here?.tables.get(key) ?? sheets.find(({ tables }) => tables.has(key))?.tables.get(key)
+  }
+
+  function tableName(
+    name: string,
+    next: Token | undefined,
+    here: SheetPlace | null,
+    warn: (details: string) => void,
+  ): string {
+    const key = name.toLowerCase()
+    const own = here?.tables.get(key)
+    if (own) return own.name
+    const isTable = next?.kind === 'other' && next.text.startsWith('[')
+    if (isTable && sheets.some(({ level, tables }) => level !== null && tables.has(key)))
+      warn(`the reference to the table ${name} keeps the first copy`)
+    return name
+  }
+
   /** Whether the cells, the name or the column of a table at `index` hold nothing, as their loop has no rows. */
   function isEmpty(token: Reference | NameToken, next: Token | undefined, here: SheetPlace): boolean {
     if (token.kind === 'reference') return isEmptyArea(token, here)
     const column = next?.kind === 'other' && next.text.startsWith('[') ? next.text : null
     if (column !== null) {
-      const name = token.text.toLowerCase()
-      return !/#(?!Data)|@/i.test(column) && [here, ...sheets].some(({ emptyTables }) => emptyTables.has(name))
+      return !/#(?!Data)|@/i.test(column) && tableOf(token.text, here)?.isEmpty === true
     }
     const [cells, more] = tokenize(namedCells(token.text, here.templateName) ?? '')
     return cells?.kind === 'reference' && !more && isEmptyArea(cells, here)
@@ -174,14 +223,15 @@ export function createMoves(
       const isGuarded = tokens.some((token) => token.kind === 'function' && GUARDS.test(token.text))
       if (isAnyEmpty && here && options.cell && !isGuarded)
         effectsOfNoRows(tokens, (cells, index) => isEmpty(cells, tokens[index + 1], here)).forEach(warn)
-      const moved = tokens.map((token): string | MovedReference => {
+      const moved = tokens.map((token, index): string | MovedReference => {
         if (token.kind === 'reference') {
           const one = move(token, here, options, warn)
           if (typeof one === 'string') return one
           isPlain = false
           return { reference: token, pieces: one }
         }
-        if (token.kind === 'name') return here?.tables.get(token.text.toLowerCase()) ?? token.text
+        if (token.kind === 'name') return tableName(token.text, tokens[index + 1], here, warn)
+        if (token.kind === 'string') return addressed(token.text, tokens[index - 1], here, options, warn)
         return token.kind === 'other' && /[^!]!$/.test(token.text) ? movedPrefix(token.text, here, warn) : token.text
       })
       if (isPlain) return moved.join('')
@@ -254,32 +304,43 @@ export function* iterationsOf(blocks: readonly Block[], within: Iterations = NO_
   for (let index = 0; index < block.count; index++) yield* iterationsOf(inner, new Map([...within, [block, index]]))
 }
 
-/** Lists of areas longer than this become one area, which then covers rows between them too. */
-const MAX_AREAS = 1000
+/** A longer list of areas becomes one area for each, which then covers rows between them too. */
+const MAX_AREAS = 65_536
+/** Excel finds no highest and lowest value over more areas. */
+const MAX_COMPARED = 253
 
 /**
  * The areas of a rule (`sqref`): one area where it covers whole iterations, else one for each of them, so that a rule for one of two
  * rows of a loop does not reach the other.
+ * @param compares the rule compares its cells with one another, as a colour scale does
  */
-export function ruleAreas(sqref: string, layout: Layout): string {
-  const moved = sqref
-    .split(/\s+/)
-    .filter((part) => part !== '')
-    .flatMap((part) => {
-      const area = readArea(part)
-      return area ? splitArea(area, layout).flatMap((piece) => ruleArea(piece, layout)) : [part]
-    })
-  return moved.join(' ')
+export function ruleAreas(
+  sqref: string,
+  layout: Layout,
+  compares: boolean,
+): { readonly sqref: string; readonly coversOthers: boolean } {
+  const parts = sqref.split(/\s+/).filter((part) => part !== '')
+  const pieces = parts.flatMap((part): readonly (Area | string)[] => {
+    const area = readArea(part)
+    return area ? splitArea(area, layout) : [part]
+  })
+  const blocks = pieces.map((piece) => (typeof piece === 'string' ? [] : repeatedFor(piece, layout)))
+  const count = blocks.reduce((sum, list) => sum + list.reduce((product, block) => product * block.count, 1), 0)
+  const coversOthers = count > (compares ? MAX_COMPARED : MAX_AREAS)
+  const moved = pieces.flatMap((piece, index) => {
+    if (typeof piece === 'string') return [piece]
+    if (coversOthers) return [formatArea(growArea(piece, layout))]
+    return Array.from(iterationsOf(blocks[index]!), (within) => formatArea(growArea(piece, layout, within)))
+  })
+  return { sqref: moved.join(' '), coversOthers }
 }
 
-function ruleArea(area: Area, layout: Layout): string[] {
+/** The blocks that an area is repeated for; those whose iterations it covers as a whole grow. */
+function repeatedFor(area: Area, layout: Layout): readonly Block[] {
   const blocks = commonBlocks(area, layout)
   const inner = blocks.at(-1)
   const covers = inner !== undefined && area.top === inner.first && area.bottom === inner.last
-  const repeated = covers ? blocks.slice(0, -1) : blocks
-  const count = repeated.reduce((product, block) => product * block.count, 1)
-  if (count > MAX_AREAS) return [formatArea(growArea(area, layout))]
-  return Array.from(iterationsOf(repeated), (within) => formatArea(growArea(area, layout, within)))
+  return covers ? blocks.slice(0, -1) : blocks
 }
 
 /** The area, or its pieces where its columns move apart. */
@@ -290,6 +351,6 @@ function splitArea(area: Area, layout: Layout): readonly Area[] {
     .map((band) => ({ ...area, left: Math.max(area.left, band.left), right: Math.min(area.right, band.right) }))
 }
 
-/** The first iteration of the blocks at the first row of an area: the base of formulas in rules. */
-export const firstIteration = (area: Area, layout: Layout): Iterations =>
-  new Map(layout.blocksAt(area.top, area).map((block) => [block, 0]))
+/** The first iteration of the blocks at the first cell of an area: the base of formulas in rules. */
+export const firstIteration = ({ top, left }: Area, layout: Layout): Iterations =>
+  new Map(layout.blocksAt(top, { left, right: left }).map((block) => [block, 0]))

@@ -18,7 +18,7 @@ import {
   type Surroundings,
   tornRows,
 } from './columns.ts'
-import { columnLetters, hasTagText, MAX_ROW } from './formula.ts'
+import { columnLetters, hasTagText, MAX_ROW, sourceOf, type Token } from './formula.ts'
 import { ALL_COLUMNS, type Area, areWithin, type BlockRange, type Columns } from './layout.ts'
 import { readArea } from './moves.ts'
 import {
@@ -37,8 +37,12 @@ export interface PlanBlock extends BlockRange {
   /** From the opening to the closing tag: `Detail!A6:F6`. */
   readonly place: string
   readonly tags: readonly [open: string, close: string]
+  /** Columns of the cells that a condition empties when it is not met. */
+  readonly covers: Columns
   /** Columns that are repeated because they touch the loop. */
   readonly touching: readonly number[]
+  /** Columns beside the tags with tags of the loop or formulas about it. */
+  readonly claimed: ReadonlySet<number>
   readonly children: readonly PlanBlock[]
 }
 
@@ -63,6 +67,10 @@ export interface PlanCell extends SourceCell {
   readonly content: CellContent
 }
 
+/** A cell of the template as a key. */
+export const placeKey = ({ row, column }: { readonly row: number; readonly column: number }): string =>
+  `${row} ${column}`
+
 export interface SheetPlan {
   readonly source: SheetSource
   /** Cells of the rows that hold tags or formulas or lie in a block; all other rows are copied. */
@@ -84,6 +92,10 @@ export interface SheetContext {
   readonly findings: Findings
 }
 
+/** Cells of several sheets, one of them with a tag in its name: `'R {{@region}}:Total'!C5`. */
+const isOverLevels = (token: Token): boolean =>
+  token.kind === 'reference' && token.sheet?.includes(':') === true && token.sheet.includes('{{')
+
 interface CellTag extends Occurrence {
   readonly cell: SourceCell
 }
@@ -100,6 +112,14 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
       if (formula) {
         if (formula.mayHaveTag && hasTagText(formula.tokens()))
           report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
+        const span = formula.mayHaveTag && formula.tokens().find(isOverLevels)
+        if (span)
+          report(
+            context,
+            cell,
+            'TEMPLATE_UNSUPPORTED',
+            `${sourceOf(span)} is over several sheets, one of which becomes several; sum a table or the values of an expression`,
+          )
         return { ...cell, content: { kind: 'formula', formula } }
       }
       const item = textOf(cell, context)
@@ -201,7 +221,7 @@ function report(
 function textOf(cell: SourceCell, { strings }: SheetContext): StringItem | null {
   if (cell.type === 'inlineStr') return readString(/<is\b[^>]*>(.*)<\/is>/s.exec(cell.inner)?.[1] ?? '')
   if (cell.type !== 's') return null
-  return strings[Number(/<v>\s*(\d+)\s*<\/v>/.exec(cell.inner)?.[1] ?? -1)] ?? null
+  return strings[Number(/<v\b[^<>]*>\s*(\d+)\s*<\/v>/.exec(cell.inner)?.[1] ?? -1)] ?? null
 }
 
 const isInPivot = ({ row, column }: SourceCell, { pivots }: SheetContext): boolean =>
@@ -226,8 +246,8 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
     const loop = isLoop(tag, context.names)
     if (!loop && open.cell === close.cell && children.length === 0) return []
     rowTags.add(tag).add(close.tag)
-    const edges = [open.cell.column, close.cell.column, ...children.flatMap(({ left, right }) => [left, right])]
-    const [left, right] = [Math.min(...edges), Math.max(...edges)]
+    const covers = spanOf([open.cell.column, close.cell.column])
+    const { left, right } = spanOf([covers, ...children].flatMap((one) => [one.left, one.right]))
     const to = close.cell === open.cell ? '' : `:${columnLetters(close.cell.column)}${close.cell.row}`
     const place = open.place + to
     return [
@@ -240,12 +260,16 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
         tags: [tag.source, close.tag.source],
         place,
         loop,
+        covers,
         touching: [],
+        claimed: new Set(),
         children,
       },
     ]
   })
 }
+
+const spanOf = (columns: readonly number[]): Columns => ({ left: Math.min(...columns), right: Math.max(...columns) })
 
 /** The blocks with the columns that they move. */
 function inColumns(

@@ -85,12 +85,17 @@ function single(reference: Reference, row: number, layout: Layout, from: Standpo
   const at = (seen: Seen, which: 'first' | 'last') =>
     withRow(reference, referredRow(layout, seen.row, columns, which, seen.within))
   if (start.rowAbsolute) return { areas: [at({ row, within: NO_ITERATIONS }, 'first')], kept: null }
-  const empty = reference.neighbour === 'running' && layout.blocksAt(row, columns).find(({ collapsed }) => collapsed)
-  if (empty) return { areas: [at({ row: row - (empty.last - empty.first + 1), within }, 'last')], kept: null }
+  const blocks = layout.blocksAt(row, columns)
+  const empty = blocks.findIndex(({ collapsed }) => collapsed)
+  if (reference.neighbour === 'running' && empty >= 0) {
+    const { first, last } = blocks[empty]!
+    return { areas: [at({ row: row - (last - first + 1), within }, 'last')], kept: null }
+  }
   const stepped = step(reference, start, from)
   if (stepped) return { areas: [at(stepped, stepped.row > row ? 'last' : 'first')], kept: null }
   const { cell } = from
-  const free = layout.blocksAt(row, columns).find((block) => !within.has(block) && block.count > 1)
+  const loops = blocks.slice(0, empty < 0 ? blocks.length : empty).filter((block) => !within.has(block))
+  const free = loops.find(({ count }) => count > 1)
   if (reference.corner)
     return { areas: [at({ row, within }, reference.corner === 'start' ? 'first' : 'last')], kept: null }
   // A cell beside the loop does not move with it, so that no row of the loop is next to it.
@@ -99,7 +104,8 @@ function single(reference: Reference, row: number, layout: Layout, from: Standpo
   const isClear = isLast || (isNext && cell.row === free.first - 1)
   const which = isLast ? 'last' : 'first'
   const isKnown = !free || cell === undefined || (isClear && !isPartOfRange(reference))
-  return { areas: [at({ row, within }, which)], kept: isKnown ? null : { which, of: free.count } }
+  const of = loops.reduce((rows, { count }) => rows * count, 1)
+  return { areas: [at({ row, within }, which)], kept: isKnown ? null : { which, of } }
 }
 
 /** The first and the last row of a range. */

@@ -1,14 +1,15 @@
 /** Parts that belong to a sheet or to the workbook and hold references: tables, comments, controls, pivot tables. */
 import { kindOf, type Relationship } from '../parts.ts'
 import type { Scope } from '../scope.ts'
-import { escapeXml, parseXml, plainMarkup, serializeXml, unescapeXml } from '../xml.ts'
+import { escapeXml, parseXml, plainMarkup, serializeXml, unescapeXml, withoutPrefix } from '../xml.ts'
 import type { ChartRequest } from './charts.ts'
 import { Edits, elements } from './dom.ts'
 import { fillDrawing } from './drawing.ts'
+import { sheetPrefix } from './formula.ts'
 import type { Area } from './layout.ts'
 import { cellAt, formatArea, growArea, type Moves, movedBy, readArea, type SheetPlace } from './moves.ts'
 import type { Parts } from './parts.ts'
-import type { SheetPlan } from './plan.ts'
+import { placeKey, type SheetPlan } from './plan.ts'
 import { renderText } from './rows.ts'
 
 /** A table of the template: names are unique in a workbook. */
@@ -25,6 +26,8 @@ interface RelatedRequest extends ChartRequest {
   readonly plan: SheetPlan
   /** The tables of this sheet, by the path of their part in the template. */
   readonly tables: ReadonlyMap<string, TableCopy>
+  /** Gets the texts of header cells with tags, which are the names of their columns. */
+  readonly headers: Map<string, string>
 }
 
 /** Fills the parts that a sheet refers to; a further copy of the sheet gets its own ones. Returns the relationships of the sheet. */
@@ -61,6 +64,11 @@ async function fillPart(relationship: Relationship, copy: boolean, request: Rela
       })
     case 'vmlDrawing':
       return await moveVml(target, copy, request)
+    case 'namedSheetView':
+      return await moveAttributes(target, copy, parts, (edits, document) => {
+        for (const filter of elements(document, 'nsvFilter'))
+          edits.mapAttribute(filter, 'ref', (ref) => grown(ref, place))
+      })
     case 'pivotTable':
       return await moveAttributes(target, false, parts, (edits, document) => {
         for (const location of elements(document, 'location'))
@@ -112,26 +120,43 @@ async function moveAttributes(
   return written
 }
 
+const ANCHOR = /(<(?:[\w.-]+:)?Anchor>)([^<]*)/
+
+const FORMULA = /(<(?:[\w.-]+:)?Fmla(?:Link|Range|Pict|Txbx|Group)>)([^<]*)/g
+
+/** The properties of a box with its row and cells, and what follows behind them. */
+function movedBox(piece: string, { place, moves }: RelatedRequest): string {
+  const end = piece.search(/<\/(?:[\w.-]+:)?ClientData>/)
+  if (end < 0) return piece
+  const data = piece.slice(0, end)
+  const row = Number(/<(?:[\w.-]+:)?Row>\s*(\d+)/.exec(data)?.[1] ?? Number.NaN)
+  const column = /<(?:[\w.-]+:)?Column>\s*(\d+)/.exec(data)?.[1]
+  const anchor = (ANCHOR.exec(data)?.[2] ?? '').split(',').map(Number)
+  const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
+  const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), place.layout)
+  const at = `control on ${place.name}`
+  const moved = data
+    .replace(/(<(?:[\w.-]+:)?Row>\s*)\d+/, `$1${row + by}`)
+    .replace(ANCHOR, (_, tag: string) => {
+      const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
+      return `${tag}${numbers.join(', ')}`
+    })
+    .replace(
+      FORMULA,
+      (_, tag: string, source: string) =>
+        tag + escapeXml(moves.formula(unescapeXml(source), place, { as: 'area', at })),
+    )
+  return moved + piece.slice(end)
+}
+
 /** Boxes of comments and controls; VML of Excel is not always well-formed, so it is changed as text. */
-async function moveVml(path: string, copy: boolean, { parts, place, moves }: RelatedRequest): Promise<string> {
-  const text = await parts.source.text(path)
-  const { layout } = place
-  const movedFormula = (source: string) =>
-    escapeXml(moves.formula(unescapeXml(source), place, { as: 'area', at: `control on ${place.name}` }))
-  const moved = text.replace(/<x:ClientData\b.*?<\/x:ClientData>/gs, (data) => {
-    const row = Number(/<x:Row>\s*(\d+)\s*<\/x:Row>/.exec(data)?.[1] ?? Number.NaN)
-    const column = /<x:Column>\s*(\d+)\s*<\/x:Column>/.exec(data)?.[1]
-    const anchor = (/<x:Anchor>([^<]*)<\/x:Anchor>/.exec(data)?.[1] ?? '').split(',').map(Number)
-    const from = Number.isNaN(row) ? (anchor[2] ?? 0) : row
-    const by = movedBy(cellAt(from, Number(column ?? anchor[0] ?? 0)), layout)
-    return data
-      .replace(/(<x:Row>\s*)\d+/, `$1${row + by}`)
-      .replace(/<x:Anchor>[^<]*</, () => {
-        const numbers = anchor.map((number, index) => (index === 2 || index === 6 ? Math.max(0, number + by) : number))
-        return `<x:Anchor>${numbers.join(', ')}<`
-      })
-      .replace(/(<x:Fmla(?:Link|Range|Pict|Txbx|Group)>)([^<]*)/g, (_, tag, source) => tag + movedFormula(source))
-  })
+async function moveVml(path: string, copy: boolean, request: RelatedRequest): Promise<string> {
+  const { parts } = request
+  const text = plainMarkup(await parts.source.text(path))
+  const pieces = text.split(/(?=<(?:[\w.-]+:)?ClientData\b)/)
+  const moved = pieces
+    .map((piece) => (/^<(?:[\w.-]+:)?ClientData\b/.test(piece) ? movedBox(piece, request) : piece))
+    .join('')
   if (!copy && moved === text) return path
   const written = copy ? parts.free(path) : path
   parts.write(written, moved, parts.typeOf(path))
@@ -140,7 +165,7 @@ async function moveVml(path: string, copy: boolean, { parts, place, moves }: Rel
 }
 
 async function fillTable(path: string, request: RelatedRequest): Promise<string> {
-  const { parts, place, moves, plan, scope, tables } = request
+  const { parts, place, moves, plan, scope, tables, headers } = request
   const table = tables.get(path) ?? { path, id: 0, name: '', rows: null }
   const document = await parseXml(await parts.source.text(path), path)
   const root = document.documentElement
@@ -164,9 +189,18 @@ async function fillTable(path: string, request: RelatedRequest): Promise<string>
   }
   if (area && root.getAttribute('headerRowCount') !== '0') {
     const names = await headerNames(plan, area.top, scope)
-    for (const [index, column] of elements(root, 'tableColumn').entries()) {
-      const name = names.get(area.left + index)
-      if (name !== undefined) edits.attribute(column, 'name', name)
+    const columns = elements(root, 'tableColumn').map((element, index) => ({ element, column: area.left + index }))
+    const taken = new Set(
+      columns.flatMap(({ element, column }) =>
+        names.has(column) ? [] : (element.getAttribute('name') ?? '').toLowerCase(),
+      ),
+    )
+    for (const { element, column } of columns) {
+      const text = names.get(column)
+      if (text === undefined) continue
+      const name = uniqueName(text, taken)
+      edits.attribute(element, 'name', name)
+      headers.set(placeKey({ row: area.top, column }), name)
     }
   }
   if (!edits.changed) return path
@@ -188,23 +222,31 @@ async function headerNames(plan: SheetPlan, row: number, scope: Scope): Promise<
   return names
 }
 
+/** No two columns of a table have one name, and none has no name: Excel counts the further ones, from 2. */
+function uniqueName(text: string, taken: Set<string>): string {
+  const base = text === '' ? 'Column' : text
+  let name = base
+  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}${number}`
+  taken.add(name.toLowerCase())
+  return name
+}
+
 /** Points the cache of a pivot table to its moved source; it is computed anew when the file is opened. */
-export async function fillPivotCache(
-  path: string,
-  parts: Parts,
-  moves: Moves,
-  rename: (table: string) => string,
-): Promise<void> {
+export async function fillPivotCache(path: string, parts: Parts, moves: Moves): Promise<void> {
   const document = await parseXml(await parts.source.text(path), path)
   const root = document.documentElement
   if (!root) return
   const edits = new Edits()
-  for (const source of elements(root, 'worksheetSource')) {
+  for (const source of [...elements(root, 'worksheetSource'), ...elements(root, 'rangeSet')]) {
     const sheet = source.getAttribute('sheet')
     const area = readArea(source.getAttribute('ref') ?? '')
-    edits.mapAttribute(source, 'name', rename)
+    const table = source.getAttribute('name')
     const place = sheet === null ? undefined : moves.placesOf(sheet)[0]
+    // The table or sheet may be one of several copies, which gets a warning as in formulas.
+    if (table !== null) moves.formula(`${table}[]`, null, { at: `pivot table over ${table}` })
     if (!area || !place) continue
+    if (place.level !== null && sheet !== null)
+      moves.formula(`${sheetPrefix(sheet)}${formatArea(area)}`, null, { at: `pivot table over ${sheet}`, as: 'area' })
     edits.attribute(source, 'ref', formatArea(growArea(area, place.layout)))
     edits.attribute(source, 'sheet', place.name)
   }
@@ -226,11 +268,9 @@ export async function fillPivotCache(
 
 /** Strings with tags are written into their cells; here they become empty, because Office shows none of them. */
 export function withoutTags(sharedStrings: string): string {
-  return plainMarkup(sharedStrings).replace(
-    /<((?:\w+:)?)si\b[^>]*>(.*?)<\/(?:\w+:)?si>/gs,
-    (item, prefix: string, content: string) => {
-      const text = content.replace(/<[^<>]*>/g, '')
-      return text.includes('{{') ? `<${prefix}si><${prefix}t>${escapeXml('')}</${prefix}t></${prefix}si>` : item
-    },
+  return withoutPrefix(sharedStrings).replace(
+    /<si(?![^\s/>])[^>]*?(?:\/>|>(.*?)<\/si>)/gs,
+    (item, content: string | undefined) =>
+      content?.replace(/<[^<>]*>/g, '').includes('{{') ? '<si><t></t></si>' : item,
   )
 }

@@ -18,7 +18,7 @@ import { escapeAttribute, escapeXml } from '../xml.ts'
 import { columnLetters, MAX_ROW, type Token } from './formula.ts'
 import { areWithin, type Block, type Columns, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
-import { type PlanBlock, type PlanCell, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
+import { type PlanBlock, type PlanCell, placeKey, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
 import { type CellFormula, escapeString, firstAt, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
 import type { CellKind, Styles } from './styles.ts'
 
@@ -34,6 +34,8 @@ interface RowsRequest {
   readonly styles: Styles
   /** The workbook counts days from 1904. */
   readonly isFrom1904: boolean
+  /** Texts of the header cells of tables of Excel, by `placeKey`: Excel wants texts, no numbers. */
+  readonly headers: ReadonlyMap<string, string>
   readonly warn: Warn
 }
 
@@ -50,7 +52,7 @@ export async function* writeRows(request: RowsRequest): AsyncGenerator<string> {
       plan.source.rows,
       scope,
       NO_ITERATIONS,
-      false,
+      [],
     ),
   )
   let chunk = ''
@@ -125,7 +127,7 @@ async function* rowsBetween(
   rows: readonly SourceRow[],
   scope: Scope,
   within: Iterations,
-  cleared: boolean,
+  cleared: readonly Columns[],
 ): AsyncGenerator<BandRow> {
   const pending = blocks.filter((block) => areWithin(request.band, block))
   for (let index = firstAt(rows, first); index < rows.length; index++) {
@@ -136,7 +138,7 @@ async function* rowsBetween(
       pending.shift()
       yield* writeBlock(request, block, rows, scope, within, cleared)
       index = firstAt(rows, block.last + 1) - 1
-    } else yield await writeRow(request, row, scope, within, cleared ? 'hidden' : 'filled')
+    } else yield await writeRow(request, row, scope, within, cleared)
   }
 }
 
@@ -146,10 +148,10 @@ async function* writeBlock(
   rows: readonly SourceRow[],
   scope: Scope,
   within: Iterations,
-  cleared: boolean,
+  cleared: readonly Columns[],
 ): AsyncGenerator<BandRow> {
-  const { open, loop } = block.range
-  const write = (inner: Scope, index: number, hidden: boolean) =>
+  const { open, loop, covers } = block.range
+  const write = (inner: Scope, index: number, without: readonly Columns[]) =>
     rowsBetween(
       request,
       block.children,
@@ -158,23 +160,25 @@ async function* writeBlock(
       rows,
       inner,
       new Map([...within, [block, index]]),
-      hidden,
+      without,
     )
   if (!loop) {
-    // A condition keeps its rows, so that references to them stay valid: they are empty and hidden when it is not met.
-    yield* write(scope, 0, cleared || (await scope.repeatCount(open)) === 0)
+    // A condition keeps its rows, so that references to them stay valid: its cells are empty when it is not met.
+    yield* write(scope, 0, (await scope.repeatCount(open)) === 0 ? [...cleared, covers] : cleared)
     return
   }
   if (block.collapsed) {
     const row = rows[firstAt(rows, block.first)]
-    if (row && row.number <= block.last) yield await writeRow(request, row, scope, within, cleared ? 'hidden' : 'empty')
+    const isEmpty = within.size === 0 ? () => true : isPartOf(block.range, scope)
+    if (row && row.number <= block.last) yield await writeRow(request, row, scope, within, cleared, isEmpty)
     return
   }
   let index = 0
-  if (cleared) while (index < block.count) yield* write(scope, index++, true)
-  else {
+  if (cleared.some((columns) => areWithin(covers, columns))) {
+    while (index < block.count) yield* write(scope, index++, cleared)
+  } else {
     for await (const inner of scope.repeat(open)) {
-      if (index < block.count) yield* write(inner, index, false)
+      if (index < block.count) yield* write(inner, index, cleared)
       index++
     }
   }
@@ -186,16 +190,36 @@ async function* writeBlock(
   }
 }
 
-type RowState = 'filled' | 'empty' | 'hidden'
-
 const HAS_CELLS = /<(?:\w+:)?c[\s/>]/
 
+/** Whether a cell is one of the loop; the others of its row are those of the loop around it, which `scope` has the values of. */
+const isPartOf =
+  ({ covers, claimed, touching }: PlanBlock, scope: Scope) =>
+  ({ column, content }: PlanCell): boolean => {
+    if ((covers.left <= column && column <= covers.right) || touching.includes(column)) return true
+    return claimed.has(column) && !(content.kind === 'text' && content.pieces.every((piece) => hasValue(piece, scope)))
+  }
+
+function hasValue(piece: TextPiece, { names }: Scope): boolean {
+  if (typeof piece === 'string' || !('kind' in piece) || piece.kind !== 'value') return true
+  try {
+    return Boolean(names.value(piece.path))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * @param cleared columns of conditions that are not met; a row with nothing else is hidden
+ * @param isEmpty the cells of a loop without rows
+ */
 async function writeRow(
   request: BandRequest,
   row: SourceRow,
   scope: Scope,
   within: Iterations,
-  state: RowState,
+  cleared: readonly Columns[],
+  isEmpty: (cell: PlanCell) => boolean = () => false,
 ): Promise<BandRow> {
   const { band } = request
   const number = request.place.layout.rowOf(row.number, band, 'first', within)
@@ -210,17 +234,20 @@ async function writeRow(
     return { number, attributes, cells: '', copied: number === row.number ? row.source : renumbered(row, number) }
   }
   let written = ''
+  let hasContent = false
   for (const cell of cells) {
     if (cell.column < band.left || band.right < cell.column) continue
     const reference = `${columnLetters(cell.column)}${number}`
+    const isCleared = cleared.some(({ left, right }) => left <= cell.column && cell.column <= right)
+    if (!isCleared) hasContent ||= cell.content.kind !== 'static' || cell.inner !== ''
     written +=
-      state === 'filled' ? await writeCell(request, cell, reference, scope, within) : emptyCell(cell, reference)
+      isCleared || isEmpty(cell) ? emptyCell(cell, reference) : await writeCell(request, cell, reference, scope, within)
   }
   // A row whose cells are all in other bands has its height and format there.
   if (written === '' && cells.length > 0) return { number, attributes: '', cells: '' }
   return {
     number,
-    attributes: state === 'hidden' ? `${withoutHidden(attributes)} hidden="1"` : attributes,
+    attributes: cleared.length > 0 && !hasContent ? `${withoutHidden(attributes)} hidden="1"` : attributes,
     cells: written,
   }
 }
@@ -253,6 +280,8 @@ async function writeCell(
     })
     return `<c r="${reference}"${cell.attributes}><f${attributes.join('')}>${escapeXml(text)}</f></c>`
   }
+  const header = request.headers.get(placeKey(cell))
+  if (header !== undefined) return textCell(request, cell, reference, header, content.properties)
   const sole = soleTag(content.pieces)
   if (sole && !isFormatted(sole, scope))
     return valueCell(request, cell, reference, await scope.value(sole), within.size > 0)
@@ -299,51 +328,72 @@ function valueCell(
   const style = styleOf(cell)
   const kind = styles.kind(style)
   const asText = () => {
-    if (isLooped && kind !== 'text' && own?.kind === 'measure' && value.number !== null)
-      warnOfText(request, cell, reference, value.text)
+    const isFigure = own?.kind === 'measure' || kind !== 'general'
+    if (isLooped && kind !== 'text' && own && isFigure && value.number !== null)
+      warnOfText(request, cell, reference, value.text, own.kind)
     return textCell(request, cell, reference, value.text, '')
   }
-  const serial = display.as === 'text' ? dayOf(value, kind) : display.number
+  const serial = display.as === 'text' ? (dayOf(value, kind) ?? plainNumberOf(value, kind)) : display.number
   if (serial === null) return asText()
-  const isDate = display.as === 'text' || column.type === 'date' || column.type === 'timestamp'
+  const isDate = dayOf(value, kind) !== null || column.type === 'date' || column.type === 'timestamp'
   const isNegative = isBeyondExcel(display, column)
   const number = serial - (isFrom1904 && isDate ? DAYS_BETWEEN_1900_AND_1904 : 0)
   if (isDate && (number < 0 || isNegative)) return asText()
   // A cell for texts would show the number of a day.
   if (display.as === 'time' && kind === 'text') return asText()
   const asNumber = (attributes: string) => `<c r="${reference}"${attributes}><v>${number}</v></c>`
-  if (isNegative && !isFrom1904 && kind !== 'number') {
-    return asNumber(styles.formatted(style, negativeTimeFormat(numberFormat(column), value.text, styles.added)))
+  const pattern = numberFormat(column)
+  if (isNegative && !isFrom1904 && kind !== 'number' && pattern !== null) {
+    return asNumber(styles.formatted(style, negativeTimeFormat(pattern, value.text, styles.added)))
   }
   if (display.as === 'locale' || kind !== 'general') return asNumber(style)
-  const format = exactFormat(value, column, display)
+  const format = exactFormat(value, column, display, pattern)
   if (format === null) return asText()
   return asNumber(format === 'General' ? style : styles.formatted(style, format))
 }
 
 /** Formulas over a column would be wrong by what such a cell has. */
-function warnOfText({ texts, place, warn }: BandRequest, cell: PlanCell, reference: string, text: string): void {
+function warnOfText(
+  { texts, place, warn }: BandRequest,
+  cell: PlanCell,
+  reference: string,
+  text: string,
+  kind: Column['kind'],
+): void {
   if (texts.has(cell)) return
   texts.add(cell)
-  const what = `${place.name}!${reference}: ${JSON.stringify(text)} of a measure stays a text`
-  warn('TEMPLATE_REFERENCE', `${what}, which formulas leave out; give the measure a number format in the app`)
+  const what = `${place.name}!${reference}: ${JSON.stringify(text)} of a ${kind} stays a text`
+  const remedy =
+    kind === 'measure'
+      ? 'give the measure a number format in the app'
+      : 'take a measure such as Only(field), or format the cell as text'
+  warn('TEMPLATE_REFERENCE', `${what}, which formulas leave out; ${remedy}`)
 }
 
 /** The day of a dual with a text of its own, such as `Jan 2024`, for a cell that the author formats as a date. */
 const dayOf = ({ number }: Cell, kind: CellKind): number | null =>
   kind === 'date' && number !== null && number >= FIRST_DATE ? number : null
 
+/** The number of a field that has texts, too, where it is its text, for a cell that the author formats as a number. */
+const plainNumberOf = ({ text, number }: Cell, kind: CellKind): number | null =>
+  kind === 'number' && text === String(number) ? number : null
+
 /** The number format that shows Qlik's text; null when Excel has none. */
-function exactFormat(cell: Cell, column: NonNullable<DisplayColumn>, display: Display): string | null {
-  if (display.as === 'text') return null
-  const format = cellFormat(display, numberFormat(column))
+function exactFormat(
+  cell: Cell,
+  column: NonNullable<DisplayColumn>,
+  display: Display,
+  pattern: string | null,
+): string | null {
+  if (display.as === 'text' || pattern === null) return null
+  const format = cellFormat(display, pattern)
   if (display.as === 'written' || display.as === 'dash' || display.as === 'locale') return format
   if (display.as === 'time') return isPlainDate(cell, column) || isDuration(cell, column) ? format : null
   if (showsText(cell, format)) return format
   // Excel has no pattern such as `0.0A`, but a format for the text that Qlik wrote by it: 1.2M.
   // The column explains the letters of a dimension: EUR -5.
   const bare = { ...column, kind: 'measure', format: null } as const
-  return exactFormat(cell, bare, displayOf({ ...cell, isFormatted: true }, bare))
+  return exactFormat(cell, bare, displayOf({ ...cell, isFormatted: true }, bare), 'General')
 }
 
 /** Excel cannot count the days of `1 12:30`, so the hours go on beyond 24. */

@@ -107,12 +107,9 @@ export function tokensOfRule(rule: Rule, formula: RuleFormula, on: RuleSheet): R
     const loop = loops.at(-1)
     if (loop && formula.use === 'list' && token.end === null && !(rule.areas.every(isIn(loop)) && !isFixed(token)))
       return { ...token, end: token.start }
-    if (!isFixed(token)) {
-      const settled = settle(token, loops, rule, formula.use, on)
-      if (typeof settled !== 'string') return settled
-      problems.push(settled)
-      return token
-    }
+    const settled = isFixed(token) ? settleFixed(token, rule, on) : settle(token, loops, rule, formula.use, on)
+    if (typeof settled === 'string') problems.push(settled)
+    if (!isFixed(token) || typeof settled === 'string') return typeof settled === 'string' ? token : settled
     if (!loop || !loops.some((one) => rule.areas.some(touches(one)))) return token
     const problem = named.has(token)
       ? problemOf(token, loop, rule, 'condition', [], layout)
@@ -174,7 +171,8 @@ function problemOf(
     return `${name} are the cells of all rows of ${inLoop}, so that all of them would be judged alike; ${remedy}`
   }
   if (!rule.areas.every(isIn(loop))) {
-    return `${name} may mean the first row of ${inLoop} or the row of each record, as the rule takes cells outside of the loop too; keep it to the loop, or write ${inRow(token, rule)} for the row of each cell`
+    const other = movesApart(rule, layout) ? '' : `, or write ${inRow(token, rule)} for the row of each cell`
+    return `${name} may mean the first row of ${inLoop} or the row of each record, as the rule takes cells outside of the loop too; keep it to the loop${other}`
   }
   if (use === 'list') return null
   const column = columnsOf(token)
@@ -200,6 +198,46 @@ const inRow = (token: Reference, rule: Rule): string => {
   return formatReference({ ...token, start: { ...start, row }, end: end && { ...end, row } })
 }
 
+/** Whether the rule has columns that move apart, as those of loops side by side. */
+const movesApart = ({ areas }: Rule, { bands }: Layout): boolean =>
+  bands.filter((band) => areas.some((area) => overlap(band, area))).length > 1
+
+const apart = (name: string): string =>
+  `${name} means other cells than in the template in some columns of the rule, as these move apart; make a rule for the columns of each loop and one for those beside it`
+
+/** The layout with other numbers of rows in each loop, so that rows of different loops differ. */
+function unevenLayout({ blocks }: Layout): Layout {
+  let loops = 0
+  return createLayout(
+    blocks.map(({ range }) => range),
+    ({ loop }) => (loop ? 3 + (loops++ % 5) : 1),
+  )
+}
+
+/** A reference with absolute rows; why it cannot stay one where the columns of the rule lead it to rows that move apart. */
+function settleFixed(token: Reference, rule: Rule, on: RuleSheet): Token | string {
+  const [base] = rule.areas
+  const target = token.sheet === null ? on.layout : on.layoutOf(token.sheet)
+  const { start, end } = token
+  if (!base || !target || start.row === null || (start.columnAbsolute && (end?.columnAbsolute ?? true))) return token
+  const layout = unevenLayout(target)
+  const { top, bottom } = areaOf(token)
+  const rows = rule.areas.flatMap((area) =>
+    [start, end ?? start].flatMap(({ column, columnAbsolute }) => {
+      if (columnAbsolute || column === null) return []
+      const by = column - base.left
+      const columns = [area.left + by, ...layout.bands.map(({ left }) => left)]
+      return columns
+        .filter((one) => area.left + by <= one && one <= area.right + by)
+        .map((one) => {
+          const place = { left: one, right: one }
+          return `${layout.rowOf(top, place, 'first')}:${layout.rowOf(bottom, place, 'last')}`
+        })
+    }),
+  )
+  return new Set(rows).size > 1 ? apart(formatReference(token)) : token
+}
+
 /** The formula of a rule is that of its first cell and moves along to the others. */
 interface Sample {
   /** Rows that a formula of a cell of the rule would mean. */
@@ -218,12 +256,15 @@ interface Sample {
  */
 function settle(token: Reference, loops: readonly Block[], rule: Rule, use: Use, on: RuleSheet): Token | string {
   const [base] = rule.areas
+  const isApart = movesApart(rule, on.layout)
   const isRepeated = on.layout.blocks.some((block) => hasLoop(block) && rule.areas.some(touches(block)))
-  if (!base || !isRepeated || token.start.row === null) return token
+  if (!base || !(isRepeated || isApart) || token.start.row === null) return token
   const name = formatReference(token)
   const fixed = withFixedRows(token)
   const isOfRow = rule.areas.every(({ top, bottom }) => top === base.top && bottom === base.top)
-  const unclear = `${name} would move with each row of the loop and mean other cells than in the template; write ${formatReference(fixed)} for cells that stay${isOfRow ? '' : ', or make a rule for each row'}`
+  const unclear = isApart
+    ? apart(name)
+    : `${name} would move with each row of the loop and mean other cells than in the template; write ${formatReference(fixed)} for cells that stay${isOfRow ? '' : ', or make a rule for each row'}`
   if (token.sheet !== null && token.sheet !== on.name) {
     const { top, bottom } = areaOf(token)
     const stays = on.layoutOf(token.sheet)?.blocks.every(({ first, last }) => last < top || bottom < first)
@@ -245,12 +286,9 @@ function settle(token: Reference, loops: readonly Block[], rule: Rule, use: Use,
 
 const hasLoop = ({ loop, children }: Block): boolean => loop || children.some(hasLoop)
 
-/** Each cell of the rule in the rows of loops, one for columns that move together, with each loop three times. */
+/** Each cell of the rule in the rows of loops, and its first ones outside of them, one for columns that move together. */
 function samplesOf(token: Reference, base: Area, rule: Rule, { layout, neighbours }: RuleSheet): readonly Sample[] {
-  const trial = createLayout(
-    layout.blocks.map(({ range }) => range),
-    ({ loop }) => (loop ? 3 : 1),
-  )
+  const trial = unevenLayout(layout)
   const rowsOf = (reference: Reference, from: Standpoint, by = 0): string => {
     const corner = ({ row, rowAbsolute }: Corner) => (row ?? 0) + (rowAbsolute ? 0 : by)
     const areas = referTo(reference, trial, from).areas ?? []
@@ -281,17 +319,19 @@ function samplesOf(token: Reference, base: Area, rule: Rule, { layout, neighbour
   )
 }
 
-/** Cells of the area in the rows of loops. */
+/** Cells of the area in the rows of loops, and its first ones outside of them. */
 const cellsIn = (area: Area, { blocks, bands }: Layout): readonly { readonly row: number; readonly column: number }[] =>
   bands
     .filter((band) => overlap(band, area))
     .flatMap((band) => {
       const column = Math.max(area.left, band.left)
-      return blocks.filter(hasLoop).flatMap(({ first, last }) => {
+      const loops = blocks.filter((block) => hasLoop(block) && areWithin(band, block))
+      const looped = loops.flatMap(({ first, last }) => {
         const top = Math.max(first, area.top)
         const count = Math.max(0, Math.min(last, area.bottom) - top + 1)
-        return Array.from({ length: count }, (_, index) => ({ row: top + index, column }))
+        return Array.from({ length: count }, (_, index) => top + index)
       })
+      return (looped.includes(area.top) ? looped : [area.top, ...looped]).map((row) => ({ row, column }))
     })
 
 /**

@@ -1,5 +1,5 @@
 /** A worksheet as text: its rows one by one, and everything around them. Sheets may be large, so there is no tree of their cells. */
-import { attributesOf, plainMarkup, unescapeXml } from '../xml.ts'
+import { attributesOf, unescapeXml, withoutPrefix } from '../xml.ts'
 import { columnNumber, shiftTokens, type Token, tokenize } from './formula.ts'
 
 export interface SheetSource {
@@ -25,10 +25,10 @@ export interface SourceCell {
   readonly inner: string
 }
 
-const ROW = /<row(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/row>)/gs
-const CELL = /<c(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/c>)/gs
+const ROW = /<row(?![^\s/>])((?:[^>"]|"[^"]*")*?)(?:\/>|>(.*?)<\/row>)/gs
+const CELL = /<c(?![^\s/>])((?:[^>"]|"[^"]*")*?)(?:\/>|>(.*?)<\/c>)/gs
 
-/** Splits the text of a sheet. Prefixes of the main namespace, comments and CDATA sections are removed. */
+/** Splits the text of a sheet, in one spelling and without prefixes of the main namespace. */
 export function readSheet(text: string): SheetSource {
   const plain = withoutPrefix(text)
   const begin = /<sheetData\b[^>]*>/.exec(plain)
@@ -45,16 +45,6 @@ export function readSheet(text: string): SheetSource {
   return { frame, rows }
 }
 
-function withoutPrefix(text: string): string {
-  const plain = plainMarkup(text.replace(/^\ufeff/, ''))
-  const prefix = /<([A-Za-z_][\w.-]*):worksheet\b/.exec(plain)?.[1]
-  if (!prefix) return plain
-  return plain
-    .replaceAll(`<${prefix}:`, '<')
-    .replaceAll(`</${prefix}:`, '</')
-    .replace(new RegExp(`\\sxmlns:${prefix}=`), ' xmlns=')
-}
-
 /** Index of the first row with this number or a higher one. */
 export function firstAt(rows: readonly SourceRow[], number: number): number {
   let low = 0
@@ -69,14 +59,12 @@ export function firstAt(rows: readonly SourceRow[], number: number): number {
 
 /** Attributes of the row without `r` and `spans`, as they are written: ` ht="30" customHeight="1"`. */
 export function rowAttributes({ source }: SourceRow): string {
-  const attributes = /^<row(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)\/?>/.exec(source)?.[1] ?? ''
+  const attributes = /^<row(?![^\s/>])((?:[^>"]|"[^"]*")*?)\/?>/.exec(source)?.[1] ?? ''
   return without(attributes, ['r', 'spans'])
 }
 
 const without = (attributes: string, names: readonly string[]): string =>
-  attributes
-    .replace(/\s([\w:.-]+)\s*=\s*(?:"[^"]*"|'[^']*')/g, (source, name) => (names.includes(name) ? '' : source))
-    .trimEnd()
+  attributes.replace(/\s([\w:.-]+)="[^"]*"/g, (source, name) => (names.includes(name) ? '' : source)).trimEnd()
 
 export function cellsOf({ source, number }: SourceRow): SourceCell[] {
   const cells: SourceCell[] = []
@@ -96,9 +84,9 @@ export function cellsOf({ source, number }: SourceRow): SourceCell[] {
 /** The row in another place, its content unchanged. */
 export const renumbered = ({ source, number }: SourceRow, target: number): string =>
   source
-    .replace(/^(<row\b[^>]*?\sr=)(["'])\d+\2/, `$1"${target}"`)
-    .replace(/(<c\b[^>]*?\sr=["'][A-Za-z]+)(\d+)(["'])/g, (whole, before: string, row: string, quote: string) =>
-      Number(row) === number ? `${before}${target}${quote}` : whole,
+    .replace(/^(<row\b[^>]*?\sr=)"\d+"/, `$1"${target}"`)
+    .replace(/(<c\b[^<>]*?\sr="[A-Za-z]+)(\d+)(?=")/g, (whole, before: string, row: string) =>
+      Number(row) === number ? `${before}${target}` : whole,
     )
 
 export interface CellFormula {
@@ -110,7 +98,7 @@ export interface CellFormula {
   readonly attributes: ReadonlyMap<string, string>
 }
 
-const FORMULA = /<f(?![^\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>([^<]*)<\/f>)/
+const FORMULA = /<f(?![^\s/>])((?:[^>"]|"[^"]*")*?)(?:\/>|>([^<]*)<\/f>)/
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map()
 
 interface SharedFormula {
@@ -160,18 +148,16 @@ export interface StringItem {
 
 /** The strings that cells refer to by index. */
 export function readSharedStrings(xml: string): StringItem[] {
-  return Array.from(
-    plainMarkup(xml).matchAll(/<(?:\w+:)?si(?![^\s/>])[^>]*?(?:\/>|>(.*?)<\/(?:\w+:)?si>)/gs),
-    ([, content = '']) => readString(content),
+  return Array.from(withoutPrefix(xml).matchAll(/<si(?![^\s/>])[^>]*?(?:\/>|>(.*?)<\/si>)/gs), ([, content = '']) =>
+    readString(content),
   )
 }
 
 /** The content of `<si>` or `<is>`. */
 export function readString(content: string): StringItem {
-  const spoken = content.replace(/<(\w+:)?rPh\b.*?<\/(\w+:)?rPh>/gs, '')
-  const texts = Array.from(
-    spoken.matchAll(/<(?:\w+:)?t(?![^\s/>])[^>]*?(?:\/>|>([^<]*)<\/(?:\w+:)?t>)/g),
-    ([, text = '']) => unescapeXml(text),
+  const spoken = content.replace(/<rPh\b.*?<\/rPh>/gs, '')
+  const texts = Array.from(spoken.matchAll(/<t(?![^\s/>])[^>]*?(?:\/>|>([^<]*)<\/t>)/g), ([, text = '']) =>
+    unescapeXml(text),
   )
   const properties = /^\s*<r>\s*(<rPr>.*?<\/rPr>)/s.exec(spoken)?.[1] ?? ''
   return { text: unescapeString(texts.join('')), properties }

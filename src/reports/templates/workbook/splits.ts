@@ -6,7 +6,16 @@ import { kindOf, type Relationship } from '../parts.ts'
 import { parseXml } from '../xml.ts'
 import { elements } from './dom.ts'
 import { columnLetters, type Reference, sourceOf, tokenize } from './formula.ts'
-import { type Area, areaOf, columnsOf, isWholeColumns, overlap, splitBy } from './layout.ts'
+import {
+  ALL_COLUMNS,
+  type Area,
+  areaOf,
+  type Columns,
+  createLayout,
+  isWholeColumns,
+  overlap,
+  splitBy,
+} from './layout.ts'
 import { readArea } from './moves.ts'
 import { isOverWholeRows, type PlanBlock, placeOf, type SheetPlan } from './plan.ts'
 import { cellsOf } from './sheet.ts'
@@ -123,7 +132,8 @@ export async function checkSplits(source: OfficePackage, book: Workbook, finding
         checkRef(element.getAttribute('ref') ?? '', element.getAttribute('sheet') ?? sheet, subject)
       }
     }
-    for (const rule of RULES.flatMap((name) => elements(document, name))) checkRule(rule, sheet, checkArea)
+    const { bands } = createLayout(blocks.get(sheet.toLowerCase()) ?? [], () => 1)
+    for (const rule of RULES.flatMap((name) => elements(document, name))) checkRule(rule, sheet, bands, checkArea)
   }
 
   async function checkRelated(relationship: Relationship, sheet: string): Promise<void> {
@@ -156,23 +166,34 @@ export async function checkSplits(source: OfficePackage, book: Workbook, finding
 
 /**
  * Excel reads relative references of a rule for each of its cells, as seen from its first one: they have to move like the cells.
- * Calls `check` with the cells of the rule together with those that its formulas refer to.
+ * Calls `check` with the cells of the rule that move together, and with those that its formulas refer to from there.
+ * @param bands columns of the sheet that move together
  */
 function checkRule(
   rule: Element,
   sheet: string,
+  bands: readonly Columns[],
   check: (area: Area, sheet: string, subject: string, place: string) => void,
 ): void {
   const formulas = FORMULAS.flatMap((name) => elements(rule, name)).flatMap((one) => tokenize(one.textContent ?? ''))
   const list = elements(rule, 'sqref')[0]?.textContent ?? rule.getAttribute('sqref') ?? ''
-  for (const part of list.split(/\s+/)) {
+  const parts = list.split(/\s+/).flatMap((part) => {
     const area = readArea(part)
-    if (!area) continue
+    return area ? [{ part, area }] : []
+  })
+  const [base] = parts
+  for (const { part, area } of parts) {
     for (const token of formulas) {
       if (token.kind !== 'reference' || token.sheet !== null || token.start.rowAbsolute) continue
-      const columns = columnsOf(token)
-      const both = { ...area, left: Math.min(area.left, columns.left), right: Math.max(area.right, columns.right) }
-      check(both, sheet, `the rule of ${part} with ${sourceOf(token)}`, `${sheet}!${part}`)
+      for (const band of bands.filter((one) => overlap(one, area))) {
+        const own = { left: Math.max(area.left, band.left), right: Math.min(area.right, band.right) }
+        const reached = [token.start, token.end ?? token.start].flatMap(({ column, columnAbsolute }) => {
+          if (column === null) return [ALL_COLUMNS.left, ALL_COLUMNS.right]
+          return columnAbsolute ? [column] : [own.left, own.right].map((one) => column + one - base!.area.left)
+        })
+        const both = { ...area, left: Math.min(own.left, ...reached), right: Math.max(own.right, ...reached) }
+        check(both, sheet, `the rule of ${part} with ${sourceOf(token)}`, `${sheet}!${part}`)
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Cell formats that filling adds: wrapped texts, whose line breaks show, and the number formats of the app. */
-import { attributesOf, escapeAttribute, plainMarkup, readXml } from '../xml.ts'
+import { attributesOf, escapeAttribute, readXml, withoutPrefix } from '../xml.ts'
 
 /** `general`: the cell has no number format of its own; `text`: numbers in it have no format. */
 export type CellKind = 'general' | 'text' | 'date' | 'time' | 'number'
@@ -16,7 +16,7 @@ export interface Styles {
   toXml(): string | null
 }
 
-const LIST = /(<(?:\w+:)?cellXfs\b[^>]*>)(.*?)(<\/(?:\w+:)?cellXfs>)/s
+const LIST = /(<cellXfs\b[^>]*>)(.*?)(<\/cellXfs>)/s
 const STYLE = /\ss="(\d+)"/
 /** Smaller numbers are those of formats that every program knows. */
 const FIRST_OWN_FORMAT = 164
@@ -35,26 +35,25 @@ function kindOf(format: string): CellKind {
   const tokens = format.replaceAll(NO_TOKENS, '')
   return /[yd]|mmm/i.test(tokens) ? 'date' : /[hs]|\[m/i.test(tokens) ? 'time' : 'number'
 }
-const NUMBER_FORMATS = /<(?:\w+:)?numFmts\b[^>]*?(?:\/>|>(.*?)<\/(?:\w+:)?numFmts>)/s
-const ROOT = /<((?:\w+:)?)styleSheet\b(?:[^>"']|"[^"]*"|'[^']*')*>/
+const NUMBER_FORMATS = /<numFmts\b[^>]*?(?:\/>|>(.*?)<\/numFmts>)/s
+const ROOT = /<styleSheet\b(?:[^>"]|"[^"]*")*>/
 
 function withNumberFormats(xml: string, formats: readonly string[], first: number): string {
-  const prefix = ROOT.exec(xml)?.[1] ?? ''
   const items = formats
-    .map((format, index) => `<${prefix}numFmt numFmtId="${first + index}" formatCode="${escapeAttribute(format)}"/>`)
+    .map((format, index) => `<numFmt numFmtId="${first + index}" formatCode="${escapeAttribute(format)}"/>`)
     .join('')
   const before = NUMBER_FORMATS.exec(xml)
   const content = before?.[1] ?? ''
-  const count = (content.match(/<(?:\w+:)?numFmt\b/g) ?? []).length + formats.length
-  const list = `<${prefix}numFmts count="${count}">${content}${items}</${prefix}numFmts>`
+  const count = (content.match(/<numFmt\b/g) ?? []).length + formats.length
+  const list = `<numFmts count="${count}">${content}${items}</numFmts>`
   return before ? xml.replace(NUMBER_FORMATS, () => list) : xml.replace(ROOT, (root) => root + list)
 }
 
-const FORMAT = /<((?:\w+:)?)xf\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>(.*?)<\/(?:\w+:)?xf>)/gs
+const FORMAT = /<xf\b((?:[^>"]|"[^"]*")*?)(?:\/>|>(.*?)<\/xf>)/gs
 
 /** @param source `xl/styles.xml`; null when the workbook has none. */
 export function createStyles(source: string | null): Styles {
-  const xml = source && plainMarkup(source)
+  const xml = source && withoutPrefix(source)
   const list = xml === null ? null : LIST.exec(xml)
   const formats = Array.from((list?.[2] ?? '').matchAll(FORMAT))
   const added: string[] = []
@@ -77,7 +76,7 @@ export function createStyles(source: string | null): Styles {
 
   /** The number format of a cell; '' for General, and for the usual ones only their number. */
   function numberFormat(attributes: string): string {
-    const own = formats[indexOf(attributes)]?.[2] ?? ''
+    const own = formats[indexOf(attributes)]?.[1] ?? ''
     const id = Number(/\snumFmtId="(\d+)"/.exec(own)?.[1] ?? 0)
     return id === 0 ? '' : id === TEXT_FORMAT ? '@' : (codes.get(id) ?? String(id))
   }
@@ -93,23 +92,23 @@ export function createStyles(source: string | null): Styles {
   }
 
   function withNumberFormat(index: number, format: string): number {
-    const [, prefix = '', attributes = '', content = ''] = formats[index] ?? []
+    const [, attributes = '', content = ''] = formats[index] ?? []
     if (!numberFormats.includes(format)) numberFormats.push(format)
     const id = firstFormat + numberFormats.indexOf(format)
     const own = attributes.replaceAll(/\s(?:numFmtId|applyNumberFormat)="[^"]*"/g, '').trimEnd()
-    added.push(`<${prefix}xf numFmtId="${id}"${own} applyNumberFormat="1">${content}</${prefix}xf>`)
+    added.push(`<xf numFmtId="${id}"${own} applyNumberFormat="1">${content}</xf>`)
     return formats.length + added.length - 1
   }
 
   function wrap(index: number): number {
-    const [, prefix = '', attributes = '', content = ''] = formats[index] ?? []
-    const alignment = new Map(attributesOf(/<(?:\w+:)?alignment\b([^>]*?)\/?>/.exec(content)?.[1] ?? ''))
+    const [, attributes = '', content = ''] = formats[index] ?? []
+    const alignment = new Map(attributesOf(/<alignment\b([^>]*?)\/?>/.exec(content)?.[1] ?? ''))
     if (/^(1|true)$/.test(alignment.get('wrapText') ?? '')) return index
     alignment.set('wrapText', '1')
-    const written = Array.from(alignment, ([name, value]) => ` ${name}="${value}"`).join('')
-    const rest = content.replace(/<(?:\w+:)?alignment\b[^>]*?(?:\/>|>.*?<\/(?:\w+:)?alignment>)/s, '')
+    const written = Array.from(alignment, ([name, value]) => ` ${name}="${escapeAttribute(value)}"`).join('')
+    const rest = content.replace(/<alignment\b[^>]*?(?:\/>|>.*?<\/alignment>)/s, '')
     const own = attributes.replace(/\sapplyAlignment="[^"]*"/, '').trimEnd()
-    added.push(`<${prefix}xf${own} applyAlignment="1"><${prefix}alignment${written}/>${rest}</${prefix}xf>`)
+    added.push(`<xf${own} applyAlignment="1"><alignment${written}/>${rest}</xf>`)
     return formats.length + added.length - 1
   }
 

@@ -232,6 +232,25 @@ describe('limits', () => {
     ])
   })
 
+  test('of an own alert the message about what has joined is let through beside it, and both recover', async () => {
+    const routes = [{ name: 'own', match: { type: 'self' as const }, to: ['a'], recovery: true }]
+    const box = startRoutes({ destinations: { a: 'webhook' }, routes })
+    const own = { type: 'self', code: 'CALENDAR_UNREADABLE' } as const
+    const details = { kind: 'self', text: 'Also: plant', joined: true } as const
+    await box.fire({ ...own, outcome: 'raised' })
+    await box.fire({ ...own, outcome: 'raised', details })
+    await box.fire({ ...own, outcome: 'raised', details })
+    await box.fire({ ...own, outcome: 'raised' })
+    await box.fire({ ...own, outcome: 'cleared' })
+    expect(box.rows().map(({ kind, reason }) => [kind, reason])).toEqual([
+      ['alert', null],
+      ['alert', null],
+      ['alert', 'RATE_LIMITED'],
+      ['alert', 'RATE_LIMITED'],
+      ['recovery', null],
+    ])
+  })
+
   test('a clock that goes back neither blocks nor repeats for long', async () => {
     const box = startRoutes({ destinations: { a: 'webhook' }, routes: [{ name: 'mine', to: ['a'] }] })
     box.outbox.start()

@@ -346,10 +346,63 @@ describe('fonts', () => {
       ['12', 'סניף', '(2024)', 'בעם', 'ABC', 'חברת'],
     ],
     ['a Hebrew name in a Latin text', 'Customer שלום עולם Ltd', ['Customer', 'עולם', 'שלום', 'Ltd']],
+    ['Arabic digits from left to right', '٢٬٠٢٤', ['٢٬٠٢٤']],
+    ['Persian and Arabic digits in a Latin text', 'Text ۲۰۷۳٫۵ and ١٢٣ end', ['Text', '۲۰۷۳٫۵', 'and', '١٢٣', 'end']],
+    ['digits in Latin words', 'price ١٢٫٥kg', ['price', '١٢٫٥kg']],
+    ['a date and a time in Arabic digits', '٢٧/١١/٢٠٢٦ ٩:٢٨', ['٩:٢٨', '٢٧/١١/٢٠٢٦']],
+    ['an Arabic name with a number', 'فرع ١٢٣ Nord', ['Nord', '١٢٣', 'فرع']],
     ['a tab as a space', 'left\tright', ['left', 'right']],
     ['no control characters', 'le\u0001ft', ['left']],
   ])('the words of a line: %s', async (_what, value, expected) => {
     expect(await wordsOf(value)).toEqual(expected)
+  })
+
+  const ARABIC = 'عدد ٢٬٠٢٤'
+
+  test.each<[string, BlockContent, readonly string[]]>([
+    ['the title of a block', text('', ARABIC), ['٢٬٠٢٤', 'عدد']],
+    ['a heading', text(`# ${ARABIC}`), ['٢٬٠٢٤', 'عدد']],
+    ['an item of a list', text('- item ١٢٣'), ['•', 'item', '١٢٣']],
+    ['words in several styles', text('عدد **٢٬٠٢٤** فرع `code x` تم'), ['تم', 'code', 'x', 'فرع', '٢٬٠٢٤', 'عدد']],
+    ['a bold Hebrew word in a Latin text', text('Customer **שלום** עולם Ltd'), ['Customer', 'עולם', 'שלום', 'Ltd']],
+    [
+      'a figure and what it is compared with',
+      {
+        type: 'kpi',
+        key: 'kpi',
+        title: '',
+        items: [
+          {
+            label: ARABIC,
+            value: numberCell(2073.5, '۲٬۰۷۳٫۵'),
+            column: null,
+            compare: { value: numberCell(1, '١٢٫٥'), change: 0.25 },
+          },
+        ],
+      },
+      ['٢٬٠٢٤', 'عدد', '۲٬۰۷۳٫۵', '▲', '25.0%', 'vs', '١٢٫٥'],
+    ],
+    [
+      'a table with totals',
+      tableBlock(
+        tableOf([column('عدد'), column('١٢', { type: 'number' })], [[textCell('a'), numberCell(2, '٢٬٠٢٤')]], {
+          totals: [EMPTY_CELL, numberCell(3, '٢٬٠٢٥')],
+        }),
+        '',
+      ),
+      ['عدد', '١٢', 'a', '٢٬٠٢٤', 'Total', '٢٬٠٢٥'],
+    ],
+  ])('follow the direction of their letters: %s', async (_what, block, expected) => {
+    expect(pdfWords(await pdf([block]))).toEqual([...expected])
+  })
+
+  test('the lines at the head and foot of a page follow the direction of their letters', async () => {
+    const file = await pdf([text('body')], {
+      title: () => 'Report ٢٧/١١/٢٠٢٦',
+      subtitle: 'فرع: ١٢٣',
+      footer: (page) => `صفحة ${page} من ٢٣`,
+    })
+    expect(pdfWords(file)).toEqual(['Report', '٢٧/١١/٢٠٢٦', '١٢٣', 'فرع:', 'body', '٢٣', 'من', '1', 'صفحة'])
   })
 
   test('a chart with Hebrew or Arabic is a picture, as vectors have their words in the order of reading', async () => {

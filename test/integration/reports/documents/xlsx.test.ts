@@ -4,7 +4,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
+import fc from 'fast-check'
+import { declaredColumn, formatProblem, numberFormat } from '../../../../src/reports/data/columns.ts'
 import { writeZip } from '../../../../src/reports/documents/zip.ts'
+import { formatNumber } from '../../../../src/simulator/engine/format.ts'
 import { unzip } from '../../../support/office.ts'
 import {
   chartBlock,
@@ -83,6 +86,30 @@ describe('LibreOffice', () => {
     ])
   }, 120_000)
 })
+
+test('LibreOffice shows dates in patterns of any tokens with the texts of Qlik', async () => {
+  const token = fc.constantFrom(...['YYYY', 'YY', 'yyyy', 'M', 'MM', 'MMM', 'MMMM', 'D', 'DD', 'dd', 'EEE', 'W', 'WW'])
+  const time = fc.constantFrom(
+    ...['WWW', 'WWWW', 'h', 'hh', 'HH', 'm', 'mm', 's', 'ss', 'f', 'fff', 'TT', 'ss.0', 'h TT'],
+  )
+  const mark = fc.constantFrom('-', '/', '.', ' ', ':', ', ')
+  const pattern = fc
+    .array(fc.tuple(fc.oneof(token, time), mark), { minLength: 1, maxLength: 4 })
+    .map((parts) => parts.map(([part, after]) => part + after).join(''))
+  const patterns = fc
+    .sample(pattern, { numRuns: 400, seed: 7 })
+    .filter((one) => one.trim() === one && formatProblem(one) === null)
+  const serials = [46_055.753_58, 46_081.04, 45_292]
+  const formats = patterns.map((one) => numberFormat(one))
+  const columns = formats.map((format, index) => declaredColumn('measure', `c${index}`, { qNumFormat: format })!)
+  const rows = serials.map((serial) => formats.map((format) => numberCell(serial, formatNumber(serial, format))))
+  const file = directory.join('dates.xlsx')
+  await writeTestWorkbook({ file, blocks: [tableBlock(tableOf(columns, rows))] })
+  const shown = (await opened(file)).slice(1).map((line) => line.match(/(?<=^|;)("[^"]*"|[^;]*)/g)!)
+  for (const [index, one] of patterns.entries()) {
+    expect([one, ...shown.map((cells) => cells[index]!)]).toEqual([one, ...rows.map((cells) => cells[index]!.text)])
+  }
+}, 120_000)
 
 test('LibreOffice keeps the charts, as it can read them', async () => {
   const kinds = [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { errorOffset, parseObject } from '../../../../src/alerts/destinations/json-text.ts'
+import { parseObject } from '../../../../src/alerts/destinations/json-text.ts'
+import { offsetOfFault } from '../../../../src/platform/json.ts'
 
 describe('the text that a template makes', () => {
   test('property: every JSON object is read as it is', () => {
@@ -26,15 +27,21 @@ describe('the text that a template makes', () => {
   test.each([
     ['', 0],
     ['{"a" 1}', 5],
-    ['{"a":"x\ny"}', 5],
+    ['{"a":"x\ny"}', 7],
     ['{"a":[1,2}', 9],
     ['{"a":C:\\x}', 5],
     ['{"a":1} x', 8],
     ['{"a":1', 6],
     ['{"a"}', 4],
   ])('%j is wrong at %d', (text, offset) => {
-    expect(errorOffset(text)).toBe(offset)
+    expect(offsetOfFault(text)).toBe(offset)
     expect(() => parseObject(text, 'x.handlebars')).toThrow('is not valid JSON')
+  })
+
+  test('a fault behind a trailing comma is the one that is named', () => {
+    expect(() => parseObject('{"a": [1,],\n"b" 2}', 'x')).toThrow(
+      'x (rendered):2:5: the rendered text is not valid JSON',
+    )
   })
 
   test('something else than an object is refused', () => {

@@ -62,6 +62,20 @@ describe('blocks', () => {
     expect(kpis.items.map(({ compare }) => compare?.change?.toFixed(4) ?? null)).toEqual(['0.1223', null, '-0.0498'])
   })
 
+  test.each([
+    ['dates', [45_000, '2023-03-15'], [44_999, '2023-03-14'], null],
+    ['times of a day', [45_000.5, '2023-03-15 12:00:00'], [44_999.5, '2023-03-14 12:00:00'], null],
+    ['names with a number', [2, 'Q2'], [1, 'Q1'], null],
+    ['lengths of time', [0.5, '12:00:00'], [0.25, '06:00:00'], 1],
+    ['amounts', [3, '3 kr'], [2, '2 kr'], 0.5],
+  ] as const)('the change of %s', async (_what, value, compared, change) => {
+    const data = fakeReportData({ values: { A: value, B: compared } })
+    const item = { label: 'L', expr: '=A', compareExpr: '=B' }
+    const { loaded } = await load([{ key: 'k', type: 'kpi', items: [item] }], data)
+    const [kpis] = loaded as [Extract<BlockContent, { type: 'kpi' }>]
+    expect(kpis.items[0]!.compare).toEqual({ value: { text: compared[1], number: compared[0] }, change })
+  })
+
   const object = (objectId: string, as?: string) => ({ key: 'o', type: 'object', objectId, ...(as && { as }) })
   test.each([
     [object('pie1'), 'chart', []],

@@ -3,18 +3,19 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import process from 'node:process'
 import { type ChartContent, chartProblem, limitPoints } from '../../../../src/reports/documents/charts/content.ts'
+import { pivot, uniqueNames } from '../../../../src/reports/documents/charts/frame.ts'
 import { chartPicture, chartSvg, svgToPng } from '../../../../src/reports/documents/charts/index.ts'
 import { roundAbove } from '../../../../src/reports/documents/charts/parts.ts'
 import { fiveNumbers } from '../../../../src/reports/documents/charts/points.ts'
 import { numberFormat } from '../../../../src/reports/documents/charts/style.ts'
 import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
 import { cutChartText } from '../../../../src/reports/documents/values.ts'
-import { chartData, isNative } from '../../../../src/reports/documents/xlsx-charts.ts'
+import { chartXml, isNative } from '../../../../src/reports/documents/xlsx-charts.ts'
 import { CHART_KINDS } from '../../../../src/reports/entities/report.ts'
 import { chartDigests } from '../../../support/chart-digests.ts'
 import { denoHost } from '../../../support/deno.ts'
 import { sampleChart } from '../../../support/report-charts.ts'
-import { column, fakeReportData, rowsOf, table } from '../../../support/report-data.ts'
+import { column, fakeReportData, rowsOf, table, type Value } from '../../../support/report-data.ts'
 
 const fonts = await loadFonts()
 const drawing = { width: 720, height: 400, title: 'Title', idPrefix: 'trend', locale: 'en-GB', fonts }
@@ -110,63 +111,121 @@ describe('numbers at axes', () => {
   })
 })
 
-describe('values with the same text', () => {
-  const rows = rowsOf([
-    [[1, 'same'], 1],
-    [[2, 'same'], 2],
-    ['-', 3],
-    [null, 4],
-    [null, 5],
-    ['b', 10],
-  ])
-  const numbers = ({ cells }: { readonly cells: readonly ({ readonly number: number | null } | null)[] }) =>
-    cells.map((cell) => cell?.number ?? null)
+describe('values with one text', () => {
+  const kr = (value: number): Value => [value, `${value} kr`]
+  const NUMBERS = [1, 2, 10]
+  const TEXTS: readonly (readonly [string, readonly Value[]])[] = [
+    ['duals', [[1, 'same'], [2, 'same'], 'b']],
+    ['no text, none and a dash', ['-', null, '']],
+  ]
+  const drawnTexts = async (chart: ChartContent) =>
+    [...(await chartSvg(chart, drawing)).matchAll(/>([^<]+)</g)].map(([, text]) => text)
+  const chart = (kind: ChartContent['kind'], dimensions: number, rows: ChartContent['rows']): ChartContent => ({
+    kind,
+    legend: 'right',
+    labels: true,
+    dimensions: ['d:City', 'd:Shop'].slice(0, dimensions).map(column),
+    measures: rows[0]!.slice(dimensions).map((_, index) => ({
+      ...column(`m:Sales ${index}`),
+      ...(index > 0 ? { as: 'line', axis: 'right' } : { as: 'bar', axis: 'left' }),
+    })),
+    rows,
+    ...(kind === 'waterfall' && { totalRows: [] }),
+  })
+  const place = { sheet: 'S', row: 4, formats: [], categories: { format: null, numbers: [] } }
+  const nativeNumbers = (content: ChartContent) =>
+    [...chartXml(content, place).matchAll(/<c:val>.*?<\/c:val>/g)].flatMap(([values]) =>
+      [...values.matchAll(/<c:v>([^<]*)</g)].map(([, value]) => Number(value)),
+    )
 
-  test.each(['bar', 'barHorizontal', 'line', 'area', 'combo', 'radar', 'pie', 'donut'] as const)(
-    '%s has a mark for each',
-    async (kind) => {
-      const dimensions = [column('d:Name')]
-      const measures = [{ ...column('m:N'), as: 'bar', axis: 'left' }] as const
-      const chart: ChartContent = { kind, rows, dimensions, measures, legend: 'none', labels: true }
-      const { categories, series } = chartData(chart)
-      expect(categories).toEqual(['same', 'same', '-', '-', '-', 'b'])
-      expect(series.map(numbers)).toEqual([[1, 2, 3, 4, 5, 10]])
-      const svg = await chartSvg(chart, { ...drawing, title: '' })
-      expect(svg.match(/>same</g) ?? []).toHaveLength(2)
-      // Areas and nets have no texts at their points.
-      if (kind !== 'radar' && kind !== 'area')
-        for (const value of ['1', '2', '4', '5']) expect(svg).toMatch(new RegExp(`>${value}( \\(|<)`))
-    },
-  )
+  const ONE = [
+    'bar',
+    'barHorizontal',
+    'barStacked',
+    'barGrouped',
+    'line',
+    'area',
+    'areaStacked',
+    'combo',
+    'radar',
+  ] as const
+  const PARTS = ['pie', 'donut', 'funnel', 'treemap', 'waterfall'] as const
+  for (const [what, names] of TEXTS) {
+    test.each([...ONE, ...PARTS])(`%s: each of ${what} is drawn`, async (kind) => {
+      const rows = rowsOf(
+        names.map((name, index) => [
+          name,
+          kr(NUMBERS[index]!),
+          ...(kind === 'combo' ? [kr(NUMBERS[index]! + 20)] : []),
+        ]),
+      )
+      const limited = limitPoints(chart(kind, 1, rows), 3, () => undefined)
+      expect(limited.rows).toHaveLength(3)
+      const shown = (await drawnTexts(limited)).join('\n')
+      // An area has no labels.
+      if (/^area/.test(kind)) expect(shown.match(/^(?:same|b|-)$/gm)).toHaveLength(3)
+      for (const value of /^area/.test(kind) ? [] : NUMBERS) {
+        expect(shown).toMatch(new RegExp(kind === 'radar' ? `^${value}$` : `\\b${value} kr`, 'm'))
+      }
+      if (!isNative(limited)) return
+      const numbers = nativeNumbers(limited).filter((value) => value < 20)
+      expect(numbers.sort((one, other) => one - other)).toEqual(NUMBERS)
+    })
 
-  test.each(['barGrouped', 'barStacked', 'line', 'heatmap'] as const)(
-    '%s of two dimensions has a mark for each',
-    async (kind) => {
-      const both = rowsOf([
-        ['x', [1, 'same'], 1],
-        ['x', [2, 'same'], 2],
-        [[7, 'y'], [1, 'same'], 3],
-        [[8, 'y'], [1, 'same'], 4],
-      ])
-      const chart = sampleChart(kind, { rows: both, labels: true })
-      const { categories, series } = chartData(chart)
-      expect(categories).toEqual(['x', 'y', 'y'])
-      expect(series.map((one) => [one.name, ...numbers(one)])).toEqual([
-        ['same', 1, 3, 4],
-        ['same (2)', 2, null, null],
-      ])
-      const svg = await chartSvg(chart, drawing)
-      for (const value of ['1', '2', '3', '4']) expect(svg).toContain(`>${value}<`)
-    },
-  )
+    test.each([
+      'barStacked',
+      'barGrouped',
+      'barPercent',
+      'line',
+      'areaStacked',
+      'radar',
+      'heatmap',
+      'treemap',
+    ] as const)(`%s of two dimensions: each of ${what} is drawn`, async (kind) => {
+      const rows = rowsOf(
+        names.flatMap((name, one) => names.map((other, two) => [name, other, kr(one * 10 + two + 1)])),
+      )
+      const content = chart(kind, 2, rows)
+      const shown = (await drawnTexts(content)).join('\n')
+      const numbers = rows.map((row) => row[2]!.number!)
+      // Labels hide each other in the narrow marks of other kinds.
+      if (kind === 'heatmap') for (const value of numbers) expect(shown).toContain(`${value} kr`)
+      if (isNative(content)) expect(nativeNumbers(content).sort((one, other) => one - other)).toEqual(numbers)
+      const { categories, series } = pivot(content)
+      expect(categories.length).toBeGreaterThanOrEqual(3)
+      expect(new Set(series.map(({ name }) => name)).size).toBe(series.length)
+      const kept = series.flatMap(({ cells }) => cells.flatMap((one) => one?.number ?? []))
+      expect(kept.sort((one, other) => one - other)).toEqual(numbers)
+    })
+  }
 
-  test('count each for maxPoints', () => {
-    const warned: string[] = []
-    const chart = sampleChart('bar', { rows })
-    expect(limitPoints(chart, 2, (_, details) => void warned.push(details)).rows.map((row) => row[1]?.number)).toEqual([
-      4, 5, 10,
+  test('a flow, a box and a group of points of each value', async () => {
+    const rows = rowsOf([
+      [[1, 'same'], [1, 'x'], kr(1)],
+      [[2, 'same'], [2, 'x'], kr(2)],
     ])
-    expect(warned).toEqual(['2 of 5 values of Month'])
+    const links = (kind: ChartContent['kind'], data: ChartContent['rows']) => drawnTexts(chart(kind, 2, data))
+    expect((await links('sankey', rows)).filter((text) => text === 'same' || text === 'x')).toHaveLength(4)
+    expect((await links('boxplot', rows)).filter((text) => text === 'same')).toHaveLength(2)
+    const points = rows.map((row) => [...row, row[2]!])
+    expect((await links('scatter', points)).filter((text) => /^x/.test(text!))).toEqual(['x', 'x (2)'])
+    expect(chartXml(chart('scatter', 2, points), place).match(/<c:ser>/g)).toHaveLength(2)
+  })
+
+  test('the sums of values with one text are not those of one point', () => {
+    const rows = rowsOf([
+      [[1, 'same'], 6],
+      [[2, 'same'], 6],
+      ['b', 10],
+      ['c', 1],
+    ])
+    const { rows: kept, cut } = limitPoints(chart('bar', 1, rows), 3, () => undefined)
+    expect(kept.map((row) => row[1]?.number)).toEqual([6, 6, 10])
+    expect(cut).toEqual({ shown: 3, of: 4 })
+  })
+
+  test('names of series stay different', () => {
+    expect(uniqueNames(['a', 'a', 'a (2)', 'a', 'b'])).toEqual(['a', 'a (3)', 'a (2)', 'a (4)', 'b'])
   })
 })
 

@@ -73,6 +73,15 @@ describe('CSV', () => {
     [[-0.031_25, '-00:45'] as const, '-00:45'],
     [[-5, '-00:45'] as const, '-00:45'],
     [[5, '-00:45'] as const, "'-00:45"],
+    [[-1.5, '-1 12:00'] as const, '-1 12:00'],
+    [[-0.000_02, '-00:00:01.500'] as const, '-00:00:01.500'],
+    [[-1e-7, '-1e-7'] as const, '-1e-7'],
+    [[-1e-7, '-1e-07'] as const, '-1e-07'],
+    [[-1_200_000, '-1,2E+06'] as const, '"-1,2E+06"'],
+    [[5, '-1e5'] as const, "'-1e5"],
+    ['-1e5', "'-1e5"],
+    ['-1e5+1', "'-1e5+1"],
+    [[-1, '-1e5|x'] as const, "'-1e5|x"],
     [[-1, '-A1'] as const, "'-A1"],
     [[-1, '-1 A1'] as const, "'-1 A1"],
     [[-5, '-5 kr(1)'] as const, "'-5 kr(1)"],
@@ -133,6 +142,16 @@ describe('CSV', () => {
 
   test('negative numbers are numbers', async () => {
     expect(await csvOf(['m:A'], [[-5.25]])).toBe('A\r\n-5.25\r\n')
+  })
+
+  test('numbers without a text are never guarded', async () => {
+    const csv = { bom: false, header: false, numbers: 'text' }
+    await fc.assert(
+      fc.asyncProperty(fc.double({ noNaN: true, noDefaultInfinity: true }), async (number) => {
+        expect(await csvOf(['m:A'], [[[number, '']]], csv)).toBe(`${number}\r\n`)
+      }),
+      { examples: [[-1e-7], [-1.5e21], [-0.25]] },
+    )
   })
 
   test('follows its options', async () => {

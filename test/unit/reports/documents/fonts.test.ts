@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { fileURLToPath } from 'node:url'
-import { FONT_FAMILY, loadFonts, needsLayout, runsOf } from '../../../../src/reports/documents/fonts.ts'
+import {
+  directionMark,
+  FONT_FAMILY,
+  loadFonts,
+  needsLayout,
+  runsOf,
+  shape,
+} from '../../../../src/reports/documents/fonts.ts'
 
 const fonts = await loadFonts()
 const MATH = fileURLToPath(import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuMathTeXGyre.ttf'))
@@ -67,24 +74,49 @@ test.each([
   expect(needsLayout(text)).toBe(expected)
 })
 
+/** The characters of a line from left to right, as their glyphs are drawn. */
+const drawn = (text: string): string =>
+  runsOf(text, (char) => fonts.fontFor(char))
+    .map((run) => {
+      if (!run.isShaped) return run.text
+      const codes = shape(run.face.font, run).glyphs.flatMap(({ codePoints }) => codePoints)
+      return String.fromCodePoint(...codes)
+    })
+    .join('')
+
 test.each([
-  ['٢٬٠٢٤', '٢٬٠٢٤'],
-  ['۲٬۰۷۳٫۵', '۲٬۰۷۳٫۵'],
-  ['a١٢٣b', 'a١٢٣b'],
-  ['Text ۲۰۷۳٫۵ and ١٢٣ end', 'Text ۲۰۷۳٫۵ and ١٢٣ end'],
-  // The digits follow a word that is read from the right.
-  ['مرحبا ١٢٫٥', '١٢٫٥مرحبا '],
-])('digits of %s are drawn from left to right', (text, expected) => {
-  const runs = runsOf(text, (char) => fonts.fontFor(char))
-  expect(runs.map((run) => run.text).join('')).toBe(expected)
-  // What fontkit lays out together with them, it turns.
-  expect(runs.filter((run) => run.isShaped && /\p{Nd}/u.test(run.text))).toEqual([])
+  ['Arabic digits', '٢٬٠٢٤', '٢٬٠٢٤'],
+  ['Persian digits', '۲٬۰۷۳٫۵', '۲٬۰۷۳٫۵'],
+  ['a date', '٢٧/١١/٢٠٢٦', '٢٧/١١/٢٠٢٦'],
+  ['Latin words between digits', 'Text ۲۰۷۳٫۵ and ١٢٣ end', 'Text ۲۰۷۳٫۵ and ١٢٣ end'],
+  ['digits in a Latin word', 'a١٢٣b', 'a١٢٣b'],
+  ['digits after Arabic', 'عدد ١٢٣', '١٢٣ ددع'],
+  ['Latin digits after Hebrew', 'שלום 123', '123 םולש'],
+  ['digits at both sides of a sign after Arabic', 'عدد (12-34)', '(34-12) ددع'],
+  ['brackets', 'שלום (עולם)', '(םלוע) םולש'],
+  ['signs of another plane', 'א 😀😃 ב', 'ב 😃😀 א'],
+  ['a forced direction', '\u202eabc (1\u202c', '1) cba'],
+  ['Arabic that is forced to run ahead', '\u202dابج', 'ابج'],
+  ['a mark of direction', '\u200fLatin שלום', 'םולש Latin'],
+  ['a minus of Arabic', '\u061c-٢٬٠٢٤', '٢٬٠٢٤-'],
+])('the order of drawing: %s', (_what, text, expected) => {
+  expect(drawn(text)).toBe(expected)
 })
 
-test('a mark stays with the letter that has it, beside digits too', () => {
-  const runs = runsOf('۱۲ e\u0301', (char) => fonts.fontFor(char))
-  expect(runs.map(({ text, isShaped }) => [text, isShaped])).toEqual([
-    ['۱۲', false],
-    [' e\u0301', true],
-  ])
+test('the width of a line is that of its glyphs in any direction', () => {
+  expect(fonts.measure('٢٬٠٢٤', 10)).toBeCloseTo(
+    [...'٢٬٠٢٤'].reduce((sum, char) => sum + fonts.measure(char, 10), 0),
+    6,
+  )
+  expect(fonts.measure('\u200fabc', 10)).toBeCloseTo(fonts.measure('abc', 10), 6)
+})
+
+test.each([
+  ['שלום Latin', 'Latin', '\u200f'],
+  ['שלום Latin', 'שלום', ''],
+  ['Latin שלום', 'שלום', '\u200e'],
+  ['Latin', 'Latin', ''],
+  ['שלום 12', '12', '\u200f'],
+])('a line of the paragraph %p: %p', (paragraph, line, expected) => {
+  expect(directionMark(paragraph, line)).toBe(expected)
 })

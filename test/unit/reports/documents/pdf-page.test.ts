@@ -19,6 +19,11 @@ test('lines break between words, after hyphens and at line feeds', () => {
   expect(lines('North\r\n\nSouth', 500)).toEqual(['North', '', 'South'])
 })
 
+test('the lines of a paragraph have the direction of its first letter', () => {
+  expect(lines('שלום Latin end שלום', width('שלום Latin'))).toEqual(['שלום Latin', '\u200fend שלום'])
+  expect(lines('Latin שלום\nשלום', width('Latin'))).toEqual(['Latin', '\u200eשלום', 'שלום'])
+})
+
 test('a word that is longer than the line is cut between characters', () => {
   const cut = lines('abcdefgh', width('abc'))
   expect(cut.join('')).toBe('abcdefgh')
@@ -49,7 +54,8 @@ test('no line is wider than asked for, and no word is lost', () => {
       for (const line of broken) {
         if ([...line].length > 1) expect(width(line)).toBeLessThanOrEqual(room + 0.1)
       }
-      expect(broken.join('').replaceAll(/\s/gu, '')).toBe(text.replaceAll(/\s/gu, ''))
+      const visible = (shown: string) => shown.replaceAll(/[\s\u200e\u200f]/gu, '')
+      expect(visible(broken.join(''))).toBe(visible(text))
     }),
     { numRuns: 300 },
   )

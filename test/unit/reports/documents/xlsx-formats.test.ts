@@ -3,7 +3,7 @@ import { displayOf } from '../../../../src/reports/display.ts'
 import { cellFormat, numberFormat } from '../../../../src/reports/documents/xlsx-formats.ts'
 import type { NumberKind } from '../../../../src/reports/types.ts'
 
-test.each<[NumberKind, string | null, string]>([
+test.each<[NumberKind, string | null, string | null]>([
   ['number', null, 'General'],
   ['integer', null, '#,##0'],
   ['money', null, '#,##0.00'],
@@ -47,6 +47,14 @@ test.each<[NumberKind, string | null, string]>([
   ['interval', 'hh:mm', '[hh]:mm'],
   ['interval', 'D hh:mm:ss', '[hh]:mm:ss'],
   ['interval', 'mm:ss', '[mm]:ss'],
+  ['date', 'YYYY', 'yyyy'],
+  ['time', 'h:mm TT', 'h:mm AM/PM'],
+  ['time', 'ss.f', 'ss.0'],
+  ['date', 'WW', null],
+  ['time', 'mm', null],
+  ['time', 'hh:MM', null],
+  ['time', 'fff', null],
+  ['time', 'ss,fff', null],
 ])('a %s with the pattern %p has the format %p', (type, format, expected) => {
   expect(numberFormat({ type, format })).toBe(expected)
 })

@@ -371,6 +371,67 @@ describe('a workbook', () => {
     },
   )
 
+  const interval = { type: 'interval', format: 'hh:mm' } as const
+  const number = { type: 'number', format: null } as const
+  test.each([
+    // Excel shows no negative time at an axis; its label is a text, the others stay numbers.
+    [
+      interval,
+      [
+        [-0.5 / 24, '-00:30'],
+        [0.5 / 24, '00:30'],
+        [0.25, '06:00'],
+      ],
+      [1, 2],
+      '[hh]:mm',
+    ],
+    [
+      interval,
+      [
+        [-0.5 / 24, '-00:30'],
+        [-0.25, '-06:00'],
+      ],
+      [],
+      'General',
+    ],
+    [
+      number,
+      [
+        [1, '1'],
+        [1.5, '1,5'],
+        [-2, '-2'],
+      ],
+      [0, 1, 2],
+      'General',
+    ],
+    [
+      number,
+      [
+        [1, '1 kg'],
+        [2, '2'],
+        [3, '3'],
+      ],
+      [1, 2],
+      '0',
+    ],
+  ] as const)('has categories of %j with the texts %j as numbers at %j', async (type, cells, places, format) => {
+    const block = chartBlock('bar')
+    if (block.type !== 'chart') throw new Error('no chart')
+    const [label] = block.chart.dimensions
+    const rows = cells.map(([value, text]) => [numberCell(value, text), numberCell(3), numberCell(4)])
+    const dimensions = [{ ...label!, ...type, kind: 'dimension' as const }]
+    const parts = await partsOf([{ ...block, chart: { ...block.chart, dimensions, rows } }])
+    const chart = parts['xl/charts/chart1.xml']!
+    const [, first] = /<c:cat><c:(?:num|str)Ref><c:f>'Trend'!\$A\$(\d+)/.exec(chart)!
+    const written = cells.map((_, at) => cellOf(parts['xl/worksheets/sheet1.xml']!, `A${Number(first) + at}`)!)
+    expect(written.flatMap((cell, at) => (cell.includes('<v>') ? [at] : []))).toEqual([...places])
+    for (const at of places) expect(written[at]).toContain(`<v>${cells[at]![0]}</v>`)
+    expect(/<c:catAx>.*?<c:numFmt formatCode="([^"]*)"/s.exec(chart)?.[1]).toBe(format)
+    // With a text among them, the labels are the texts of Qlik.
+    const names = cells.map(([value, text]) => (places.length === cells.length ? String(value) : text))
+    expect([...(/<c:cat>.*?<\/c:cat>/s.exec(chart)![0].match(/(?<=<c:v>)[^<]*/g) ?? [])]).toEqual(names)
+  })
+
   test('has a series of a scatter chart for each value of its second dimension', async () => {
     const block = chartBlock('scatter')
     if (block.type !== 'chart') throw new Error('no chart')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { appData } from '../../../support/template-data.ts'
+import { appData, templateReport } from '../../../support/template-data.ts'
 import {
   checkedTemplate,
   filledTemplate,
@@ -283,6 +283,165 @@ describe('other parts', () => {
     const { text } = await filledTemplate(wordTemplate(body, { settings }))
     expect(text('word/settings.xml')).toContain('<w:zoom w:percent="100"/><w:updateFields w:val="true"/><w:compat/>')
   })
+})
+
+describe('a field', () => {
+  const char = (type: string) => `<w:r><w:fldChar w:fldCharType="${type}"/></w:r>`
+  const code = (...texts: readonly string[]) =>
+    texts.map((text) => `<w:r><w:instrText xml:space="preserve">${text}</w:instrText></w:r>`).join('')
+  const field = (...texts: readonly string[]) =>
+    `<w:p>${char('begin')}${code(...texts)}${char('separate')}${run('0')}${char('end')}</w:p>`
+  const bookmark = (name: string, content: string) =>
+    `<w:bookmarkStart w:id="7" w:name="${name}"/>${content}<w:bookmarkEnd w:id="7"/>`
+
+  test.each([
+    ['a formula', table(['a', '{{revenue}}'], ['', field(' =SUM(ABOVE) ')]), '{ =SUM(ABOVE) }'],
+    ['a simple one', '<w:p><w:fldSimple w:instr=" =B2+B3 "/></w:p>', '{ =B2+B3 }'],
+    ['a condition', field(' IF 1 &gt; 0 "high" "low" '), '{ IF 1 > 0 "high" "low" }'],
+    [
+      'a reference to a filled text',
+      bookmark('tot', paragraph('{{revenue}}')) + field(' REF tot \\h '),
+      '{ REF tot \\h }',
+    ],
+    [
+      'one by the name alone',
+      bookmark('tot', `<w:p>${run('{')}${run('{revenue}}')}</w:p>`) + field(' Tot '),
+      '{ Tot }',
+    ],
+  ])('that Word computes from filled text: %s', async (_what, body, named) => {
+    const parts = wordTemplate(body + paragraph('{{revenue}}'), { settings: '<w:compat/>' })
+    const details = expect.stringContaining(
+      `${named} keeps the result that it has in the template until Word computes it`,
+    )
+    expect((await checkedTemplate(parts)).warnings).toEqual([
+      { code: 'TEMPLATE_REFERENCE', place: 'document', details },
+    ])
+    const { text, warnings } = await filledTemplate(parts)
+    expect(text('word/settings.xml')).toContain('<w:updateFields w:val="true"/>')
+    expect(warnings).toEqual([expect.stringContaining(`TEMPLATE_REFERENCE ${named} keeps`)])
+  })
+
+  test.each([
+    ['a page number', field(' PAGE \\* MERGEFORMAT ')],
+    ['a reference to other text', bookmark('tot', paragraph('one')) + field(' REF tot ')],
+    ['a property that is not filled', field(' DOCPROPERTY Title ')],
+  ])('that stays right: %s', async (_what, body) => {
+    const parts = wordTemplate(body + paragraph('{{revenue}}'), { settings: '<w:compat/>' })
+    const { text, warnings } = await filledTemplate(parts)
+    expect([...warnings, ...(await checkedTemplate(parts)).warnings]).toEqual([])
+    expect(text('word/settings.xml')).not.toContain('updateFields')
+  })
+
+  test.each([
+    ['at once', field(' IF {{revenue}} &gt; 100 "high" "low" ')],
+    ['in pieces', field(' = {', '{revenue}} * 2 ')],
+    ['in a simple field', '<w:p><w:fldSimple w:instr=" = {{revenue}} * 2 "/></w:p>'],
+    [
+      'in a field of a field',
+      `<w:p>${char('begin')}${code(' IF ')}${field(' REF {{revenue}} ').slice(5, -6)}${char('end')}</w:p>`,
+    ],
+  ])('with a tag in its code %s is refused', async (_what, body) => {
+    expect(await problems(body)).toEqual([
+      expect.stringMatching(
+        /^TEMPLATE_UNSUPPORTED document: the field \{ .* \} has a tag in its code, which is not filled/,
+      ),
+    ])
+    expect(await problems(paragraph('{{revenue}}'), body)).toEqual([
+      expect.stringContaining('TEMPLATE_UNSUPPORTED header 1'),
+    ])
+  })
+})
+
+describe('a row of a table', () => {
+  test('keeps its other cells when a condition of some cells is not met', async () => {
+    expect(
+      await filled(table(['{{^detail}}no', 'rows{{/detail}}', '77'], ['{{^detail}}no', 'rows{{/detail}}'])),
+    ).toEqual([' |  | 77'])
+    const list = ['{{#detail}}{{Product}}', '{{^revenue}}a', 'b{{/revenue}}', '{{Sales}}{{/detail}}']
+    expect(await filled(table(list))).toEqual(['Screws |  |  | 3,700.5', 'Nails |  |  | 300', '=1+1 |  |  | 10'])
+  })
+
+  test('of a list stays when a list within it has no row', async () => {
+    const base = templateReport()
+    const none = base.data.flatMap((one) => {
+      if (one.type !== 'table') return []
+      return [{ ...one, key: 'none', maxRows: 0, columns: [{ ...one.columns[0]!, key: 'Name', expr: 'Region' }] }]
+    })
+    const report = { ...base, data: [...base.data, ...none] }
+    const list = table(['{{#detail}}{{Product}}', '{{#none}}{{Name}}', 'x{{/none}}', '{{Sales}}{{/detail}}'])
+    const { text } = await filledTemplate(wordTemplate(list), { report })
+    expect(wordText(text('word/document.xml'))).toEqual([
+      'Screws |  |  | 3,700.5',
+      'Nails |  |  | 300',
+      '=1+1 |  |  | 10',
+    ])
+  })
+})
+
+describe('what all copies would share', () => {
+  const level = (content: string) => paragraph('{{@region}}') + content + paragraph('{{/@region}}')
+  const note = (kind: 'foot' | 'end', id: number) => `<w:p><w:r><w:${kind}noteReference w:id="${id}"/></w:r></w:p>`
+  const noteText = (id: number, text: string) => `<w:footnote w:id="${id}">${paragraph(text)}</w:footnote>`
+  const footnotes = noteText(2, 'Note {{revenue}}') + noteText(3, 'Note')
+  const refused = async (body: string, options: Parameters<typeof wordTemplate>[1]) =>
+    (await checkedTemplate(wordTemplate(body, options))).problems.map(({ details }) => details)
+
+  test('a note with a tag in a level or loop is refused, elsewhere and without a tag it is not', async () => {
+    const body = paragraph('{{revenue}}')
+    expect(await refused(level(note('foot', 2)), { footnotes })).toEqual([
+      'a footnote within {{@region}} has tags, and all copies would show its values for the whole app; put them into the text',
+    ])
+    expect(await refused(level(note('foot', 3)) + note('foot', 2) + body, { footnotes })).toEqual([])
+    expect(await refused(table(['{{#detail}}{{Product}}', `x{{/detail}}`]) + note('foot', 2), { footnotes })).toEqual(
+      [],
+    )
+  })
+
+  test('the header of a section in a level', async () => {
+    const section = '<w:p><w:pPr><w:sectPr><w:headerReference w:type="default" r:id="rId2"/></w:sectPr></w:pPr></w:p>'
+    expect(await refused(level(section), { header: paragraph('{{revenue}}') })).toEqual([
+      expect.stringMatching(/^the header of a section within \{\{@region\}\} has tags/),
+    ])
+    expect(await refused(level(section) + paragraph('{{revenue}}'), { header: paragraph('plain') })).toEqual([])
+  })
+})
+
+describe('a tag outside of the text', () => {
+  const MATH = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+  test.each([
+    [
+      'an equation',
+      `<w:p><m:oMath ${MATH}><m:r><m:t>{{rev</m:t></m:r><m:r><m:t>enue}}</m:t></m:r></m:oMath></w:p>`,
+      'equations',
+    ],
+    [
+      'an entry of a list',
+      '<w:sdt><w:sdtPr><w:dropDownList><w:listItem w:displayText="{{revenue}}" w:value="1"/></w:dropDownList></w:sdtPr><w:sdtContent><w:p/></w:sdtContent></w:sdt>',
+      '<listItem displayText>',
+    ],
+    ['the hint of a link', '<w:p><w:hyperlink w:anchor="a" w:tooltip="{{revenue}}"/></w:p>', '<hyperlink tooltip>'],
+  ])('in %s is refused', async (_what, body, named) => {
+    expect(await problems(body)).toEqual([
+      expect.stringContaining(`TEMPLATE_UNSUPPORTED document: tags in ${named} are not filled`),
+    ])
+  })
+
+  test.each(['https://x.example/?r={{revenue}}', 'mailto:a@b.example?subject=%7b%7Brevenue}}'])(
+    'in the address %s is refused',
+    async (address) => {
+      const parts = wordTemplate(paragraph('{{revenue}}'))
+      const path = 'word/_rels/document.xml.rels'
+      const link = `<Relationship Id="rId91" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/hyperlink" Target="${address}" TargetMode="External"/></Relationships>`
+      const linked = { ...parts, [path]: String(parts[path]).replace('</Relationships>', link) }
+      expect((await checkedTemplate(linked)).problems).toEqual([
+        {
+          code: 'TEMPLATE_UNSUPPORTED',
+          place: 'word/document.xml',
+          details: expect.stringContaining('has a tag, which is not filled'),
+        },
+      ])
+    },
+  )
 })
 
 describe('problems', () => {

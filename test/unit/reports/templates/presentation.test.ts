@@ -211,6 +211,24 @@ describe('problems', () => {
       ],
     ],
     [
+      slideTable(0, ['a', 'b'], ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'], ['end', ''])
+        .replace(/<a:tc>(?=(?:(?!<a:tc>).)*Sales)/s, '<a:tc rowSpan="2">')
+        .replace(/<a:tc>(?!.*<a:tc)/s, '<a:tc vMerge="1">'),
+      undefined,
+      [
+        'TEMPLATE_LOOP slide 2, "Table 4", row 2, cell 1: {{#detail}}: cells are merged over its rows and others; keep them to one of the two',
+      ],
+    ],
+    [
+      slideTable(0, ['a', 'b'], ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'])
+        .replace('<a:tc>', '<a:tc rowSpan="2">')
+        .replace(/<a:tc>(?=(?:(?!<a:tc>).)*Product)/s, '<a:tc vMerge="1">'),
+      undefined,
+      [
+        'TEMPLATE_LOOP slide 2, "Table 4", row 2, cell 1: {{#detail}}: cells are merged over its rows and others; keep them to one of the two',
+      ],
+    ],
+    [
       shape('A', 0, '{{@region}}', '{{@region}}'),
       undefined,
       ['TEMPLATE_LOOP slide 2, "A", paragraph 2: {{@region}}: a slide can be repeated for one level only, in one tag'],

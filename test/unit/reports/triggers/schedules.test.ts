@@ -209,6 +209,15 @@ describe('while Footman runs', () => {
     expect(scene.runs()).toEqual([])
   })
 
+  test('a change of a trigger is answered when it is stored since when it is in force', async () => {
+    const scene = await started({}, storedTask([HOURLY]))
+    const stored = () => scene.db.all<{ definition: string }>('SELECT definition FROM report_trigger')
+    await scene.change(storedTask([{ ...HOURLY, cron: '15 * * * *' }]))
+    expect(stored()).toEqual([{ definition: expect.stringContaining('15 * * * *') }])
+    await scene.change(storedTask([]))
+    expect(stored()).toEqual([])
+  })
+
   test('a clock that was set back fires nothing twice', async () => {
     const scene = await started({}, storedTask([HOURLY]))
     await restarted(scene, 40 * MINUTE)

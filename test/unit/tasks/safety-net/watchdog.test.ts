@@ -286,6 +286,23 @@ describe('a task that is due', () => {
     expect(emitted.map(({ outcome }) => outcome)).toEqual(['neverStarted', 'started'])
   })
 
+  test('is reported by the next look when Footman ends, or the disk is full, before the alert is stored', async () => {
+    const { look, due, clock, emitted, deps } = scene()
+    due(DUE)
+    await look()
+    due(DUE + HOUR)
+    clock.advance(32 * MINUTE)
+    const { emit } = deps.events
+    deps.events.emit = async () => {
+      throw new Error('database or disk is full')
+    }
+    await look()
+    deps.events.emit = emit
+    await look()
+    await look()
+    expect(emitted.map(({ outcome }) => outcome)).toEqual(['neverStarted'])
+  })
+
   test.each([
     ['an execution in the history', { inHistory: true }],
     ['the last result of the task', { inHistory: false }],

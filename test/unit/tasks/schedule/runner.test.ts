@@ -108,6 +108,8 @@ describe('after a restart', () => {
     ['one that waited for a run that has ended begins', [queued], true, ['begin w']],
     ['two of different schedules begin', [queued, run('x', null, 't')], true, ['begin w', 'begin x']],
     ['two that waited for one that has ended', [queued, run('x', null)], true, ['begin w', 'wait x']],
+    ['three that waited', [queued, run('x', null), run('y', null)], true, ['begin w', 'wait x', 'skip y']],
+    ['two that waited for one that goes on', [begun, queued, run('x', null)], true, ['continue a', 'wait w', 'skip x']],
     ['all of a schedule that is gone are given up', [begun, queued], false, ['abandon a', 'abandon w']],
   ])('%s', (_what, runs, exists, expected) => {
     const resumed = afterRestart(runs, () => (exists ? known : null))

@@ -8,7 +8,7 @@ import { type Database, openDatabase } from '../../../../src/platform/sqlite.ts'
 import { createPlanner } from '../../../../src/tasks/schedule/plan.ts'
 import { createRunner, type Perform } from '../../../../src/tasks/schedule/runner.ts'
 import { createScheduler, type Scheduler } from '../../../../src/tasks/schedule/scheduler.ts'
-import { createRunStore, schedulerMigrations } from '../../../../src/tasks/schedule/store.ts'
+import { createRunStore, type RunStore, schedulerMigrations } from '../../../../src/tasks/schedule/store.ts'
 import type { Plan, Run } from '../../../../src/tasks/schedule/types.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import { tempDirectory } from '../../../support/temp.ts'
@@ -32,7 +32,10 @@ interface Bench {
   readonly clock: { now(): number; set(at: number): void }
   readonly db: Database
   readonly performed: Run[]
-  start(extra?: string, options?: { pausedBy?: (at: number) => string | null; perform?: Perform }): Promise<Scheduler>
+  start(
+    extra?: string,
+    options?: { pausedBy?: (at: number) => string | null; perform?: Perform; store?: Partial<RunStore> },
+  ): Promise<Scheduler>
   runs(): readonly Run[]
 }
 
@@ -58,7 +61,7 @@ function bench(): Bench {
     clock,
     db,
     performed,
-    async start(extra = '', { pausedBy = () => null, perform } = {}) {
+    async start(extra = '', { pausedBy = () => null, perform, store: wrapped = {} } = {}) {
       const file = directory.join('schedule.yaml')
       writeFileSync(
         file,
@@ -70,7 +73,7 @@ function bench(): Bench {
           log: recordingLog(),
           planner,
           pausedBy,
-          store: createRunStore({ db, writer: createGroupWriter(db) }),
+          store: { ...createRunStore({ db, writer: createGroupWriter(db) }), ...wrapped },
           isBusy: async () => false,
           perform:
             perform ??
@@ -203,6 +206,39 @@ describe('changes of a schedule that runs', () => {
   })
 })
 
+describe('a change is answered when', () => {
+  test('it is recorded from when on missed firings count', async () => {
+    const { start, db } = bench()
+    const scheduler = await start()
+    const definitions = () =>
+      db.all<{ id: string; definition: string }>('SELECT schedule_id AS id, definition FROM schedule_state')
+    const definition = (id: string) => definitions().find((one) => one.id === id)?.definition
+    const hourly = { cronSchedule: '0 * * * *', timezone: 'UTC', qlikSenseTaskId: TASK, startupState: 'started' }
+    const { id } = await scheduler.create(hourly)
+    expect(definition(id)).toContain('0 * * * *')
+    await scheduler.update(id, { cronSchedule: '30 * * * *' })
+    expect(definition(id)).toContain('30 * * * *')
+    await scheduler.setRunning([id], false)
+    expect(definition(id)).toBeUndefined()
+    await scheduler.setRunning(null, true)
+    expect(definitions().map((one) => one.id)).toContain(id)
+    await scheduler.remove(id)
+    expect(definition(id)).toBeUndefined()
+  })
+
+  test('not when that could not be recorded: the answer says that it is in the file', async () => {
+    const { start } = bench()
+    let isFull = false
+    const scheduler = await start('', {
+      store: { dropStates: async () => (isFull ? Promise.reject(new Error('disk is full')) : undefined) },
+    })
+    isFull = true
+    const stopped = scheduler.setRunning(['s'], false)
+    await expect(stopped).rejects.toThrow(/in the schedule file and in effect.*disk is full/)
+    expect(scheduler.get('s')?.running).toBe(false)
+  })
+})
+
 test('the next run is one that will happen, not one that a window holds back', async () => {
   const { start } = bench()
   const scheduler = await start('    window: {from: "09:00", to: "15:00"}\n')
@@ -288,6 +324,30 @@ describe('a task of 90 seconds every 30 seconds', () => {
   test('allow', async () => {
     expect(new Set(Object.values(await fireAll('allow')).map((text) => text.split(' ')[0]))).toEqual(new Set(['fired']))
   })
+})
+
+test('of the runs that wait at a restart the earliest begins, the next waits, and no later one stays open', async () => {
+  const { start, db, runs, performed, clock } = bench()
+  const queue = '    overlapPolicy: queue\n'
+  await (await start(queue)).stop(100)
+  const store = createRunStore({ db, writer: createGroupWriter(db) })
+  for (const [id, dueAt] of [
+    ['a', due('04:00:00')],
+    ['b', due('05:00:00')],
+    ['c', due('06:00:00')],
+  ] as const) {
+    const none = { firedAt: null, outcome: null, reason: null, tasks: [], detail: null }
+    await store.add({ id, scheduleId: 's', dueAt, trigger: 'cron', state: 'running', ...none })
+  }
+  clock.set(due('06:10:00'))
+  await start(queue)
+  await until(() => runs().every(({ state }) => state !== 'running'))
+  expect(performed.map(({ id }) => id)).toEqual(['a', 'b'])
+  expect(runs()).toMatchObject([
+    { id: 'c', state: 'skipped', reason: 'OVERLAP', detail: 'the run before has not ended' },
+    { id: 'b', state: 'finished', outcome: 'success' },
+    { id: 'a', state: 'finished', outcome: 'success' },
+  ])
 })
 
 describe('jitter', () => {

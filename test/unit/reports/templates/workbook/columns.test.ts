@@ -1030,3 +1030,72 @@ describe('any lists around one or two loops', () => {
     expect(taken).toBeGreaterThan(40)
   }, 60_000)
 })
+
+describe('a condition that is not met', () => {
+  const hidden = async (rows: readonly (readonly CellSource[])[], count: number) => {
+    const parts = workbook([
+      { name: 'S', xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join('')) },
+    ])
+    await using book = await filledWorkbook(parts, { facts: facts(count), report: reportWithFew() })
+    const text = book.text('xl/worksheets/sheet1.xml')
+    return {
+      cells: book.cells('xl/worksheets/sheet1.xml').filter((cell) => !cell.endsWith('=')),
+      hidden: Array.from(text.matchAll(/<row r="(\d+)"[^>]*hidden="1"/g), ([, row]) => Number(row)),
+    }
+  }
+
+  test.each<[string, readonly (readonly CellSource[])[], string[], number[]]>([
+    ['over two cells', [['{{^detail}}no', 'rows{{/detail}}', null, null, 'limit', 77]], ['E1=limit', 'F1=77'], []],
+    ['over all cells of the row', [['{{^detail}}no', 1, 'rows{{/detail}}']], [], [1]],
+    ['with cells right beside', [['a', '{{^detail}}no', 'rows{{/detail}}', { f: 'A1' }]], ['A1=a', 'D1==A1'], []],
+    [
+      'over two rows, with a list behind an empty column',
+      [['{{^detail}}no', 7, null, 'limit'], ['rows{{/detail}}', null, null, 77], [{ f: 'SUM(D1:D2)' }]],
+      ['D1=limit', 'D2=77', 'A3==SUM(D1:D2)'],
+      [],
+    ],
+    [
+      'over two rows, one of them with a list beside',
+      [
+        ['{{^detail}}no', 7],
+        ['rows{{/detail}}', null, null, 77],
+      ],
+      ['D2=77'],
+      [1],
+    ],
+    [
+      'in the rows of a list',
+      [
+        ['{{#detail}}{{Product}}', '{{Sales}}', '{{^few}}a', 'b{{/few}}', { f: 'B1*2' }, '{{/detail}}'],
+        [null, { f: 'SUM(B1)' }],
+      ],
+      ['A1=P1', 'B1=10', 'E1==B1*2', 'A2=P2', 'B2=20', 'E2==B2*2', 'B3==SUM(B1:B2)'],
+      [],
+    ],
+    [
+      'with a loop behind an empty column',
+      [['{{^detail}}no', null, '{{#few}}{{Product}}', '{{Sales}}{{/few}}'], ['rows{{/detail}}']],
+      ['C1=P1', 'D1=10', 'C2=P2', 'D2=20'],
+      [],
+    ],
+    [
+      'of a list without rows in the rows of a list',
+      [
+        [
+          '{{#detail}}{{Product}}',
+          '{{#nothing}}{{Product}}',
+          '{{Sales}}{{/nothing}}',
+          '{{Sales}}',
+          { f: 'C1*2' },
+          '{{/detail}}',
+        ],
+        ['T', null, null, { f: 'SUM(D1)' }],
+      ],
+      ['A1=P1', 'D1=10', 'A2=P2', 'D2=20', 'A3=T', 'D3==SUM(D1:D2)'],
+      [],
+    ],
+    ['within another one', [['{{^detail}}x', '{{#revenue}}y', 'z{{/revenue}}', '{{/detail}}', null, 5]], ['F1=5'], []],
+  ])('%s empties its own cells alone', async (_what, rows, cells, rowsHidden) => {
+    expect(await hidden(rows, 2)).toEqual({ cells, hidden: rowsHidden })
+  })
+})

@@ -104,6 +104,39 @@ test('shapes in a chart, hidden series and old controls follow their cells', asy
   expect(controls).toContain('<x:FmlaLink>$B$5</x:FmlaLink><x:FmlaRange>$A$2:$A$4</x:FmlaRange>')
 })
 
+test('dates of sparklines, ranges of a consolidated pivot table, filters of views and results of scenarios follow, too', async () => {
+  const rows = [['Day', 'Sales'], ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}'], [], ['Total']]
+  const after =
+    '<scenarios sqref="A4"/><extLst><ext uri="{05C60535}"><x14:sparklineGroups><x14:sparklineGroup dateAxis="1"><xm:f>N!$A$2:$A$2</xm:f><x14:sparklines><x14:sparkline><xm:f>N!B2:B2</xm:f><xm:sqref>C1</xm:sqref></x14:sparkline></x14:sparklines></x14:sparklineGroup></x14:sparklineGroups></ext></extLst>'
+  const views =
+    '<namedSheetViews xmlns="http://schemas.microsoft.com/office/spreadsheetml/2019/namedsheetviews"><namedSheetView name="V" id="{1}"><nsvFilter filterId="{2}" ref="A1:B2"/></namedSheetView></namedSheetViews>'
+  const cache =
+    '<pivotCacheDefinition xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cacheSource type="consolidation"><consolidation><rangeSets count="1"><rangeSet ref="A1:B2" sheet="N"/></rangeSets></consolidation></cacheSource></pivotCacheDefinition>'
+  await using book = await filled(
+    workbook(
+      [
+        {
+          name: 'N',
+          xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after),
+          related: [['namedSheetView', '../namedSheetViews/namedSheetView1.xml']],
+        },
+      ],
+      {
+        related: [['pivotCacheDefinition', 'pivotCache/pivotCacheDefinition1.xml']],
+        parts: {
+          'xl/namedSheetViews/namedSheetView1.xml': views,
+          'xl/pivotCache/pivotCacheDefinition1.xml': cache,
+        },
+      },
+    ),
+  )
+  const sheet = book.text('xl/worksheets/sheet1.xml')
+  expect(sheet.match(/(?<=<xm:f>)[^<]*/g)).toEqual(['N!$A$2:$A$4', 'N!B2:B4'])
+  expect(sheet).toContain('<scenarios sqref="A6"')
+  expect(book.text('xl/namedSheetViews/namedSheetView1.xml')).toContain('ref="A1:B4"')
+  expect(book.text('xl/pivotCache/pivotCacheDefinition1.xml')).toContain('ref="A1:B4"')
+})
+
 test('each copy of a sheet shows its own cells', async () => {
   const name = '{{@region}}'
   await using book = await filled(bookWith(linked(`'${name}'!$B$3`), { name }), 6)
@@ -115,4 +148,22 @@ test('each copy of a sheet shows its own cells', async () => {
     'West!$B$4',
   ])
   expect(copies.filter((text) => text.includes('<cdr:sp textlink="$B$4"'))).toHaveLength(3)
+})
+
+test('what a link shows is the text of its cell, also where the file has it a second time', async () => {
+  const rows = [['Product'], ['{{#detail}}{{Product}}{{/detail}}'], ['Total']]
+  const links = '<hyperlinks><hyperlink ref="A2" location="N!A3" display="{{Product}}"/></hyperlinks>'
+  const book = (after: string) =>
+    workbook([{ name: 'N', xml: worksheet(rows.map((cells, index) => sheetRow(index + 1, cells)).join(''), after) }])
+  await using one = await filled(book(links))
+  expect(one.text('xl/worksheets/sheet1.xml').match(/<hyperlink [^>]*>/g)).toEqual([
+    '<hyperlink ref="A2" location="N!A5"/>',
+    '<hyperlink ref="A3" location="N!A5"/>',
+    '<hyperlink ref="A4" location="N!A5"/>',
+  ])
+  const hint = links.replace('display', 'tooltip')
+  const { problems } = await checkTemplate(await zipOf(book(hint)), 'a.xlsx', reportWithFew(), { maxTemplateMb: 25 })
+  expect(problems).toEqual([
+    { code: 'TEMPLATE_UNSUPPORTED', place: 'N!A2', details: 'tags in <hyperlink tooltip> are not filled' },
+  ])
 })

@@ -393,6 +393,30 @@ describe('values in cells with formats', () => {
   })
 })
 
+test('values in the header of a table of Excel are texts and names of their own', async () => {
+  const table =
+    '<table xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" id="1" name="T" displayName="T" ref="A1:D2"><tableColumns count="4"><tableColumn id="1" name="2024"/><tableColumn id="2" name="{{=year}}"/><tableColumn id="3" name="{{=year}}1"/><tableColumn id="4" name="{{=none}}"/></tableColumns></table>'
+  const rows = [sheetRow(1, ['2024', '{{=year}}', '{{=year}}', '{{=none}}']), sheetRow(2, ['{{=year}}'])]
+  const parts = workbook([{ name: 'S', xml: worksheet(rows.join('')), related: [['table', '../tables/table1.xml']] }], {
+    parts: { 'xl/tables/table1.xml': table },
+  })
+  const values: Readonly<Record<string, Cell>> = {
+    year: { text: '2024', number: 2024 },
+    none: { text: '', number: null },
+  }
+  const data = { ...appData([]), evaluate: async (expression: string) => values[expression.replace(/^=/, '')]! }
+  await using filled = await filledWorkbook(parts, { data })
+  expect(filled.cells(SHEET)).toEqual(['A1=2024', 'B1=20242', 'C1=20243', 'D1=Column', 'A2=2024'])
+  expect(filled.text(SHEET)).toContain('<c r="B1" t="inlineStr">')
+  expect(filled.text(SHEET)).toContain('<c r="A2"><v>2024</v>')
+  expect(filled.text('xl/tables/table1.xml').match(/(?<=<tableColumn id="\d" name=")[^"]*/g)).toEqual([
+    '2024',
+    '20242',
+    '20243',
+    'Column',
+  ])
+})
+
 test('shared strings and shared formulas: strings with tags leave the file, each cell gets its own formula', async () => {
   const strings =
     '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>plain</t></si><si><r><rPr><b/></rPr><t>{{rev</t></r><r><t>enue}} x</t></r></si></sst>'
@@ -510,7 +534,7 @@ const region = worksheet(
   '<drawing r:id="rId1"/><tableParts count="1"><tablePart r:id="rId2"/></tableParts>',
   '<sheetPr codeName="Sheet1"/><sheetViews><sheetView tabSelected="1" workbookViewId="0"/></sheetViews>',
 )
-const regions = () =>
+const regions = (...further: readonly CellSource[]) =>
   workbook(
     [
       {
@@ -521,7 +545,7 @@ const regions = () =>
           ['table', '../tables/table1.xml'],
         ],
       },
-      { name: 'All', xml: worksheet(sheetRow(1, [{ f: "'{{@region}}'!B4" }])) },
+      { name: 'All', xml: worksheet(sheetRow(1, [{ f: "'{{@region}}'!B4" }, ...further])) },
     ],
     {
       names: `<definedName name="_xlnm.Print_Area" localSheetId="0">'{{@region}}'!$A$1:$B$4</definedName>`,
@@ -607,6 +631,40 @@ describe('a sheet for each value', () => {
     }
     expect(filled.warnings).toEqual(['TEMPLATE_REFERENCE All!A1: the reference to {{@region}} keeps the first copy'])
     expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
+  })
+
+  test('what another sheet takes of a table or sheet with copies is that of the first one, with a warning', async () => {
+    const parts = regions({ f: 'SUM(Sales[Sales])' })
+    const cache = (source: string) =>
+      `<pivotCacheDefinition xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cacheSource type="worksheet"><worksheetSource ${source}/></cacheSource></pivotCacheDefinition>`
+    const rels = 'xl/_rels/workbook.xml.rels'
+    const caches = [1, 2]
+      .map(
+        (number) =>
+          `<Relationship Id="rId9${number}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/pivotCacheDefinition" Target="pivotCache/c${number}.xml"/>`,
+      )
+      .join('')
+    await using filled = await filledWorkbook(
+      {
+        ...parts,
+        [rels]: String(parts[rels]).replace('</Relationships>', `${caches}</Relationships>`),
+        'xl/pivotCache/c1.xml': cache('name="Sales"'),
+        'xl/pivotCache/c2.xml': cache('ref="A2:B3" sheet="{{@region}}"'),
+      },
+      { facts: facts(4) },
+    )
+    expect(filled.warnings).toEqual([
+      'TEMPLATE_REFERENCE pivot table over Sales, All!B1: the reference to the table Sales keeps the first copy',
+      'TEMPLATE_REFERENCE pivot table over {{@region}}, All!A1: the reference to {{@region}} keeps the first copy',
+    ])
+  })
+
+  test('a formula over several sheets, one of which has copies, is refused', async () => {
+    const parts = regions({ f: "SUM('{{@region}}:All'!C5)" })
+    const { problems } = await checkTemplate(await zipOf(parts), 'a.xlsx', workbookReport(), { maxTemplateMb: 25 })
+    expect(problems.map(({ place, details }) => `${place}: ${details}`)).toEqual([
+      expect.stringMatching(/^All!B1: '\{\{@region\}\}:All'!C5 is over several sheets, one of which becomes several/),
+    ])
   })
 
   test('formulas name the names of their own copy of a sheet', async () => {

@@ -547,6 +547,41 @@ describe('rows next to one another', () => {
     },
   )
 
+  test('the address of a link moves with its cells, other addresses in texts get a warning', async () => {
+    const rows: Rows = [
+      [
+        'x',
+        { f: 'HYPERLINK("#S!B3","total")' },
+        { f: 'HYPERLINK("#B1")' },
+        { f: 'INDIRECT("B1")+INDIRECT("R1C1",FALSE)' },
+      ],
+      [OPEN, CLOSE],
+      [null, { f: 'SUM(B2)' }, { f: 'INDIRECT("B3")' }, { f: 'SUM(INDIRECT("S!B2:B2"))' }],
+    ]
+    const { formulas, warnings } = await filled(bookOf(rows))
+    expect(formulas.map(unescapeXml)).toEqual([
+      'B1==HYPERLINK("#S!B5","total")',
+      'C1==HYPERLINK("#B1")',
+      'D1==INDIRECT("B1")+INDIRECT("R1C1",FALSE)',
+      'B5==SUM(B2:B4)',
+      'C5==INDIRECT("B3")',
+      'D5==SUM(INDIRECT("S!B2:B2"))',
+    ])
+    expect(warnings).toEqual([
+      'TEMPLATE_REFERENCE S!C3: INDIRECT("B3") keeps the address of the template, where these cells lie in B5 now; write the cells without INDIRECT',
+      'TEMPLATE_REFERENCE S!D3: INDIRECT("S!B2:B2") keeps the address of the template, where these cells lie in S!B2:B4 now; write the cells without INDIRECT',
+    ])
+  })
+
+  test('a cell of an inner loop is the first of the rows of all rounds', async () => {
+    const loop = [['{{#detail}}{{Product}}'], ['{{#few}}{{Product}}', '{{Sales}}{{/few}}'], ['{{/detail}}']] as const
+    const { warnings } = await filled(bookOf([...loop, [], [null, { f: 'B2*2' }], [null, { f: 'A1&"x"' }]]))
+    expect(warnings.flatMap((warning) => /(?<=: )\w+ takes .* loop/.exec(warning) ?? [])).toEqual([
+      'B2 takes the first of 6 rows of a loop',
+      'A1 takes the first of 3 rows of a loop',
+    ])
+  })
+
   test('one warning names the first formulas that refer to the same cell', async () => {
     const rows = Array.from({ length: 7 }, () => [null, { f: 'B2*2' }] as const)
     const { warnings } = await filled(bookOf([['x'], [OPEN, CLOSE], [], ...rows]))

@@ -241,3 +241,88 @@ describe('a series of a chart', () => {
     ])
   })
 })
+
+describe('one rule over two loops side by side', () => {
+  const BESIDE: Rows = [
+    ['Sales', null, null, 'First two'],
+    ['{{#detail}}{{Product}}', '{{Sales}}{{/detail}}', null, '{{#few}}{{Product}}', '{{Sales}}{{/few}}'],
+    ['Total', { f: 'SUM(B2:B2)' }, null, 'Total', { f: 'SUM(E2:E2)' }],
+  ]
+  const compared = (sqref: string, formula: string) => format(sqref, formula, 'cellIs')
+  const decimal = (sqref: string, formula: string) => validation(sqref, formula, 'decimal')
+
+  test.each([
+    ['each cell by itself', format('A2:E2', 'A2=1'), 'A2:C5 D2:E3', 'A2=1'],
+    ['the cell before', format('B2 E2', 'A2=1'), 'B2:B5 E2:E3', 'A2=1'],
+    ['all rows of one of them', compared('B2 E2', 'AVERAGE($B$2:$B$2)'), 'B2:B5 E2:E3', 'AVERAGE($B$2:$B$5)'],
+    ['the total of one of them', compared('B2 E2', '$B$3'), 'B2:B5 E2:E3', '$B$6'],
+    ['a figure above', compared('B2 E2', 'A$1'), 'B2:B5 E2:E3', 'A$1'],
+    ['a number', decimal('B2 E2', '15'), 'B2:B5 E2:E3', '15'],
+    ['the totals by themselves', format('B3 E3', 'B3=1'), 'B6 E4', 'B6=1'],
+  ])('judges %s', async (_what, rule, sqref, formula) => {
+    const text = await filled(BESIDE, rule, 4)
+    expect(text).toContain(`sqref="${sqref}"`)
+    expect(/<formula1?>([^<]*)</.exec(text)?.[1]).toBe(formula)
+    await using book = await filledWorkbook(bookOf(BESIDE, rule), { facts: facts(4), report: reportWithFew() })
+    expect(book.warnings).toEqual([])
+  })
+
+  test.each([
+    ['a column of one of them', format('A2:E2', '$B2=1'), 'S!A2:E2', '$B2'],
+    ['the total below each', compared('B2 E2', 'B3'), 'S!B2 E2', 'B3'],
+    ['the total below each with $', compared('B2 E2', 'B$3'), 'S!B2 E2', 'B$3'],
+    ['all rows of each', compared('B3 E3', 'AVERAGE(B2:B2)'), 'S!B3 E3', 'B2:B2'],
+    ['all rows of each with $', compared('B3 E3', 'AVERAGE(B$2:B$2)'), 'S!B3 E3', 'B$2:B$2'],
+    ['a validation by the total below', decimal('B2 E2', 'B$3'), 'S!B2 E2', 'B$3'],
+  ])('is refused where it takes %s, which no formula says for both', async (_what, rule, place, reference) => {
+    expect(await problemsOf(BESIDE, rule)).toContain(
+      `TEMPLATE_LOOP ${place} ${reference} means other cells than in the template in some columns of the rule, as these move apart; make a rule for the columns of each loop and one for those beside it`,
+    )
+  })
+
+  test('is refused with one remedy where it may mean the first row or the own one', async () => {
+    const [problem, ...others] = await problemsOf(BESIDE, format('A2:B2 D2:E2', '$B$2=1'))
+    expect(problem).toEndWith('as the rule takes cells outside of the loop too; keep it to the loop')
+    expect(others).toEqual([])
+  })
+})
+
+describe('a rule about one of two rows of many records', () => {
+  const of = (rule: string) => `<conditionalFormatting sqref="B2">${rule}</conditionalFormatting>`
+  const validation =
+    '<dataValidations count="1"><dataValidation type="whole" sqref="B3"><formula1>1</formula1></dataValidation></dataValidations>'
+  const areasOf = (sheet: string) =>
+    /sqref="([^"]*)"/.exec(sheet.slice(sheet.indexOf('</sheetData>')))?.[1]?.split(' ') ?? []
+
+  test.each([
+    [
+      'a condition',
+      of('<cfRule type="cellIs" priority="1" operator="greaterThan"><formula>6</formula></cfRule>'),
+      'B2',
+      'B2400',
+    ],
+    ['a validation', validation, 'B3', 'B2401'],
+  ])('%s reaches these rows alone', async (_what, after, first, last) => {
+    await using book = await filledWorkbook(bookOf(TWO_ROWS, after), { facts: facts(1200), report: reportWithFew() })
+    const areas = areasOf(book.text(SHEET))
+    expect([areas[0], areas.at(-1), areas.length]).toEqual([first, last, 1200])
+    expect(book.warnings).toEqual([])
+  })
+
+  test.each([
+    ['colours', '<cfRule type="colorScale" priority="1"><colorScale><cfvo type="min"/></colorScale></cfRule>'],
+    ['bars', '<cfRule type="dataBar" priority="1"><dataBar><cfvo type="min"/></dataBar></cfRule>'],
+    ['the highest', '<cfRule type="top10" priority="1" rank="3"/>'],
+  ])('%s are compared over 253 areas by Excel, over more with the rows between and a warning', async (_what, rule) => {
+    await using few = await filledWorkbook(bookOf(TWO_ROWS, of(rule)), { facts: facts(253), report: reportWithFew() })
+    expect(areasOf(few.text(SHEET))).toHaveLength(253)
+    expect(few.warnings).toEqual([])
+    await using many = await filledWorkbook(bookOf(TWO_ROWS, of(rule)), { facts: facts(254), report: reportWithFew() })
+    expect(areasOf(many.text(SHEET))).toEqual(['B2:B508'])
+    expect(many.warnings).toEqual([
+      expect.stringMatching(
+        /^TEMPLATE_REFERENCE S!B2: the rule covers the other rows of the loop between its cells, too, as Excel compares no more than 253 areas/,
+      ),
+    ])
+  })
+})
