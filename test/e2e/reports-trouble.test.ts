@@ -300,5 +300,6 @@ test('a template that cannot be read any more is named in words, without its pat
   expect([run.outcome, run.reason]).toEqual(['error', 'TEMPLATE_NOT_FOUND'])
   expect(run.events.map(({ report, details }) => [report, details])).toEqual([
     ['pack', 'moved.xlsx: a file or directory is not there'],
+    [undefined, 'moved@acme.example: no mail, without Moved'],
   ])
 }, 60_000)

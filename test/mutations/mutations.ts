@@ -143,7 +143,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ['a run that waits keeps its place', 'isWaiting: true, holdsTask', 'isWaiting: false, holdsTask'],
   ]),
   ...inFile('src/reports/runs/delivery-rules.ts', RUNNER, [
-    ['an old file replaces a newer one', 'if (mayBeOvertaken(delivery) && facts.hasLaterFile()) {', 'if (false) {'],
+    [
+      'an old file replaces a newer one',
+      'if (mayBeOvertaken(delivery, facts) && facts.hasLaterFile()) {',
+      'if (false) {',
+    ],
     ['a cancelled run delivers', 'if (facts.isCancelled) {', 'if (false) {'],
     ['attempts go on for ever', 'if (rule.most !== null && attempts >= rule.most) {', 'if (false) {'],
     ['a channel that is away is asked by every delivery', 'Math.max(nextAt ?? 0, downUntil)', 'nextAt ?? 0'],

@@ -263,7 +263,7 @@ function resend(deps: RunRouteDeps): ApiRoute {
     action: 'report.resend',
     summary: 'Send deliveries of a run again',
     description:
-      'Sends the stored documents of failed and doubtful deliveries. `corrections` replaces wrong addresses. With `recipients` these addresses get their mails, and no others. An address that is in none of these deliveries is refused. What was sent meanwhile by another resend is left out; it needs `confirmDuplicates`, as deliveries that were sent do.',
+      'Sends the stored documents of failed and doubtful deliveries; `corrections` replaces wrong addresses. With `recipients` these addresses get their mails, and no others. An address that is in none of these deliveries is refused. Deliveries that another resend has sent meanwhile are left out; they need `confirmDuplicates`, as deliveries that were sent do.',
     params: RUN_PARAMS,
     query: NO_QUERY,
     readByHandler: () => ({ body: RESEND() }),
