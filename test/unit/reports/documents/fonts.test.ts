@@ -71,6 +71,8 @@ test.each([
   ['مرحبا', true],
   ['हिन्दी', true],
   ['e\u0301', true],
+  // Not among the presentation forms of Arabic around it.
+  ['4\ufdd0 kr', false],
 ])('%s needs a layout: %p', (text, expected) => {
   expect(needsLayout(text)).toBe(expected)
 })
