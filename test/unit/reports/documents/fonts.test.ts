@@ -107,6 +107,7 @@ test.each([
     'Sales · 10:25 ,2026 בונב 27 · x',
   ],
   ['a date of Arabic in a Latin line', `Sales · ${isolated('27\u200f/11\u200f/2026')}`, 'Sales · 2026/11/27'],
+  ['control characters in Hebrew', 'אב\u0001\ufdd0ג', 'גבא'],
   ['a minus of Arabic', '\u061c-٢٬٠٢٤', '٢٬٠٢٤-'],
 ])('the order of drawing: %s', (_what, text, expected) => {
   expect(drawn(text)).toBe(expected)
