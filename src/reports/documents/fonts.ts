@@ -46,9 +46,11 @@ const NEEDS_SHAPING =
   /\p{M}|\p{Join_Control}|\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/u
 /** The blocks of scripts that are read from right to left, with their digits and signs, and the marks that turn other text. */
 const RIGHT_TO_LEFT =
-  /[\u0590-\u08ff\u200f\u202b\u202e\u2067\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u
+  /[\u0590-\u08ff\u200f\u202b\u202e\u2067\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u
 /** Marks that say in which direction text is read: they have no glyph, but choose the order of their line. */
 const DIRECTION_MARK = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+/** Characters for which the shaper would take the box of a missing glyph. */
+const UNSHAPED = /\p{Cc}|\p{Cs}|\p{Noncharacter_Code_Point}/gu
 /** Characters that are drawn as nothing. */
 const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}|\p{Variation_Selector}|\p{Noncharacter_Code_Point}/u
 const MOST_MISSING = 10
@@ -251,7 +253,8 @@ export function runsOf(text: string, fontFor: (char: string) => FontFace): reado
   return directionsOf(line).flatMap(({ text: part, isTurned }) => {
     const runs = cutByFont(part, fontFor).map((run): FontRun => {
       const isShaped = needsLayout(run.text)
-      return { ...run, text: isTurned && !isShaped ? turned(run.text) : run.text, isShaped, isTurned }
+      const shown = isShaped ? run.text.replace(UNSHAPED, '') : isTurned ? turned(run.text) : run.text
+      return { ...run, text: shown, isShaped, isTurned }
     })
     return isTurned ? runs.reverse() : runs
   })

@@ -259,7 +259,7 @@ test('opening and saving each definition changes nothing but its revision', asyn
         block: 'table',
         options: { csv: { delimiter: ';' } },
         cycle: { fields: ['Region'], emailTo: "='a@b.example'" },
-        deliver: { email: 'attach', storage: false },
+        deliver: { email: 'attach', hub: false },
       },
     ],
     storage: [{ spaceId: 'finance', folder: 'weekly', onExists: 'suffix' }],

@@ -71,6 +71,8 @@ test.each([
   ['مرحبا', true],
   ['हिन्दी', true],
   ['e\u0301', true],
+  // Not among the presentation forms of Arabic around it.
+  ['4\ufdd0 kr', false],
 ])('%s needs a layout: %p', (text, expected) => {
   expect(needsLayout(text)).toBe(expected)
 })
@@ -105,6 +107,7 @@ test.each([
     'Sales · 10:25 ,2026 בונב 27 · x',
   ],
   ['a date of Arabic in a Latin line', `Sales · ${isolated('27\u200f/11\u200f/2026')}`, 'Sales · 2026/11/27'],
+  ['control characters in Hebrew', 'אב\u0001\ufdd0ג', 'גבא'],
   ['a minus of Arabic', '\u061c-٢٬٠٢٤', '٢٬٠٢٤-'],
 ])('the order of drawing: %s', (_what, text, expected) => {
   expect(drawn(text)).toBe(expected)
