@@ -371,7 +371,10 @@ test.skipIf(process.platform === 'win32')(
       for (const [index, [code, details]] of failures.entries()) {
         const run = await site.run(task.id)
         expect([run.outcome, run.reason]).toEqual(['error', code])
-        expect(run.events).toEqual([expect.objectContaining({ level: 'error', code, report: 'pack', details })])
+        expect(run.events).toEqual([
+          expect.objectContaining({ level: 'error', code, report: 'pack', details }),
+          expect.objectContaining({ level: 'warning', code: 'MAIL_INCOMPLETE', recipient: 'paper@acme.example' }),
+        ])
         const mails = await site.mailbox.received(index + 1)
         const { text = '', html = '' } = mails[index]?.parsed ?? {}
         expect(text).toContain(details)
