@@ -159,14 +159,19 @@ interface Delivery {
 }
 
 const CORRECTION = 'to:'
+/** The states of deliveries that are sent again: those of the link, else failed. */
+const statesOf = (fields: Fields): readonly string[] => {
+  const asked = fields.all('states').filter((state) => state !== '')
+  return asked.length > 0 ? asked : ['failed']
+}
 /** The mail server may have accepted what is in these states. */
-const isDoubtful = (fields: Fields): boolean => fields.all('states').some((state) => /^(unknown|sent)$/.test(state))
+const isDoubtful = (fields: Fields): boolean => statesOf(fields).some((state) => /^(unknown|sent)$/.test(state))
 
 const resend: Operation = {
   scope: 'report:run',
   verb: 'Send again',
   async dialog(fields, { ask }) {
-    const states = fields.all('states')
+    const states = statesOf(fields)
     const answer = await ask.get<{ deliveries: readonly Delivery[] }>(runPath(fields, 'deliveries'))
     const found = answer.ok ? answer.data.deliveries.filter(({ state }) => states.includes(state)) : []
     return (
@@ -203,7 +208,7 @@ const resend: Operation = {
     )
   },
   // The endpoint refuses `sent` itself.
-  isComplete: (fields) => !fields.all('states').includes('unknown') || fields.get('confirmDuplicates') === '1',
+  isComplete: (fields) => !statesOf(fields).includes('unknown') || fields.get('confirmDuplicates') === '1',
   call(fields): Call {
     const corrected = [...fields.form].flatMap(([name, value]): [string, string][] => {
       const target = name.startsWith(CORRECTION) ? name.slice(CORRECTION.length) : ''
@@ -213,7 +218,7 @@ const resend: Operation = {
       method: 'POST',
       path: runPath(fields, 'resend'),
       body: {
-        states: fields.all('states'),
+        states: statesOf(fields),
         corrections: Object.fromEntries(corrected),
         // That of a mail in doubt is for the page alone: the endpoint refuses what another resend has sent meanwhile.
         confirmDuplicates: fields.all('states').includes('sent') && fields.get('confirmDuplicates') === '1',

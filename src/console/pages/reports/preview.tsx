@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Beside the form of a report or task: a document of what is in the form, and the template of a report. */
 import type { FC } from 'hono/jsx'
+import { visible } from '../../../platform/visible.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
@@ -172,14 +173,19 @@ export interface TemplateCheck {
 }
 
 /** The findings of a check in sentences: `with 3 tags. Warning: Sheet1!B2: ...`. */
-export function checkText({ tags, unused, dropped, problems, warnings }: TemplateCheck): string {
-  const sentences = (kind: string, list: TemplateCheck['warnings']) =>
-    list.map(({ place, details }) => ` ${kind}: ${place}: ${details}.`).join('')
+export const checkText = (check: TemplateCheck): string =>
+  [factsOf(check), ...faultsOf(check).map(({ text }) => text)].join(' ')
+
+function factsOf({ tags, unused, dropped }: TemplateCheck): string {
   const left = unused.length > 0 ? ` No tag names ${unused.join(', ')}.` : ''
   const gone = dropped.length > 0 ? ` Filled files do not refer to ${dropped.join(', ')} any more.` : ''
-  const count = `with ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}.`
-  return `${count}${left}${gone}${sentences('Problem', problems)}${sentences('Warning', warnings)}`
+  return `with ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}.${left}${gone}`
 }
+
+const faultsOf = ({ problems, warnings }: TemplateCheck) => [
+  ...problems.map(({ place, details }) => ({ kind: 'bad', text: `Problem: ${place}: ${details}.` })),
+  ...warnings.map(({ place, details }) => ({ kind: 'warn', text: `Warning: ${place}: ${details}.` })),
+]
 
 /** The template of a report: its file now, and another one from the disk of the visitor. */
 export const TemplatePanel: FC<{
@@ -207,9 +213,14 @@ export const TemplatePanel: FC<{
             {own &&
               check &&
               part(check, (found) => (
-                <p class="flash" role="status">
-                  <Name text={`${own.fileName} is the template, ${checkText(found)}`} />
-                </p>
+                <div role="status">
+                  <p>
+                    <Name text={`${own.fileName} is the template, ${factsOf(found)}`} />
+                  </p>
+                  {faultsOf(found).map(({ kind, text }) => (
+                    <p class={`${kind} small`}>{visible(text)}</p>
+                  ))}
+                </div>
               ))}
             {id !== '' && <Upload context={context} action={action} maxTemplateMb={maxTemplateMb} />}
           </>
