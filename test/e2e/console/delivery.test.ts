@@ -179,7 +179,13 @@ describe('deliveries in the console', () => {
     async () => {
       const page = reader(visitorOf(product))
       const pending = await fire('down')
-      await until(async () => (await deliveries(`id=${pending}`))[0]?.state === 'pending')
+      // While an attempt is under way, a delivery cannot be cancelled.
+      await until(async () => {
+        const { state, attempts } = await get<{ state: string; attempts: readonly unknown[] }>(
+          `/v4/deliveries/${pending}`,
+        )
+        return state === 'pending' && attempts.length > 0
+      })
       await page.open(`/console/deliveries/${pending}`)
       await page.follow('Cancel')
       await page.press('Cancel the delivery')

@@ -123,8 +123,8 @@ test('no text is JSON that goes on otherwise behind the place that is named', ()
       const text = signs.join('')
       fc.pre(!isJson(text))
       const at = offsetOfFault(text)
-      // Of a number, a word and an escape the beginning is named.
-      if (at < text.length && !/[-\dtfn\\]/.test(text[at]!))
+      // A word and an escape are named by their beginning, a number by that or by the sign that nothing follows.
+      if (at < text.length && !/[-+.\deEtfn\\]/.test(text[at]!))
         expect(isJson(text.slice(0, at + 1) + others.join(''))).toBe(false)
     }),
     { numRuns: 2000 },
