@@ -97,7 +97,6 @@ const BEATS_OF_ANOTHER = 2
 
 /** A process under the name of this one, by the clock of the database: `seenAt` of its newest sign of life, in milliseconds. */
 export interface Sign {
-  readonly instance: string
   readonly mode: Mode
   readonly isRemoved: boolean
   readonly seenAt: number
@@ -158,8 +157,10 @@ export function createNodes(db: Queryable, self: NodeIdentity): Nodes {
           hint: 'Give this one a name of its own in Butler.footman.node.name. A node that was set up anew can start 30 seconds after the old one has ended',
         })
       }
-      const [seen] = await db.query<Sign & { key: string; now: number }>(SIGN, [self.name])
-      watch = nextWatch(watch, seen ?? null, seen?.now ?? 0)
+      const [seen] = await db.query<Sign & { instance: string; key: string; now: number }>(SIGN, [self.name])
+      // The answer to an earlier claim may have been lost.
+      const other = seen && seen.instance !== self.instance ? seen : null
+      watch = nextWatch(watch, other, seen?.now ?? 0)
       if (watch.is === 'taken') throw usedTwice()
       if (watch.is === 'waiting') return false
       return (await db.query(CLAIM, [...rowOf(state), seen?.key ?? null])).length > 0

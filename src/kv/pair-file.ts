@@ -78,12 +78,12 @@ export function pairsOf(text: string): PairsOfFile {
     throw new TextError(error instanceof RefusedJson ? error.message : `it is no JSON: ${errorText(error)}`)
   }
   const { format, namespaces } = (content ?? {}) as Partial<PairsOfFile>
-  const unknown: string[] = []
-  if (isObject(content)) complainOfOthers(content, (name, message) => unknown.push(`"${name}" ${message}`))
-  if (unknown.length > 0 && isObject(namespaces)) throw new TextError(unknown.join('; '))
-  if (!isObject(namespaces) || !Object.values(namespaces).every(Array.isArray)) {
+  if (!isObject(content) || !isObject(namespaces) || !Object.values(namespaces).every(Array.isArray)) {
     throw new TextError('it is no export of key-value pairs (format footman.kv/1)')
   }
+  complainOfOthers(content, (name, message) => {
+    throw new TextError(`"${name}" ${message}`)
+  })
   for (const [namespace, pairs] of Object.entries(namespaces)) {
     readPairs(pairs, (index, member, message) => {
       throw new TextError(`pair ${index + 1} of namespace "${namespace}": ${`${member} ${message}`.trim()}`)

@@ -158,11 +158,11 @@ function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
   const issues: BodyIssue[] = []
   const complain = (path: string, message: string): void =>
     void (issues.length < MAX_ISSUES && issues.push({ path, message }))
-  const { format, namespaces } = isObject(body) ? body : {}
-  if (!isObject(body)) complain('body', 'must be object')
-  else if (format !== FORMAT) complain('format', `must be ${FORMAT}`)
-  complainOfOthers(isObject(body) ? body : {}, complain)
-  if (isObject(body) && !isObject(namespaces)) complain('namespaces', 'must be object')
+  if (!isObject(body)) throw invalidBody([{ path: 'body', message: 'must be object' }])
+  const { format, namespaces } = body
+  if (format !== FORMAT) complain('format', `must be ${FORMAT}`)
+  complainOfOthers(body, complain)
+  if (!isObject(namespaces)) complain('namespaces', 'must be object')
   const data = new Map<string, ImportedPair[]>()
   for (const [namespace, pairs] of Object.entries(isObject(namespaces) ? namespaces : {})) {
     const path = `namespaces.${namespace}`

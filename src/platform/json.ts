@@ -149,7 +149,7 @@ function checkNames(text: string): void {
 
 function addName(names: Set<string>, text: string, start: number, end: number): void {
   const written = text.slice(start, end + 1)
-  const name = written.includes('\\') ? (JSON.parse(written) as string) : written.slice(1, -1)
+  const name = written.includes('\\') ? String(JSON.parse(written)) : written.slice(1, -1)
   if (name === '__proto__') throw new RefusedJson(`${placeText(text, start)} has a member __proto__`)
   if (names.has(name))
     throw new LossyJson(`${placeText(text, start)} has the member ${written.slice(0, 200)} a second time`)

@@ -21,10 +21,10 @@ export interface DirectoryLock {
 const FILE = 'footman.lock'
 
 /** Files that are written where they are; those that are replaced as a whole take the place of a link. */
-const WRITTEN_IN_PLACE = /^(?:(?:footman|journal)\.(?!reserve$).*|cluster\.json)$/
+const WRITTEN_IN_PLACE = /^(?:(?:footman|journal)\.db.*|footman\.lock.*|cluster\.json)$/
 
 /** Throws a `StartError` when a file of Footman in the directory is a link: what it leads to is not Footman's. */
-function refuseLinks(directory: string): void {
+function refuseLinkedFiles(directory: string): void {
   // The lock reports a directory that is not there.
   const entries = existsSync(directory) ? readdirSync(directory, { withFileTypes: true }) : []
   const link = entries.find((entry) => entry.isSymbolicLink() && WRITTEN_IN_PLACE.test(entry.name))
@@ -53,7 +53,7 @@ export function lockDirectory(directory: string): DirectoryLock {
   return {
     release,
     renew() {
-      refuseLinks(directory)
+      refuseLinkedFiles(directory)
       // Not even this process can take what it holds already.
       if (lockFile !== null && identityOf(directory) === lockFile) return
       const before = held
@@ -81,7 +81,7 @@ function giveUp(held: DatabaseSync): void {
 }
 
 function acquire(directory: string): DatabaseSync {
-  refuseLinks(directory)
+  refuseLinkedFiles(directory)
   try {
     return open(directory)
   } catch (error) {

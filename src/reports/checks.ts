@@ -1,7 +1,7 @@
 /** Rules of definitions that reach beyond the form of a member: reports, filters, conditions. tasks: `task-checks.ts`. */
 import { errorText } from '../platform/errors.ts'
 import type { AddressProblem, SenderRules } from './addresses.ts'
-import { formatProblem } from './data/columns.ts'
+import { numberFormatProblem } from './data/columns.ts'
 import { hasSeries, NEEDS } from './documents/charts/content.ts'
 import type { ReportCondition, Rule } from './entities/condition.ts'
 import type { ReportFilter } from './entities/filter.ts'
@@ -39,7 +39,7 @@ type Chart = Pick<BlockOf<'chart'>, 'chart' | 'dimension' | 'dimension2' | 'meas
 /** Issues of the formats of columns, figures or measures in the list at `path`. */
 const formatIssues = (path: string, list: readonly (string | { readonly format?: string | undefined })[]): Issue[] =>
   list.flatMap((one, index) => {
-    const message = typeof one === 'string' || one.format === undefined ? null : formatProblem(one.format)
+    const message = typeof one === 'string' || one.format === undefined ? null : numberFormatProblem(one.format)
     return message === null ? [] : [{ path: `${path}.${index}.format`, message }]
   })
 

@@ -157,31 +157,35 @@ test('a subject has the amount in the locale, a file name the number of the app'
   expect(mail?.parsed.attachments[0]?.filename).toMatch(/^S \d{5,6} 20\d\d\.json$/)
 }, 60_000)
 
+/** A report by a template of one sheet with one row, in the folder of templates. */
+async function sheetReport(name: string, row: string, data: readonly object[]): Promise<Named> {
+  const file = `${name}.xlsx`
+  writeFileSync(reports.templates.join(file), await zipOf(workbook([{ name, xml: worksheet(row) }])))
+  const template = { source: 'file', file }
+  return reports.call('POST', '/v4/report', {
+    project: 'Sales',
+    name,
+    type: 'template',
+    appId: SALES_APP,
+    template,
+    data,
+  })
+}
+
 test('a cell of a template without a format has that of the app, another keeps its own', async () => {
   const values = { share: '0.0%', amount: '0.00' }
   const keys = [...Object.keys(values), 'plain']
   const cells = keys.map((key) => `{{${key}}}`)
   // The last cell has the format #,##0.00 of the template.
   const row = sheetRow(1, [...cells, { s: 2, v: '{{share}}' }])
-  writeFileSync(
-    reports.templates.join('numbers.xlsx'),
-    await zipOf(workbook([{ name: 'Numbers', xml: worksheet(row) }])),
-  )
-  const report = await reports.call<Named>('POST', '/v4/report', {
-    project: 'Sales',
-    name: 'Template',
-    type: 'template',
-    appId: SALES_APP,
-    template: { source: 'file', file: 'numbers.xlsx' },
-    data: [
-      ...Object.entries(values).map(([key, format]) => ({
-        key,
-        type: 'value',
-        expr: `=Num(1234.5678/10000, '${format}')`,
-      })),
-      { key: 'plain', type: 'value', expr: '=1234.5678' },
-    ],
-  })
+  const report = await sheetReport('Numbers', row, [
+    ...Object.entries(values).map(([key, format]) => ({
+      key,
+      type: 'value',
+      expr: `=Num(1234.5678/10000, '${format}')`,
+    })),
+    { key: 'plain', type: 'value', expr: '=1234.5678' },
+  ])
   const parts = await unzip(await rendered('xlsx', report.id))
   const sheet = parts.get('xl/worksheets/sheet1.xml')?.text ?? ''
   const styles = parts.get('xl/styles.xml')?.text ?? ''
@@ -304,15 +308,9 @@ test('a measure with a dash for zero is a number in every document, and a total 
   expect(cellFormat(sheet, styles, `C${at + 2}`)).toBe('General;-General;&quot;-&quot;')
 
   const row = sheetRow(1, ['{{#t}}{{Region}}', '{{declared}}', '{{written}}{{/t}}'])
-  writeFileSync(reports.templates.join('accounts.xlsx'), await zipOf(workbook([{ name: 'A', xml: worksheet(row) }])))
-  const template = await reports.call<Named>('POST', '/v4/report', {
-    project: 'Sales',
-    name: 'Accounts in a loop',
-    type: 'template',
-    appId: SALES_APP,
-    template: { source: 'file', file: 'accounts.xlsx' },
-    data: [{ key: 't', type: 'table', columns: columns.map(({ label: _, ...column }) => column) }],
-  })
+  const template = await sheetReport('Accounts', row, [
+    { key: 't', type: 'table', columns: columns.map(({ label: _, ...column }) => column) },
+  ])
   const filled = (await unzip(await rendered('xlsx', template.id))).get('xl/worksheets/sheet1.xml')?.text ?? ''
   expect(filled.match(/<c r="[BC]\d+"[^>]*><v>/g)).toHaveLength(2 * rows.length)
 }, 60_000)
@@ -322,15 +320,11 @@ async function filledCells(name: string, values: Readonly<Record<string, string>
   const keys = Object.keys(values)
   const cells = keys.map((key) => `{{${key}}}`)
   const row = sheetRow(1, [...cells, { s: 2, v: `{{${keys[0]}}}` }, `on {{${keys[0]}}}`])
-  writeFileSync(reports.templates.join(`${name}.xlsx`), await zipOf(workbook([{ name, xml: worksheet(row) }])))
-  const report = await reports.call<Named>('POST', '/v4/report', {
-    project: 'Sales',
-    name: `Cells ${name}`,
-    type: 'template',
-    appId: SALES_APP,
-    template: { source: 'file', file: `${name}.xlsx` },
-    data: keys.map((key) => ({ key, type: 'value', expr: values[key] })),
-  })
+  const report = await sheetReport(
+    name,
+    row,
+    keys.map((key) => ({ key, type: 'value', expr: values[key] })),
+  )
   const parts = await unzip(await rendered('xlsx', report.id))
   const sheet = parts.get('xl/worksheets/sheet1.xml')?.text ?? ''
   const styles = parts.get('xl/styles.xml')?.text ?? ''
@@ -458,15 +452,7 @@ test('cells of a template show such formats, too, and quarters and weeks by the 
   const columns = DATE_FORMATS.map(([format], index) => ({ key: `C${index}`, expr, kind: 'measure', format }))
   const tags = columns.map(({ key }) => `{{${key}}}`)
   const loop = sheetRow(1, [`{{#list}}${tags[0]}`, ...tags.slice(1), '{{C0|QQ}}', '{{C0|ww}}{{/list}}'])
-  writeFileSync(reports.templates.join('dates.xlsx'), await zipOf(workbook([{ name: 'Dates', xml: worksheet(loop) }])))
-  const report = await reports.call<Named>('POST', '/v4/report', {
-    project: 'Sales',
-    name: 'Dates of a template',
-    type: 'template',
-    appId: SALES_APP,
-    template: { source: 'file', file: 'dates.xlsx' },
-    data: [{ key: 'list', type: 'table', columns }],
-  })
+  const report = await sheetReport('Dates', loop, [{ key: 'list', type: 'table', columns }])
   const [row] = shownIn(await rendered('xlsx', report.id))('Dates')
   expect(row).toEqual([...DATE_FORMATS.map(([, text]) => text), '01', '06'])
 }, 120_000)

@@ -178,14 +178,20 @@ async function answerOr<T>(
   isEnough: () => boolean = () => false,
 ): Promise<T | null> {
   try {
-    return await ask()
+    const found = await ask()
+    // An answer before this one is over.
+    const { [part]: _, ...others } = facts.reasons ?? {}
+    facts.reasons = others
+    return found
   } catch (error) {
     const answer = isDown(error) ? null : statusAnswer(error)
     const reason = definiteAnswer(error) ?? (isEnough() ? answer : null)
-    if (reason !== null) settleWithout(facts, part, reason)
-    else if (answer !== null) facts.reasons = { ...facts.reasons, [part]: answer }
-    if (reason === null) throw error
-    return null
+    if (reason !== null) {
+      settleWithout(facts, part, reason)
+      return null
+    }
+    if (answer !== null) facts.reasons = { ...facts.reasons, [part]: answer }
+    throw error
   }
 }
 

@@ -53,7 +53,7 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     const now = clock.now()
     const findings = await condition.look(now, Object.keys(before?.subjects ?? {}))
     const subjects = updated(before?.subjects ?? null, findings, now, lastsMs)
-    if (!before && Object.keys(subjects).length > 0) return raise(code, { raisedAt: now, subjects })
+    if (!before && Object.keys(subjects).length > 0) return raise(code, { raisedAt: now, joinedSaidAt: null, subjects })
     if (before && Object.keys(subjects).length === 0) return clear(code, before, now)
     if (before && JSON.stringify(subjects) !== JSON.stringify(before.subjects)) await change(code, before, subjects)
     const standing = raised.get(code)
@@ -93,11 +93,13 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
 
   /** One message about all that has joined, and for those that join after it one more, later. Subjects that leave get none. */
   async function sayJoined(code: SelfCode, before: Raised, now: number): Promise<void> {
-    const joined = joinedToSay(before.subjects, now)
+    const joined = joinedToSay(before, now)
     if (joined.length === 0) return
-    const state = { ...before, subjects: { ...before.subjects, ...Object.fromEntries(joined.map(saidAt(now))) } }
+    const named = joined.map(([subject, { joinedAt: _, ...seen }]) => [subject, seen] as const)
+    const state = { ...before, joinedSaidAt: now, subjects: { ...before.subjects, ...Object.fromEntries(named) } }
     const others = Object.entries(before.subjects).filter(([subject]) => !joined.some(([name]) => name === subject))
-    const text = `Also: ${textOf({ subjects: Object.fromEntries(joined) })} As before: ${textOf({ subjects: Object.fromEntries(others) })}`
+    const kept = textOf({ subjects: Object.fromEntries(others) })
+    const text = `Also: ${textOf({ subjects: Object.fromEntries(joined) })}${kept && ` As before: ${kept}`}`
     const event = eventOf(code, 'raised', text)
     const details = { kind: 'self', text, joined: true } as const
     await deps.emit({ ...event, details }, (tx) => saveRaised(tx, code, state))
@@ -146,7 +148,7 @@ function updated(
       const known = before[subject]
       // Texts hold counts and times: the one of the beginning stays, unless the time has to be kept.
       const seen = known && lastsMs === 0 ? known : { ...known, text: finding.text, at: now }
-      subjects[subject] = standing && !known ? { ...seen, joined: { at: now, saidAt: null } } : seen
+      subjects[subject] = standing && !known ? { ...seen, joinedAt: now } : seen
     } else if (finding.state === 'gone' || now - (before[subject]?.at ?? 0) >= lastsMs) delete subjects[subject]
   }
   return subjects
@@ -157,20 +159,13 @@ const JOINED_SETTLE_MS = 60_000
 /** Longer than the hour in which a rule sends one message about it. */
 const JOINED_EVERY_MS = 61 * 60_000
 
-type NamedSubject = readonly [subject: string, seen: RaisedSubject]
-
 /** The subjects that have joined and are to be named in a message now. */
-export function joinedToSay(subjects: Raised['subjects'], now: number): readonly NamedSubject[] {
-  const all = Object.entries(subjects)
-  const isRecent = all.some(([, { joined }]) => joined?.saidAt != null && now - joined.saidAt < JOINED_EVERY_MS)
-  const unsaid = all.filter(([, { joined }]) => joined?.saidAt === null)
-  const since = Math.min(...unsaid.map(([, { joined }]) => joined!.at))
-  return isRecent || now - since < JOINED_SETTLE_MS ? [] : unsaid
+function joinedToSay({ joinedSaidAt, subjects }: Raised, now: number): readonly (readonly [string, RaisedSubject])[] {
+  const joined = Object.entries(subjects).filter(([, { joinedAt }]) => joinedAt !== undefined)
+  const since = Math.min(...joined.map(([, { joinedAt = now }]) => joinedAt))
+  const isRecent = joinedSaidAt !== null && now - joinedSaidAt < JOINED_EVERY_MS
+  return isRecent || now - since < JOINED_SETTLE_MS ? [] : joined
 }
-
-const saidAt =
-  (now: number) =>
-  ([subject, seen]: NamedSubject): NamedSubject => [subject, { ...seen, joined: { ...seen.joined!, saidAt: now } }]
 
 const MAX_NAMED = 10
 
@@ -197,35 +192,49 @@ export const selfAlertMigrations: readonly Migration[] = [
         subjects TEXT NOT NULL
       ) WITHOUT ROWID;`,
   },
+  { name: 'self-alerts-002', sql: 'ALTER TABLE self_alert ADD COLUMN joined_said_at INTEGER' },
 ]
 
 interface RaisedSubject {
   readonly text: string
   /** When it was seen the last time, milliseconds since 1970. */
   readonly at: number
-  /** When it joined the alert, and when a message said so; absent = it was there when the alert was raised. */
-  readonly joined?: { readonly at: number; readonly saidAt: number | null }
+  /** When it joined the alert; absent = a message has named it. */
+  readonly joinedAt?: number
 }
 
 interface Raised {
   readonly raisedAt: number
+  /** The newest message about what has joined; null = there was none. */
+  readonly joinedSaidAt: number | null
   /** By subject; never empty. */
   readonly subjects: Readonly<Record<string, RaisedSubject>>
 }
 
+interface RaisedRow {
+  readonly code: SelfCode
+  readonly raisedAt: number
+  readonly joinedSaidAt: number | null
+  readonly subjects: string
+}
+
+const SQL = {
+  all: 'SELECT code, raised_at AS raisedAt, joined_said_at AS joinedSaidAt, subjects FROM self_alert',
+  save: 'INSERT OR REPLACE INTO self_alert (code, raised_at, joined_said_at, subjects) VALUES (?, ?, ?, ?)',
+} as const
+
 /** The alerts that stand, by code. */
 export function loadRaised(db: Database): Map<SelfCode, Raised> {
-  const rows = db.all<{ code: SelfCode; raised_at: number; subjects: string }>('SELECT * FROM self_alert')
   return new Map(
-    rows.flatMap(({ code, raised_at: raisedAt, subjects: stored }): [SelfCode, Raised][] => {
+    db.all<RaisedRow>(SQL.all).flatMap(({ code, subjects: stored, ...row }): [SelfCode, Raised][] => {
       const subjects = storedJson<Raised['subjects'] | null>(stored, null)
-      return subjects ? [[code, { raisedAt, subjects }]] : []
+      return subjects ? [[code, { ...row, subjects }]] : []
     }),
   )
 }
 
-function saveRaised(db: Database, code: SelfCode, { raisedAt, subjects }: Raised): void {
-  db.run('INSERT OR REPLACE INTO self_alert VALUES (?, ?, ?)', code, raisedAt, JSON.stringify(subjects))
+function saveRaised(db: Database, code: SelfCode, { raisedAt, joinedSaidAt, subjects }: Raised): void {
+  db.run(SQL.save, code, raisedAt, joinedSaidAt, JSON.stringify(subjects))
 }
 
 function deleteRaised(db: Database, code: SelfCode): void {

@@ -51,14 +51,14 @@ export function numberFormat(pattern: string): Json {
 const NO_PATTERN: readonly (readonly [RegExp, string])[] = [
   [/(?<![A-Za-z])Q+(?![A-Za-z])/, 'has no letters for quarters; use an expression such as =Ceil(Month(OrderDate) / 3)'],
   [/(?<![A-Za-z])w+(?![A-Za-z])/, 'has no letters for weeks; use an expression such as =Week(OrderDate)'],
-  [/(?<![A-Za-z])S+(?![A-Za-z])/, 'writes seconds as ss'],
-  [/[Hh][^A-Za-z]*M/, 'writes minutes as mm; MM are months'],
+  [/(?<![A-Za-z])S+(?![A-Za-z])/, 'writes seconds as ss and their fractions as .fff'],
+  [/[Hh][^A-Za-z]*M{1,2}(?!M)/, 'writes minutes as mm; MM are months'],
   [/^(?=.*m)(?=.*[YyDd])[^Hhs]*$/, 'writes months as MM; mm are minutes beside hours or seconds'],
   [/^[^YyMDdWEHhmsf]*$/, 'shows no number by it: # and 0 stand for digits, YYYY MM DD hh mm ss for parts of a date'],
 ]
 
 /** The problem with the format of a column or figure, in one line; null when Qlik Sense writes values by it. */
-export function formatProblem(pattern: string): string | null {
+export function numberFormatProblem(pattern: string): string | null {
   if (datePattern(pattern) === null) return null
   const bare = pattern.replaceAll(/"[^"]*"|'[^']*'/g, '')
   const [, remedy = null] = NO_PATTERN.find(([shape]) => shape.test(bare)) ?? []

@@ -342,4 +342,4 @@ export function directionMark(paragraph: string, line: string): string {
 }
 
 const isTurnedText = (text: string): boolean =>
-  text !== '' && (bidi.getEmbeddingLevels(typed(text)).paragraphs[0]?.level ?? 0) % 2 === 1
+  (bidi.getEmbeddingLevels(typed(text)).paragraphs[0]?.level ?? 0) % 2 === 1

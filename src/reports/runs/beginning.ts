@@ -116,7 +116,10 @@ export function unreached(
   people: readonly Person[],
   unasked: readonly string[],
 ): { readonly details: string; readonly endsRun: boolean } | null {
-  const absent = absentees(options, people)
+  const absent = absentees(
+    options,
+    people.map(({ address }) => address),
+  )
   if (people.length > 0 && absent.length === 0) return null
   const asked = options.recipients?.join(', ')
   if (preview && asked) return { details: `${asked} is no active recipient`, endsRun: true }
@@ -135,5 +138,5 @@ export function unreached(
 /** Those to whom the start is limited who are not among these. */
 export const absentees = (
   { recipients }: Pick<PrepareRequest['options'], 'recipients'>,
-  people: readonly Pick<Person, 'address'>[],
-): readonly string[] => (recipients ?? []).filter((one) => people.every(({ address }) => address !== one.toLowerCase()))
+  addresses: readonly string[],
+): readonly string[] => (recipients ?? []).filter((one) => !addresses.includes(one.toLowerCase()))

@@ -280,14 +280,14 @@ function newDelivery(
 }
 
 /** All addresses of a mail, copies too; in a test those that it is meant for. */
-export function addressesOf({ payload, target }: Pick<DeliveryRecord, 'payload' | 'target'>): readonly string[] {
+export function meantFor({ payload, target }: Pick<DeliveryRecord, 'payload' | 'target'>): readonly string[] {
   const mail = payload as MailPayload
   return mail.insteadOf === null ? addresseesOf(mail) : target.split(', ')
 }
 
 /** Whom or what an event about a delivery names. */
 export const namedBy = (delivery: DeliveryRecord, target = delivery.target): string =>
-  isMail(delivery.channel) ? addressesOf(delivery).join(', ') : target
+  isMail(delivery.channel) ? meantFor(delivery).join(', ') : target
 
 /** In a test mails go to another address than that of the recipient. */
 function receiverOf({ payload }: DeliveryRecord, target: string): string {

@@ -96,9 +96,8 @@ export function createEnding(deps: EndingDeps, settings: EndingSettings): Ending
       const at = clock.now()
       const counts = countsOf(current.sealed ? ledger.documents(current).length : 0, deliveries, events)
       const ended: RunRecord = { ...current, state: 'finished', outcome, reason, counts, finishedAt: at }
-      const previous = ledger.lastFinished(run.taskId, run.id)
-      // A later run, which did not wait for this one, knows better.
-      const isOvertaken = previous !== null && previous.id > run.id
+      // A later run knows better.
+      const isOvertaken = ledger.isOvertaken(run)
       const { mails, refused } = mailsAbout(ended, !isOvertaken && ledger.hadFailed(run))
       const states = isOvertaken ? {} : keptStates(ended, deliveries)
       await ledger.finish(run.id, { outcome, reason, counts, at }, mails, states, run.taskId)

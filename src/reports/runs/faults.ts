@@ -58,7 +58,7 @@ export function missed(
   const members = variant?.id ? variant.people.map(({ address }) => address) : []
   const readers = new Set([...members, ...named.mail, ...named.hub])
   return {
-    missing: { report, variant: variant?.id ?? null, mailTo: named.mail, label, code },
+    missing: { report, variant: variant?.id ?? null, mailTo: named.mail, hubTo: named.hub, label, code },
     events:
       readers.size === 0
         ? [{ code, report, details }]

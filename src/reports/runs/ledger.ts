@@ -30,6 +30,9 @@ const DELIVERY = `id, run_id AS runId, position, channel, target, documents, pay
 /** States after which nothing more happens to a delivery by itself. */
 const OPEN_DELIVERY = `state IN ('planned', 'sending', 'retry')`
 
+/** Runs by which others are judged: dry runs and those that repeat deliveries never are, test runs for tests alone (the parameter). */
+const COUNTS = `(test = 0 OR ?) AND NOT coalesce(options ->> '$.dryRun', 0) AND trigger ->> '$.type' <> 'resend'`
+
 const SQL = {
   addRun: `INSERT INTO report_run (id, task_id, task_name, task_revision, project, priority, trigger, options, state, outcome,
     reason, test, repeats, queued_at, started_at, finished_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -41,11 +44,11 @@ const SQL = {
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4) ORDER BY id DESC LIMIT ?5 OFFSET ?6`,
   count: `SELECT count(*) AS n FROM report_run WHERE (?1 IS NULL OR task_id = ?1) AND (?2 IS NULL OR outcome = ?2)
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
-  lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
+  lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished'
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
-  lastJudged: `SELECT outcome FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ? AND outcome IN ('success', 'error')
-    AND (test = 0 OR ?) AND NOT coalesce(options ->> '$.dryRun', 0) AND trigger ->> '$.type' <> 'resend'
-    ORDER BY finished_at DESC LIMIT 1`,
+  lastJudged: `SELECT outcome FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
+    AND outcome IN ('success', 'error') AND ${COUNTS} ORDER BY finished_at DESC LIMIT 1`,
+  laterEnd: `SELECT id FROM report_run WHERE task_id = ? AND id > ? AND state = 'finished' AND outcome <> 'skipped' AND ${COUNTS} LIMIT 1`,
   lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
     AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent' AND d.channel <> 'notification')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
@@ -408,8 +411,8 @@ function createReads(db: Database) {
       }
     },
     /** The last run of the task that was more than skipped. */
-    lastFinished(taskId: string, except = ''): RunRecord | null {
-      const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
+    lastFinished(taskId: string): RunRecord | null {
+      const row = db.get<RunRow>(SQL.lastFinished, taskId)
       return row ? recordOf(row) : null
     },
     /**
@@ -418,6 +421,9 @@ function createReads(db: Database) {
      */
     hadFailed: ({ taskId, id, test }: Pick<RunRecord, 'taskId' | 'id' | 'test'>): boolean =>
       db.get<{ outcome: Outcome }>(SQL.lastJudged, taskId, id, test ? 1 : 0)?.outcome === 'error',
+    /** Whether a later run of the task, which did not wait for this one, has ended. */
+    isOvertaken: ({ taskId, id, test }: Pick<RunRecord, 'taskId' | 'id' | 'test'>): boolean =>
+      db.get(SQL.laterEnd, taskId, id, test ? 1 : 0) !== undefined,
     /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
     lastDelivered: (taskId: string) => db.get<{ at: number | null }>(SQL.lastDelivered, taskId)?.at ?? null,
     definition(runId: string): Definition | null {

@@ -8,7 +8,7 @@ import { cleanName, expandPattern } from '../patterns.ts'
 import type { RunEvent } from '../types.ts'
 import { type CarrierDeps, type CarrierSettings, sendFitting } from './carriers.ts'
 import type { Carrier } from './deliver.ts'
-import { addressesOf } from './delivery-rules.ts'
+import { meantFor } from './delivery-rules.ts'
 import type { DeliveryRecord, Ledger, NewDelivery, RunRecord } from './ledger.ts'
 import type { RunLog } from './log.ts'
 import { linesAbove, mailOptions, noticeHtml } from './mail.tsx'
@@ -188,8 +188,8 @@ export function noticeText(run: RunRecord, { events, deliveries, url, recovered 
   const { counts, outcome, startedAt, finishedAt } = run
   const seconds = startedAt === null || finishedAt === null ? 0 : Math.round((finishedAt - startedAt) / 1000)
   const mails = deliveries.filter(({ channel }) => channel === 'email')
-  const addressed = new Set(mails.flatMap(addressesOf))
-  const reached = new Set(mails.filter(({ state }) => state === 'sent').flatMap(addressesOf))
+  const addressed = new Set(mails.flatMap(meantFor))
+  const reached = new Set(mails.filter(({ state }) => state === 'sent').flatMap(meantFor))
   // People whose documents could not be made have no mail in the plan.
   const missed = new Set(events.flatMap(({ recipient, level }) => (level === 'error' ? peopleOf(recipient) : [])))
   const planned = counts ? counts.mailsSent + counts.mailsFailed + counts.mailsHeld : 0

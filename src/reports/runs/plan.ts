@@ -35,8 +35,9 @@ export interface MissingDocument {
   readonly report: string
   /** Null = of all people. */
   readonly variant: string | null
-  /** People to whom the cycle would have sent it, beside those of the variant. */
+  /** People to whom the cycle would have sent it, beside those of the variant, and for whom it would have published it. */
   readonly mailTo?: readonly string[]
+  readonly hubTo?: readonly string[]
   /** `Sales pack_Nord`, for the line in the mail. */
   readonly label: string
   readonly code: RunCode

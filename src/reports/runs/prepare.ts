@@ -77,16 +77,13 @@ async function prepare(deps: PrepareDeps, request: PrepareRequest, apps: Apps): 
   if (fault?.endsRun) throw new ReportError('NO_RECIPIENTS', fault.details)
   if (fault) note({ code: 'NO_RECIPIENTS', details: fault.details })
   const { documents, missing, skipped } = await makeReports({ ...deps, apps, gate, audience }, request, uses, closed)
-  const named = [...documents, ...missing].flatMap(({ mailTo, ...one }) => [
-    ...(mailTo ?? []),
-    ...(('hubTo' in one && one.hubTo) || []),
-  ])
-  const reached = [...people, ...named.map((address) => ({ address }))]
+  const named = [...documents, ...missing].flatMap(({ mailTo, hubTo }) => [...(mailTo ?? []), ...(hubTo ?? [])])
+  const reached = [...people.map(({ address }) => address), ...named]
   if (!fault && (task.email.enabled || task.hub.enabled))
     for (const one of absentees(options, reached))
       note({
         code: 'RECIPIENTS_EMPTY',
-        details: `${one}, to whom the start is limited, gets nothing: no document is for this address`,
+        details: `${one}, to whom the start is limited, gets nothing: no document that was made is for this address`,
       })
   const served = audience.variants.flatMap(({ id, people: all }) => all.map((person) => ({ id, person })))
   return {

@@ -2,7 +2,7 @@
 import type { Clock } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { DeliveryState, RunTrigger } from '../types.ts'
-import { addressesOf, isOpen } from './delivery-rules.ts'
+import { isOpen, meantFor } from './delivery-rules.ts'
 import { type DeliveryRecord, type Ledger, type NewDelivery, type RunRecord, rootOf, type Sealed } from './ledger.ts'
 import { addresseesOf, type FilePayload, type HubPayload, type MailPayload } from './plan.ts'
 
@@ -76,10 +76,9 @@ function planResend(
   const chosen = own.filter(({ channel, state }) => channel !== 'notification' && states.includes(state))
   if (chosen.length === 0) return { status: 'nothing' }
   const right = new Map(Object.entries(corrections).map(([from, to]) => [from.toLowerCase(), to]))
-  const unknown = {
-    recipients: new Set(recipients?.map((one) => one.toLowerCase())),
-    corrections: new Set(right.keys()),
-  }
+  const wanted = recipients && new Set(lowered(recipients))
+  const unknown = unknownIn(chosen, wanted, right)
+  if (unknown.recipients.length + unknown.corrections.length > 0) return { status: 'unknown', ...unknown }
   const delivered = confirmDuplicates ? new Map<string, string>() : deliveredBy(family)
   const missed: (Delivered & { readonly isNamed: boolean })[] = []
   const deliveries: NewDelivery[] = []
@@ -91,9 +90,8 @@ function planResend(
   }
 
   function addMail(delivery: DeliveryRecord): void {
-    const rest = askedOf(delivery, recipients && unknown.recipients, recipients).filter((address) => {
+    const rest = askedOf(delivery, wanted).filter((address) => {
       const corrected = right.get(address.toLowerCase())
-      unknown.corrections.delete(address.toLowerCase())
       const keys = corrected === undefined ? [mailKey(delivery, address)] : correctedKeys(delivery, address, corrected)
       const runId = keys.map((key) => delivered.get(key)).find((one) => one !== undefined)
       if (runId === undefined) return true
@@ -107,8 +105,6 @@ function planResend(
     if (one.channel === 'email') addMail(one)
     else if (recipients === null) addFile(one)
   }
-  if (unknown.recipients.size + unknown.corrections.size > 0)
-    return { status: 'unknown', recipients: [...unknown.recipients], corrections: [...unknown.corrections] }
   const isRefused = deliveries.length === 0 || missed.some(({ isNamed }) => isNamed)
   return isRefused ? { status: 'delivered', receivers: missed } : { deliveries, leftOut: missed }
 }
@@ -153,27 +149,32 @@ function fileKey({ channel, payload }: DeliveryRecord): string {
   return JSON.stringify([spaceId, ...folder, name])
 }
 
-/**
- * Those of the addresses of a mail that are asked for, each once; in a test mails are asked for by the address that they are meant for.
- * Takes them out of `unknown`.
- */
-function askedOf(
-  delivery: DeliveryRecord,
-  unknown: Set<string> | null,
-  recipients: readonly string[] | null,
-): readonly string[] {
-  const all = distinct(addresseesOf(delivery.payload as MailPayload))
-  if (!unknown) return all
-  const wanted = new Set(recipients?.map((one) => one.toLowerCase()))
-  const found = (list: readonly string[]) =>
-    list.filter((one) => {
-      unknown.delete(one.toLowerCase())
-      return wanted.has(one.toLowerCase())
-    })
-  const some = found(all)
-  if (some.length > 0) return some
-  return found(addressesOf(delivery)).length > 0 ? all : []
+/** The addresses of a request that are in no mail that it is about. */
+function unknownIn(
+  chosen: readonly DeliveryRecord[],
+  wanted: ReadonlySet<string> | null,
+  right: ReadonlyMap<string, string>,
+): { readonly recipients: readonly string[]; readonly corrections: readonly string[] } {
+  const mails = chosen.filter(({ channel }) => channel === 'email')
+  const asked = new Set(lowered(mails.flatMap((one) => askedOf(one, wanted))))
+  const known = new Set(
+    lowered(mails.flatMap((one) => [...addresseesOf(one.payload as MailPayload), ...meantFor(one)])),
+  )
+  return {
+    recipients: [...(wanted ?? [])].filter((one) => !known.has(one)),
+    corrections: [...right.keys()].filter((one) => !asked.has(one)),
+  }
 }
+
+/** Those of the addresses of a mail that are asked for, each once; in a test mails are asked for by the address that they are meant for. */
+function askedOf(mail: DeliveryRecord, wanted: ReadonlySet<string> | null): readonly string[] {
+  const isWanted = (one: string) => wanted === null || wanted.has(one.toLowerCase())
+  const all = distinct(addresseesOf(mail.payload as MailPayload))
+  const some = all.filter(isWanted)
+  return some.length === 0 && meantFor(mail).some(isWanted) ? all : some
+}
+
+const lowered = (addresses: readonly string[]): readonly string[] => addresses.map((one) => one.toLowerCase())
 
 const distinct = (addresses: readonly string[]): string[] => [
   ...new Map(addresses.map((one) => [one.toLowerCase(), one])).values(),

@@ -113,21 +113,22 @@ async function textParts(opened: OfficePackage): Promise<Part[]> {
 }
 
 /** A part that holds tags; the others are left as they are. */
-interface TaggedText extends Part {
-  readonly xml: string
+interface TaggedText extends PartText {
   /** Texts without tags, for which comments stand in the XML. */
   readonly texts: readonly string[]
 }
 
-async function taggedTexts(opened: OfficePackage): Promise<TaggedText[]> {
-  const tagged: TaggedText[] = []
-  for (const part of await textParts(opened)) {
-    const whole = await opened.text(part.path)
-    if (!holdsTags(whole)) continue
-    tagged.push({ ...part, ...(part.path === opened.mainPart ? takeUntagged(whole) : { xml: whole, texts: [] }) })
-  }
-  return tagged
+interface PartText extends Part {
+  readonly xml: string
 }
+
+const readParts = async (opened: OfficePackage): Promise<readonly PartText[]> =>
+  Promise.all((await textParts(opened)).map(async (part) => ({ ...part, xml: await opened.text(part.path) })))
+
+const taggedTexts = (parts: readonly PartText[], mainPart: string): readonly TaggedText[] =>
+  parts
+    .filter(({ xml }) => holdsTags(xml))
+    .map((part) => ({ ...part, ...(part.path === mainPart ? takeUntagged(part.xml) : { texts: [] }) }))
 
 /** The texts of a document that its check has read, so that they are not read again when it is filled. */
 export interface CheckedDocument {
@@ -138,7 +139,8 @@ export interface CheckedDocument {
 
 /** Collects the tags and problems of a document. */
 export async function checkDocument(opened: OfficePackage, names: Names, findings: Findings): Promise<CheckedDocument> {
-  const tagged = await taggedTexts(opened)
+  const parts = await readParts(opened)
+  const tagged = taggedTexts(parts, opened.mainPart)
   for (const { xml, path, place } of tagged) {
     const document = await prepared(xml, path)
     if (place === 'document') await checkShared(document, tagged, opened, names, findings)
@@ -146,8 +148,7 @@ export async function checkDocument(opened: OfficePackage, names: Names, finding
     await visitText(document, checkVisitor(findings, names, pictures), DIALECT, placesOf(document, place))
     checkOutsideText(document, place, findings)
   }
-  const texts = (await textParts(opened)).map(async ({ path, place }) => ({ place, xml: await opened.text(path) }))
-  const outdated = checkFields(await Promise.all(texts), await hasFilledProperties(opened), findings)
+  const outdated = checkFields(parts, await hasFilledProperties(opened), findings)
   await checkKept(opened, findings)
   await checkAddresses(opened, findings)
   await checkProperties(opened, names, findings)

@@ -6,14 +6,14 @@ import type { Findings } from './names.ts'
 import { plainAddress } from './parts.ts'
 import { attributesOf, localName, readXml } from './xml.ts'
 
-/** Where a field stands, and its code: `SUM(ABOVE)` after `=`. */
+/** Where a field stands, and what is between its braces: `=SUM(ABOVE)`. */
 interface FieldCode {
   readonly place: string
   readonly code: string
 }
 
 /** A part with text, by its place: `document`, `header 2`. */
-export interface TextPart {
+interface TextPart {
   readonly place: string
   readonly xml: string
 }
@@ -32,18 +32,18 @@ export function checkFields(
   hasFilledProperties: boolean,
   findings: Findings,
 ): string | null {
-  for (const { place, code } of parts.flatMap((part) => fieldsOf(part).codes)) {
+  const fields = parts.map(fieldsOf)
+  for (const { place, code } of fields.flatMap(({ codes }) => codes)) {
     if (!plainAddress(code).includes('{{')) continue
     const details = `the field { ${code.slice(0, 100)} } has a tag in its code, which is not filled; let an expression compute the value, as in {{=...}}, or show text under a condition by {{#...}}`
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details })
   }
-  const details = outdatedFields(parts, hasFilledProperties)
+  const details = outdatedFields(fields, hasFilledProperties)
   if (details !== null) findings.warn('document', details)
   return details
 }
 
-function outdatedFields(parts: readonly TextPart[], hasFilledProperties: boolean): string | null {
-  const fields = parts.map(fieldsOf)
+function outdatedFields(fields: readonly Fields[], hasFilledProperties: boolean): string | null {
   const bookmarks = new Set(fields.flatMap(({ tagged }) => tagged))
   const isOutdated = (code: string): boolean => {
     const [first = '', second = ''] = code.replaceAll('"', '').trim().split(/\s+/, 2)

@@ -1,5 +1,4 @@
 /** Office files as packages of parts: opened within limits, and written with all other parts copied as they are. */
-
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { Writable } from 'node:stream'

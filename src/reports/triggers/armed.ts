@@ -47,8 +47,8 @@ export interface Firing {
 
 export interface ArmedTriggers {
   /**
-   * Takes over the tasks as they are stored now, at once. Resolves when it is on disk since when each trigger is in force, or
-   * when the log says that it could not be stored.
+   * Takes over the tasks as they are stored now, at once. Resolves when the time from which each trigger is in force is stored,
+   * or the log says that it could not be.
    */
   update(): Promise<void>
   of<Type extends Trigger['type']>(type: Type): readonly Armed<TriggerOf<Type>>[]

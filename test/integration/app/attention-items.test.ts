@@ -151,8 +151,13 @@ test('a task that succeeded after its failure is well again, with how', () => {
 test('destinations that are down for five minutes, self-alerts, licence and invalid schedules', () => {
   const db = database()
   const subjects = JSON.stringify({ '': { text: 'The certificate ends soon.', at: NOW } })
-  db.run('INSERT INTO self_alert VALUES (?, ?, ?)', 'CERTIFICATE_EXPIRING', NOW - HOUR, subjects)
-  db.run('INSERT INTO self_alert VALUES (?, ?, ?)', 'DEAD_LETTERS', NOW, subjects)
+  db.run(
+    'INSERT INTO self_alert (code, raised_at, subjects) VALUES (?, ?, ?)',
+    'CERTIFICATE_EXPIRING',
+    NOW - HOUR,
+    subjects,
+  )
+  db.run('INSERT INTO self_alert (code, raised_at, subjects) VALUES (?, ?, ?)', 'DEAD_LETTERS', NOW, subjects)
   const down = (minutes: number) => ({ up: false, downSince: NOW - minutes * MINUTE, lastError: 'refused' })
   const items = otherItems({
     db,

@@ -4,6 +4,7 @@ import { createLateLogs } from '../../../src/alerts/late-log.ts'
 import type { PlannedDelivery, Rule, RuleFilter } from '../../../src/alerts/types.ts'
 import { type Facts, type FactsDeps, gatherFacts } from '../../../src/events/enrich/facts.ts'
 import { loadTaskEvent, type StoredEvent } from '../../../src/events/store.ts'
+import type { Need } from '../../../src/events/types.ts'
 import { type QrsCall, QrsError } from '../../../src/qlik/qrs/errors.ts'
 import { TASK_ID, taskEvent } from '../../support/events.ts'
 import { executionResult, fakeQrs } from '../../support/fake-qrs.ts'
@@ -116,26 +117,42 @@ test('a repository that fails to read a log: the alert that leaves at its deadli
   })
 })
 
+/** Asks for parts of one event, as often as it is called; resolves with the error of a question that may be asked again. */
+function asking(qrs: ReturnType<typeof fakeQrs>, needs: readonly Need[], now: () => number) {
+  const deps: FactsDeps = { cached: qrs, fresh: qrs, now, needs: () => new Set(needs), wantsLog: async () => true }
+  const event = {
+    ...taskEvent({ taskId: TASK_ID, executionId: guid('e5', 1) }),
+    announced: 'failed',
+    receivedAt: 0,
+  } as unknown as StoredEvent
+  return async (facts: Facts) =>
+    gatherFacts(deps, event, facts, new AbortController().signal, () => undefined).catch((error: unknown) => error)
+}
+
+test('an owner that the repository fails to read first, and then does not have, is one that is not there', async () => {
+  const qrs = fakeQrs()
+  const { appById } = qrs
+  qrs.appById = async (...asked) => {
+    const app = await appById(...asked)
+    return app && { ...app, owner: { ...app.owner!, id: guid('0e', 1) } }
+  }
+  qrs.owner = () => Promise.reject(FAILED)
+  const ask = asking(qrs, ['app', 'owner'], () => 0)
+  const facts: Facts = {}
+  expect(await ask(facts)).toBe(FAILED)
+  expect(facts.reasons).toEqual({ owner: '500 Internal Server Error' })
+  qrs.owner = async () => null
+  expect(await ask(facts)).toBe('complete')
+  expect(facts.reasons).toEqual({ owner: '404 Not Found' })
+})
+
 test('a log that the repository fails to read is asked for during 15 seconds', async () => {
   const qrs = fakeQrs()
   let now = 0
   let fails = true
   const { scriptLog } = qrs
   qrs.scriptLog = (...asked) => (fails ? Promise.reject(FAILED) : scriptLog(...asked))
-  const deps: FactsDeps = {
-    cached: qrs,
-    fresh: qrs,
-    now: () => now,
-    needs: () => new Set(['scriptLog'] as const),
-    wantsLog: async () => true,
-  }
-  const event = {
-    ...taskEvent({ taskId: TASK_ID, executionId: guid('e5', 1) }),
-    announced: 'failed',
-    receivedAt: 0,
-  } as unknown as StoredEvent
-  const ask = async (facts: Facts) =>
-    gatherFacts(deps, event, facts, new AbortController().signal, () => undefined).catch((error: unknown) => error)
+  const ask = asking(qrs, ['scriptLog'], () => now)
   const facts: Facts = {}
   expect(await ask(facts)).toBe(FAILED)
   expect([facts.scriptLog, facts.reasons]).toEqual([undefined, { scriptLog: '500 Internal Server Error' }])

@@ -96,6 +96,12 @@ test.each(['footman.db', 'footman.db-wal', 'journal.db', 'footman.lock', 'cluste
   },
 )
 
+test('other files in a data directory may be links', async () => {
+  await using folder = tempDirectory()
+  for (const name of ['footman.yaml', 'journal.txt', 'footman.reserve']) symlinkSync('/dev/null', folder.join(name))
+  lockDirectory(folder.path).release()
+})
+
 test('a data directory that is a link is used, with folders in it that are links', async () => {
   await using folder = tempDirectory()
   await mkdir(folder.join('data'))

@@ -439,6 +439,44 @@ describe('notifications', () => {
     expect(await seen([])).toBe('success recovered')
   })
 
+  test('a resend of an older run, which ends first, takes the recovery from no run that is being delivered', async () => {
+    await using folder = tempDirectory()
+    let isRefusing = true
+    const gate = Promise.withResolvers<void>()
+    const recovered: string[] = []
+    const scene = runScene({
+      file: folder.join('footman.db'),
+      definition: exampleDefinition({ notifications: [{ on: ['recovered'], recipients: ['ops@x.com'] }] }),
+      prepare: async () => prepared(['a@x.com'], { documents: [exampleDocument({ id: crypto.randomUUID() })] }),
+      carriers: {
+        email: async ({ run }) => {
+          if (isRefusing) return { state: 'failed', code: 'MAIL_REJECTED', detail: '550 no such user' }
+          if (run.trigger.type !== 'resend') await gate.promise
+          return { state: 'sent', detail: '' }
+        },
+        notification: async ({ run }) => {
+          recovered.push(run.id)
+          return { state: 'sent', detail: '' }
+        },
+      },
+    })
+    await scene.runner.start()
+    const failed = await scene.start()
+    await scene.finished(failed.runId)
+    isRefusing = false
+    const slow = await scene.start()
+    await until(() => scene.states(slow.runId, 'email').includes('sending'))
+    const run = scene.ledger.run(failed.runId)!
+    const request = { run, states: ['failed'], recipients: null, corrections: {}, actor: 'x' } as const
+    const again = await scene.runner.resend({ ...request, confirmDuplicates: false })
+    if (again.status !== 'started') throw new Error(again.status)
+    await scene.finished(again.run.id)
+    gate.resolve()
+    expect((await scene.finished(slow.runId)).outcome).toBe('success')
+    await until(() => recovered.length > 0)
+    expect(recovered).toEqual([slow.runId])
+  })
+
   test('a test to an address that reports may not reach makes and sends nothing', async () => {
     await using folder = tempDirectory()
     for (const testAddress of ['x@evil.example', 'ops@x.com, x@evil.example']) {

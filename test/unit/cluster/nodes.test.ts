@@ -3,7 +3,6 @@ import { expect, test } from 'bun:test'
 import { nextWatch, type Sign, type Watch } from '../../../src/cluster/nodes.ts'
 
 const sign = (seenAt: number, more: Partial<Sign> = {}): Sign => ({
-  instance: 'other',
   mode: 'leader',
   isRemoved: false,
   seenAt,

@@ -510,6 +510,41 @@ test('what joins an alert that stands is said in one message, and what joins lat
   expect(site.of('CALENDAR_UNREADABLE')).toEqual(['raised', 'raised', 'raised', 'cleared'])
 })
 
+test('what joins is said alone when all that stood before has left', async () => {
+  const site = world()
+  site.state.calendars.push('a', 'b')
+  site.self.observers.calendar('a', 'no such file')
+  await site.pass(10_000)
+  site.self.observers.calendar('b', 'no such file')
+  await site.pass(10_000)
+  site.self.observers.calendar('a', null)
+  await site.pass(2 * MINUTE)
+  const texts = site.told.flatMap(({ details }) => (details?.kind === 'self' ? [details.text] : []))
+  expect(texts.slice(1)).toEqual(['Also: The file of calendar b cannot be used: no such file.'])
+})
+
+test('a message that named one that has left again does not swallow the next one that joins', async () => {
+  const site = world()
+  const names = ['a', 'b', 'c']
+  site.state.calendars.push(...names)
+  const damage = (name: string, problem: string | null = 'no such file') => site.self.observers.calendar(name, problem)
+  const told = () => site.told.flatMap(({ details }) => (details?.kind === 'self' ? [details.text] : []))
+  damage('a')
+  await site.pass(10_000)
+  damage('b')
+  await site.pass(2 * MINUTE)
+  expect(told()).toHaveLength(2)
+  damage('b', null)
+  damage('c')
+  // A rule sends one such message an hour.
+  await site.pass(30 * MINUTE)
+  expect(told()).toHaveLength(2)
+  site.restart()
+  for (const name of ['a', 'c']) damage(name)
+  await site.pass(40 * MINUTE)
+  expect(told().slice(2)).toEqual([expect.stringContaining('Also: The file of calendar c')])
+})
+
 test('two calendars that are damaged at a start: the alert names both, and the log the one that is left', async () => {
   const site = world()
   site.state.calendars.push('plant')

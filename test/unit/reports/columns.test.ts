@@ -1,6 +1,6 @@
 /** Types and formats of columns. */
 import { describe, expect, test } from 'bun:test'
-import { declaredColumn, formatProblem, numberFormat, sampledColumn } from '../../../src/reports/data/columns.ts'
+import { declaredColumn, numberFormat, numberFormatProblem, sampledColumn } from '../../../src/reports/data/columns.ts'
 import type { Cell } from '../../../src/reports/types.ts'
 
 describe('number formats by their pattern', () => {
@@ -28,13 +28,15 @@ describe('number formats by their pattern', () => {
     ['D/M YYYY', { qType: 'D' }],
     ['YYYY-MM-DD hh:mm', { qType: 'TS' }],
     ['hh:mm:ss', { qType: 'T' }],
+    ['hh, MMM D', { qType: 'TS' }],
+    ['h MMMM', { qType: 'TS' }],
     ['mm', { qType: 'T' }],
     ['(hex)', { qType: 'F' }],
     ['(ROM)', { qType: 'F' }],
     ['D de MMMM', { qType: 'D' }],
   ])('%s', (pattern, expected) => {
     expect(numberFormat(pattern)).toMatchObject({ ...expected, qFmt: pattern })
-    expect(formatProblem(pattern)).toBeNull()
+    expect(numberFormatProblem(pattern)).toBeNull()
   })
 
   test.each([
@@ -49,13 +51,13 @@ describe('number formats by their pattern', () => {
     ['HH:mm:ss,000', 'T', 'hh:mm:ss,fff'],
   ])('%s is a %s of Qlik: %s', (pattern, qType, qFmt) => {
     expect(numberFormat(pattern)).toMatchObject({ qType, qFmt })
-    expect(formatProblem(pattern)).toBeNull()
+    expect(numberFormatProblem(pattern)).toBeNull()
   })
 
   test.each(['Q', "'Q'Q yyyy", 'w', 'ww/yyyy', 'HH:MM', 'hh:mm:SS', 'dd.mm.yyyy', 'n', '€', 'text', ' '])(
     '%p is refused',
     (pattern) => {
-      expect(formatProblem(pattern)).toStartWith(`"${pattern}" cannot be the format: Qlik Sense `)
+      expect(numberFormatProblem(pattern)).toStartWith(`"${pattern}" cannot be the format: Qlik Sense `)
     },
   )
 

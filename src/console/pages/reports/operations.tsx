@@ -173,7 +173,10 @@ const resend: Operation = {
   async dialog(fields, { ask }) {
     const states = statesOf(fields)
     const answer = await ask.get<{ deliveries: readonly Delivery[] }>(runPath(fields, 'deliveries'))
-    const found = answer.ok ? answer.data.deliveries.filter(({ state }) => states.includes(state)) : []
+    const deliveries = answer.ok ? answer.data.deliveries : []
+    const found = deliveries.filter(({ state, channel }) => channel !== 'notification' && states.includes(state))
+    const mails = found.filter(({ channel }) => channel === 'email')
+    const addresses = new Set(mails.flatMap(({ target }) => target.split(', ')))
     return (
       <>
         {hiddenOf([['runId', fields.get('runId')], ...states.map((state) => ['states', state] as const)])}
@@ -181,19 +184,19 @@ const resend: Operation = {
           {found.length} of the state {states.join(' or ')} are sent once more, with the stored documents. Correct an
           address where it is wrong.
         </p>
-        {found.map(({ target, channel }) =>
-          channel === 'email' ? (
-            target.split(', ').map((address) => (
-              <label class="field">
-                <span>Mail to</span>
-                <input name={`${CORRECTION}${address}`} value={fields.get(`${CORRECTION}${address}`) || address} />
-              </label>
-            ))
-          ) : (
-            <p>
-              {channel}: <Name text={target} />
-            </p>
-          ),
+        {[...addresses].map((address) => (
+          <label class="field">
+            <span>Mail to</span>
+            <input name={`${CORRECTION}${address}`} value={fields.get(`${CORRECTION}${address}`) || address} />
+          </label>
+        ))}
+        {found.map(
+          ({ target, channel }) =>
+            channel !== 'email' && (
+              <p>
+                {channel}: <Name text={target} />
+              </p>
+            ),
         )}
         {isDoubtful(fields) && (
           <>
@@ -221,7 +224,7 @@ const resend: Operation = {
         states: statesOf(fields),
         corrections: Object.fromEntries(corrected),
         // That of a mail in doubt is for the page alone: the endpoint refuses what another resend has sent meanwhile.
-        confirmDuplicates: fields.all('states').includes('sent') && fields.get('confirmDuplicates') === '1',
+        confirmDuplicates: statesOf(fields).includes('sent') && fields.get('confirmDuplicates') === '1',
       },
     }
   },

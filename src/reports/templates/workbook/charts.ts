@@ -1,6 +1,7 @@
 /** Native charts of a workbook: their series follow the rows, and values that they keep of changed cells are dropped. */
 import type { Document, Element } from '@xmldom/xmldom'
 import type { Warn } from '../../types.ts'
+import type { PartContent } from '../package.ts'
 import { extensionOf, kindOf, type Relationship } from '../parts.ts'
 import { DRAWING_DIALECT } from '../presentation.ts'
 import type { Scope } from '../scope.ts'
@@ -40,6 +41,7 @@ export async function fillChart(path: string, copy: boolean, request: ChartReque
   for (const name of ['f', 'sqref']) for (const formula of elements(document, name)) moveSeries(formula, request, edits)
   if (hasTags(text)) await visitText(document, fillVisitor(scope, NO_PICTURES), DRAWING_DIALECT, new Map())
   const shapes = known.find((one) => kindOf(one) === 'chartUserShapes' && parts.source.has(one.target))
+  // Those of a copy are made with its other parts.
   if (shapes && !copy)
     parts.write(shapes.target, await movedShapes(shapes.target, request), parts.typeOf(shapes.target))
   if (!copy && !edits.changed && !hasTags(text)) return path
@@ -108,14 +110,15 @@ async function copied(relationship: Relationship, request: ChartRequest): Promis
   const { parts } = request
   if (external || kindOf(relationship) === 'image' || !parts.source.has(target)) return relationship
   const path = parts.free(target)
-  const content =
-    kindOf(relationship) === 'chartUserShapes'
-      ? await movedShapes(target, request)
-      : extensionOf(target) === 'xml'
-        ? await parts.source.text(target)
-        : await parts.source.bytes(target)
-  parts.write(path, content, parts.typeOf(target))
+  parts.write(path, await copiedContent(relationship, request), parts.typeOf(target))
   return { ...relationship, target: path }
+}
+
+async function copiedContent(relationship: Relationship, request: ChartRequest): Promise<PartContent> {
+  const { target } = relationship
+  if (kindOf(relationship) === 'chartUserShapes') return movedShapes(target, request)
+  const { source } = request.parts
+  return extensionOf(target) === 'xml' ? source.text(target) : source.bytes(target)
 }
 
 /** Names of the sheets in a formula of a chart. */

@@ -57,6 +57,7 @@ export interface Taken extends Columns {
   readonly touching: readonly number[]
 }
 
+/** The columns before those of its neighbours limit them. */
 type Touched = Omit<Taken, 'covers' | 'claimed'> | { readonly problem: string }
 
 /** The columns of one of several blocks of the same level, or why it cannot have any. */
@@ -440,7 +441,8 @@ function columnsOfTotals(
 
 const isWithin = ({ left, right }: Columns, column: number): boolean => left <= column && column <= right
 const isTouching = ({ left, right }: Columns, column: number): boolean => column === left - 1 || column === right + 1
-const spanOf = ({ left, right }: Columns, columns: readonly number[]): Columns => ({
+/** The columns together with others. */
+export const spanOf = ({ left, right }: Columns, columns: readonly number[]): Columns => ({
   left: Math.min(left, ...columns),
   right: Math.max(right, ...columns),
 })

@@ -101,7 +101,7 @@ export function tokenize(formula: string): Token[] {
   const tokens: Token[] = []
   let call: Call | null = null
   const enter = (name: string): void => {
-    call = { name: name.replace(/^_XLFN\.(?:_XLWS\.)?/, ''), argument: 0, first: '', isUnion: false, outer: call }
+    call = { ...NO_CALL, name, outer: call }
   }
   /** @param end behind the cells or the name @param prefixes tokens that name a sheet before it */
   const useUntil = (end: number, prefixes: number): Use => {
@@ -152,7 +152,7 @@ export function tokenize(formula: string): Token[] {
       const start = plain[4] === undefined ? null : cornerOf(plain[1], plain[2], plain[3], plain[4])
       const last = plain[8] === undefined ? null : cornerOf(plain[5], plain[6], plain[7], plain[8])
       if (opened !== undefined) {
-        enter(opened.slice(0, -1).toUpperCase())
+        enter(functionName(opened))
         tokens.push({ kind: 'function', text: opened })
       } else if (plain[4] === undefined) tokens.push({ kind: 'other', text: plain[0] })
       else if (start && (last || plain[8] === undefined)) {
@@ -184,13 +184,20 @@ export function tokenize(formula: string): Token[] {
     if (reference) addReference(reference, end)
     else if (string !== undefined) tokens.push({ kind: 'string', text })
     else if (opened !== undefined) {
-      enter(text.slice(0, -1).toUpperCase())
+      enter(functionName(text))
       tokens.push({ kind: 'function', text })
     } else if (area !== undefined || name !== undefined) addName(text, end)
     else tokens.push({ kind: 'other', text })
   }
   return tokens
 }
+
+/** `STDEV.S` for `_xlfn.stdev.s(`. */
+export const functionName = (text: string): string =>
+  text
+    .slice(0, -1)
+    .toUpperCase()
+    .replace(/^_XLFN\.(?:_XLWS\.)?/, '')
 
 const NO_CALL = { name: '', argument: 0, first: '', isUnion: false } as const
 

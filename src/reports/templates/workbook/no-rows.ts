@@ -1,5 +1,5 @@
 /** Formulas over a loop without rows, which keeps one empty row: some have no result, others count that row. */
-import { type NameToken, type Reference, sourceOf, type Token } from './formula.ts'
+import { functionName, type NameToken, type Reference, sourceOf, type Token } from './formula.ts'
 import { takesRange } from './lists.ts'
 
 /** Cells, or a name of cells or of a column of a table. */
@@ -86,7 +86,7 @@ function callsIn(tokens: readonly Token[]): FunctionCall[] {
   const calls: FunctionCall[] = []
   const open: { name: string | null; first: number }[] = []
   for (const [index, token] of tokens.entries()) {
-    if (token.kind === 'function') open.push({ name: plainName(token.text), first: index })
+    if (token.kind === 'function') open.push({ name: functionName(token.text), first: index })
     else if (token.kind === 'other' && token.text === '(') open.push({ name: null, first: index })
     else if (token.kind === 'other' && token.text === ')') {
       const one = open.pop()
@@ -95,12 +95,6 @@ function callsIn(tokens: readonly Token[]): FunctionCall[] {
   }
   return calls
 }
-
-const plainName = (text: string): string =>
-  text
-    .slice(0, -1)
-    .toUpperCase()
-    .replace(/^_XLFN\.(_XLWS\.)?/, '')
 
 /** The cells, or the name with the column of the table. */
 function cellsSource(cells: Cells | undefined, tokens: readonly Token[]): string {

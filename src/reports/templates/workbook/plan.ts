@@ -16,6 +16,7 @@ import {
   type FilledCell,
   type SheetTable,
   type Surroundings,
+  spanOf,
   tornRows,
 } from './columns.ts'
 import { columnLetters, hasTagText, MAX_ROW, sourceOf, type Token } from './formula.ts'
@@ -246,8 +247,12 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
     const loop = isLoop(tag, context.names)
     if (!loop && open.cell === close.cell && children.length === 0) return []
     rowTags.add(tag).add(close.tag)
-    const covers = spanOf([open.cell.column, close.cell.column])
-    const { left, right } = spanOf([covers, ...children].flatMap((one) => [one.left, one.right]))
+    const { column } = open.cell
+    const covers = spanOf({ left: column, right: column }, [close.cell.column])
+    const { left, right } = spanOf(
+      covers,
+      children.flatMap((one) => [one.left, one.right]),
+    )
     const to = close.cell === open.cell ? '' : `:${columnLetters(close.cell.column)}${close.cell.row}`
     const place = open.place + to
     return [
@@ -268,8 +273,6 @@ function blocksOf(pairs: readonly Pair<CellTag>[], context: SheetContext, rowTag
     ]
   })
 }
-
-const spanOf = (columns: readonly number[]): Columns => ({ left: Math.min(...columns), right: Math.max(...columns) })
 
 /** The blocks with the columns that they move. */
 function inColumns(
@@ -337,7 +340,8 @@ function cellsOfLoops(tags: readonly CellTag[], names: Names): Surroundings['loo
   return looped
 }
 
-function hasValue({ path }: TagOf<'value'>, names: Names): boolean {
+/** Whether the tag names something where `names` are known. */
+export function hasValue({ path }: TagOf<'value'>, names: Names): boolean {
   try {
     return Boolean(names.value(path))
   } catch {

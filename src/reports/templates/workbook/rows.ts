@@ -18,7 +18,7 @@ import { escapeAttribute, escapeXml } from '../xml.ts'
 import { columnLetters, MAX_ROW, type Token } from './formula.ts'
 import { areWithin, type Block, type Columns, type Iterations, type Layout, NO_ITERATIONS } from './layout.ts'
 import { formatArea, growArea, type Moves, readArea, type SheetPlace } from './moves.ts'
-import { type PlanBlock, type PlanCell, placeKey, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
+import { hasValue, type PlanBlock, type PlanCell, placeKey, type SheetPlan, soleTag, type TextPiece } from './plan.ts'
 import { type CellFormula, escapeString, firstAt, renumbered, rowAttributes, type SourceRow } from './sheet.ts'
 import type { CellKind, Styles } from './styles.ts'
 
@@ -197,17 +197,11 @@ const isPartOf =
   ({ covers, claimed, touching }: PlanBlock, scope: Scope) =>
   ({ column, content }: PlanCell): boolean => {
     if ((covers.left <= column && column <= covers.right) || touching.includes(column)) return true
-    return claimed.has(column) && !(content.kind === 'text' && content.pieces.every((piece) => hasValue(piece, scope)))
+    return claimed.has(column) && !(content.kind === 'text' && content.pieces.every((piece) => isKnown(piece, scope)))
   }
 
-function hasValue(piece: TextPiece, { names }: Scope): boolean {
-  if (typeof piece === 'string' || !('kind' in piece) || piece.kind !== 'value') return true
-  try {
-    return Boolean(names.value(piece.path))
-  } catch {
-    return false
-  }
-}
+const isKnown = (piece: TextPiece, { names }: Scope): boolean =>
+  typeof piece === 'string' || !('kind' in piece) || piece.kind !== 'value' || hasValue(piece, names)
 
 /**
  * @param cleared columns of conditions that are not met; a row with nothing else is hidden

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
-import { declaredColumn, formatProblem, numberFormat } from '../../../../src/reports/data/columns.ts'
+import { declaredColumn, numberFormat, numberFormatProblem } from '../../../../src/reports/data/columns.ts'
 import { writeZip } from '../../../../src/reports/documents/zip.ts'
 import { formatNumber } from '../../../../src/simulator/engine/format.ts'
 import { unzip } from '../../../support/office.ts'
@@ -98,7 +98,7 @@ test('LibreOffice shows dates in patterns of any tokens with the texts of Qlik',
     .map((parts) => parts.map(([part, after]) => part + after).join(''))
   const patterns = fc
     .sample(pattern, { numRuns: 400, seed: 7 })
-    .filter((one) => one.trim() === one && formatProblem(one) === null)
+    .filter((one) => one.trim() === one && numberFormatProblem(one) === null)
   const serials = [46_055.753_58, 46_081.04, 45_292]
   const formats = patterns.map((one) => numberFormat(one))
   const columns = formats.map((format, index) => declaredColumn('measure', `c${index}`, { qNumFormat: format })!)

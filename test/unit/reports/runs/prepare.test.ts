@@ -541,6 +541,6 @@ test('a start that is limited to an address that nothing is for: the run ends, o
     (await prepared({ people: [dora], task: { reports }, request: { options: { ...options, recipients } } })).notes
   expect(await limitedTo(['dora@x.com', 'S@x.com'])).toEqual([])
   expect(await limitedTo(['S@x.com', 'nobody@x.com'])).toEqual([
-    'RECIPIENTS_EMPTY nobody@x.com, to whom the start is limited, gets nothing: no document is for this address',
+    'RECIPIENTS_EMPTY nobody@x.com, to whom the start is limited, gets nothing: no document that was made is for this address',
   ])
 })
