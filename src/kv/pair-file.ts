@@ -81,9 +81,9 @@ export function pairsOf(text: string): PairsOfFile {
   if (!isObject(content) || !isObject(namespaces) || !Object.values(namespaces).every(Array.isArray)) {
     throw new TextError('it is no export of key-value pairs (format footman.kv/1)')
   }
-  complainOfOthers(content, (name, message) => {
-    throw new TextError(`"${name}" ${message}`)
-  })
+  const unknown: string[] = []
+  complainOfOthers(content, (name, message) => unknown.push(`"${name}" ${message}`))
+  if (unknown.length > 0) throw new TextError(unknown.join('; '))
   for (const [namespace, pairs] of Object.entries(namespaces)) {
     readPairs(pairs, (index, member, message) => {
       throw new TextError(`pair ${index + 1} of namespace "${namespace}": ${`${member} ${message}`.trim()}`)

@@ -164,7 +164,7 @@ async function sheetReport(name: string, row: string, data: readonly object[]): 
   const template = { source: 'file', file }
   return reports.call('POST', '/v4/report', {
     project: 'Sales',
-    name,
+    name: `Template ${name}`,
     type: 'template',
     appId: SALES_APP,
     template,
