@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { SharedState } from '../cluster/types.ts'
 import { queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'

@@ -352,6 +352,7 @@ function buildApi({ base, live, features, ...parts }: ApiParts, deps: AppDeps, o
       shared,
       idempotency: { leader: createIdempotency(base, 'leader'), here: createIdempotency(base, 'here') },
       dataDirectory: options.dataDirectory,
+      checksAnswers: process.env.FOOTMAN_CHECK_ANSWERS === '1',
       version: VERSION,
       configuration: deps.configuration?.initial.file ?? null,
       readFile: (path) => readFile(paths.input(path), 'utf8'),

@@ -10,7 +10,7 @@ import {
   type SharedState,
 } from '../cluster/types.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { forwardingRefusal } from '../http/forwarding.ts'
 import type { CheckState } from '../http/system.ts'

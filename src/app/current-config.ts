@@ -6,7 +6,7 @@ import type { Difference } from '../config/diff.ts'
 import { maskConfig } from '../config/mask.ts'
 import type { Problem } from '../config/problems.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { once } from '../platform/once.ts'
 import type { Config } from './schema.ts'
 

@@ -2,7 +2,13 @@
 
 import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
-import { type ApiRequest, type ApiRoute, type CheckedRequest, jsonAnswer, route } from '../http/endpoint/route.ts'
+import {
+  type ApiRequest,
+  type ApiRoute,
+  type CheckedRequest,
+  jsonAnswer,
+  looseRoute as route,
+} from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { type Refusal, refusal, refused } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'

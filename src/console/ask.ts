@@ -1,6 +1,16 @@
 /** Calls of the REST API in this process, with the rights of the person who looks at the page. */
 import type { Identity } from '../http/endpoint/caller.ts'
-import type { Method, PageAccess } from '../http/endpoint/route.ts'
+import {
+  type AnswerOf,
+  type AnyCall,
+  type AnyContract,
+  type AnyQuery,
+  addressOf,
+  type CallArguments,
+  withQuery,
+} from '../http/endpoint/contract.ts'
+import { type Method, objectOf, type PageAccess } from '../http/endpoint/route.ts'
+import { ownJson } from '../platform/json.ts'
 
 export interface Failure {
   readonly ok: false
@@ -25,7 +35,7 @@ export type Asked<T> =
   | { readonly ok: true; readonly status: number; readonly data: T; readonly headers: Headers }
   | Failure
 
-export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>
+export type Query = AnyQuery
 
 interface AskOptions {
   /** After this time the part of the page goes out without the answer. */
@@ -36,6 +46,8 @@ interface AskOptions {
 }
 
 export interface Ask {
+  /** Calls the endpoint of a contract. The value must not be changed: it may be that of the endpoint. */
+  <C extends AnyContract>(contract: C, ...call: CallArguments<C, AskOptions>): Promise<Asked<AnswerOf<C>>>
   get<T>(path: string, query?: Query, options?: AskOptions): Promise<Asked<T>>
   /** Texts and bytes go out as they are, with the content type of the headers; everything else as JSON. */
   call<T>(method: Method, path: string, body?: unknown, options?: AskOptions): Promise<Asked<T>>
@@ -51,11 +63,14 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, sh
     const signal = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs)
     const isRaw = typeof body === 'string' || body instanceof Uint8Array
     const json = body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) }
+    // The answer to a change may be kept for its repetition, which needs a text.
+    const asObject = method === 'GET'
     const answer = pages.ask(
       {
         method,
         path,
         shows,
+        asObject,
         ...json,
         ...(signal && { signal }),
         headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
@@ -68,10 +83,17 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, sh
     )
     return Promise.race([answer.then((response) => read<T>(response, options)), late])
   }
-  return {
-    get: (path, query = {}, options = {}) => ask('GET', withQuery(path, query), undefined, options),
-    call: (method, path, body, options = {}) => ask(method, path, body, options),
+  function byContract<C extends AnyContract>(contract: C, ...[call]: CallArguments<C, AskOptions>) {
+    const { params, query, body, ...options }: AnyCall & AskOptions = call ?? {}
+    const { method, path } = addressOf(contract, { params, query })
+    return ask<AnswerOf<C>>(method, path, body, options)
   }
+  return Object.assign(byContract, {
+    get: <T>(path: string, query: Query = {}, options: AskOptions = {}) =>
+      ask<T>('GET', withQuery(path, query), undefined, options),
+    call: <T>(method: Method, path: string, body?: unknown, options: AskOptions = {}) =>
+      ask<T>(method, path, body, options),
+  })
 }
 
 const LATE: Failure = {
@@ -86,12 +108,14 @@ const LATE: Failure = {
 
 async function read<T>(response: Response, { bytes }: AskOptions): Promise<Asked<T>> {
   const { status, headers } = response
+  const value = objectOf(response)
+  if (value !== undefined && status < 400) return { ok: true, status, data: value as T, headers }
   if (bytes && status < 400)
     return { ok: true, status, data: new Uint8Array(await response.arrayBuffer()) as T, headers }
   const text = await response.text()
   const isJson = headers.get('content-type')?.includes('json')
-  if (status < 400) return { ok: true, status, data: (isJson ? JSON.parse(text) : text) as T, headers }
-  const body = (isJson ? JSON.parse(text) : { error: text }) as Record<string, unknown>
+  if (status < 400) return { ok: true, status, data: isJson ? ownJson<T>(text) : (text as T), headers }
+  const body: Record<string, unknown> = isJson ? ownJson(text) : { error: text }
   const member = (name: string) => (typeof body[name] === 'string' ? (body[name] as string) : '')
   return {
     ok: false,
@@ -103,14 +127,4 @@ async function read<T>(response: Response, { bytes }: AskOptions): Promise<Asked
     issues: Array.isArray(body.issues) ? body.issues : [],
     body,
   }
-}
-
-/** A path with its query; null, undefined and '' are left out, lists repeat the parameter. */
-export function withQuery(path: string, query: Query): string {
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    for (const one of [value ?? ''].flat()) if (one !== '') search.append(name, String(one))
-  }
-  const text = search.toString()
-  return text === '' ? path : `${path}?${text}`
 }

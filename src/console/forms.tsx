@@ -6,11 +6,12 @@
  */
 import { createHash } from 'node:crypto'
 import { type Child, useContext } from 'hono/jsx'
+import { withQuery } from '../http/endpoint/contract.ts'
 import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { type DecodedText, encodingNote, isZip, strictText, TextError } from '../platform/encodings.ts'
 import { tableText } from '../platform/table.ts'
-import { type Failure, type Query, withQuery } from './ask.ts'
+import type { Failure, Query } from './ask.ts'
 import type { PageContent, PageContext } from './page.ts'
 import { ownPath, type Upload } from './requests.ts'
 import { FormErrors, FormFields } from './ui/forms.tsx'

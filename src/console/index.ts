@@ -4,7 +4,14 @@ import type { ClusterStatus, SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, type Method, route } from '../http/endpoint/route.ts'
+import {
+  ALWAYS,
+  type ApiRequest,
+  type ApiRoute,
+  jsonAnswer,
+  type Method,
+  looseRoute as route,
+} from '../http/endpoint/route.ts'
 import { noSuchRoute, refusal } from '../http/errors.ts'
 import { FORM_LIMIT } from '../http/middleware/body.ts'
 import { isLoopback } from '../platform/addresses.ts'

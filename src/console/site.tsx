@@ -3,12 +3,14 @@
 /** The console as an application: finds the page, checks who asks and what is allowed, and puts the answer into the frame. */
 import { type Context, Hono } from 'hono'
 import { parse, serialize } from 'hono/utils/cookie'
+import { withQuery } from '../http/endpoint/contract.ts'
 import { disposition } from '../http/endpoint/disposition.ts'
 import { type ApiRequest, textAnswer } from '../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../http/errors.ts'
 import { limitedClient } from '../platform/addresses.ts'
 import type { Logger } from '../platform/types.ts'
-import { createAsk, withQuery } from './ask.ts'
+import { ATTENTION_COUNT } from '../tasks/overview/contract.ts'
+import { createAsk } from './ask.ts'
 import { assetAnswer } from './assets.ts'
 import { bannersOf } from './banners.tsx'
 import { Calls, operationPage, takeAction } from './forms.tsx'
@@ -181,7 +183,7 @@ async function frameState(
 ): Promise<FrameState> {
   const { ask, request } = context
   const [attention, selfAlerts, position, banners] = await Promise.all([
-    ask.get<{ count: number }>('/v4/attention/count'),
+    ask(ATTENTION_COUNT),
     ask.get<{ selfAlerts: readonly unknown[] }>('/v4/selfalerts'),
     content.live ? ask.get<{ seq: number }>('/v4/stream/position') : null,
     bannersOf(context),

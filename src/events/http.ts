@@ -1,7 +1,7 @@
 /** `/v4/udp`: the input of messages, who sends them, and a test that they arrive. */
 import { z } from 'zod'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'

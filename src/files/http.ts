@@ -1,7 +1,7 @@
 /** The endpoints of the file operations and of file jobs. The examples stand on relative paths. */
 import { z } from 'zod'
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS, NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
 import { fileErrorText } from '../platform/file-errors.ts'

@@ -29,6 +29,7 @@ import { noSuchRoute } from './errors.ts'
 import { callerOf, type ForwardedCaller, storedAnswer } from './forwarding.ts'
 import { repeatable } from './handover.ts'
 import { authenticate, authorize, entryRules } from './middleware/access.ts'
+import { checkAnswers } from './middleware/answer-check.ts'
 import { BODY_TIMEOUT_MS, type BodyBudget, createBodyBudget, parseBody, takesBody } from './middleware/body.ts'
 import { createBrowserRules } from './middleware/browser-rules.ts'
 import { compress } from './middleware/compress.ts'
@@ -63,6 +64,8 @@ export interface HttpAppDeps extends PlaceDeps {
   readonly bodyBudget?: BodyBudget
   /** Where the local key is published; absent: nowhere. */
   readonly dataDirectory?: string
+  /** For tests: answers that are not those of the contracts are errors. */
+  readonly checksAnswers?: boolean
 }
 
 export interface HttpAppSettings {
@@ -179,6 +182,7 @@ function createAnswers(
     mayReject(authenticate(access), onError),
     limit && rateLimit(limit, log),
     authorize(access, log, observer),
+    deps.checksAnswers ? mayReject(checkAnswers, onError) : null,
   ]
 
   const reading = { timeoutMs: requestTimeout, budget: bodyBudget, requestOf }

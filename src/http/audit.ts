@@ -13,7 +13,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { auditChainMigrations, type ChainedRow, checkChains, type Link, nextLink, purgeEntries } from './audit-chain.ts'
 import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField } from './endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, type RouteExample, route } from './endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, type RouteExample, looseRoute as route } from './endpoint/route.ts'
 import { createRequestIds } from './middleware/request-id.ts'
 
 const OUTCOMES = ['ok', 'denied', 'failed'] as const

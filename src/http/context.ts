@@ -59,6 +59,8 @@ export class RequestContext implements Contact {
 
   /** A page that is only shown makes the call. */
   shows = false
+  /** The answer stays in this process. */
+  asObject = false
   /** The caller of a call that another node of the cluster has received. */
   forwarded: ForwardedCaller | null = null
   /** The same request, where the app that replaces this one has to answer it. */
@@ -204,6 +206,9 @@ export class SeenRequest implements ApiRequest {
   }
   get via(): 'console' | undefined {
     return this.c.env.via
+  }
+  get asObject(): boolean {
+    return this.c.env.asObject
   }
   get stays(): ApiRequest['stays'] {
     return this.c.env.stays

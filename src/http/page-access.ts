@@ -24,7 +24,7 @@ export function pageAccess({ access, limit, isClosed, answer }: PageAccessDeps, 
       const verdict = limit?.(bucket)
       return verdict && !verdict.allowed ? tooManyRequests(verdict) : null
     },
-    async ask({ method, path, headers, body, signal, stays, shows = false }, identity) {
+    async ask({ method, path, headers, body, signal, stays, shows = false, asObject = false }, identity) {
       const request = new Request(`http://footman${path}`, {
         method,
         headers: { ...passedOn(page), ...headers },
@@ -33,6 +33,7 @@ export function pageAccess({ access, limit, isClosed, answer }: PageAccessDeps, 
       })
       const call = page.within(request, identity)
       call.shows = shows
+      call.asObject = asObject
       // Another application decides by other settings: the caller has to come again.
       if (stays) call.stays = async () => !isClosed() && stays()
       return answer(request, call)

@@ -7,7 +7,7 @@ import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse 
 import { HttpError } from '../platform/http-exchange.ts'
 import { once } from '../platform/once.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { type ApiRoute, jsonAnswer, route } from './endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from './endpoint/route.ts'
 import { field } from './endpoint/validation.ts'
 import { refused, shadowRefusal } from './errors.ts'
 

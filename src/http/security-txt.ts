@@ -1,7 +1,7 @@
 /** `GET /.well-known/security.txt` (RFC 9116): where to report a vulnerability of this installation. */
 import { z } from 'zod'
 import type { Clock } from '../platform/types.ts'
-import { type ApiRoute, route } from './endpoint/route.ts'
+import { type ApiRoute, looseRoute as route } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
 
 /** `Butler.footman.api.securityTxt`. */

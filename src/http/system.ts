@@ -1,7 +1,7 @@
 /** Ping, the list of enabled endpoints, and health with the installation that answers. */
 import { z } from 'zod'
 import { once } from '../platform/once.ts'
-import { type ApiRoute, jsonAnswer, jsonText, route } from './endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, jsonText, looseRoute as route } from './endpoint/route.ts'
 
 /** `waiting`: for something that is to be made in Qlik Sense. */
 export type CheckState = 'up' | 'down' | 'off' | 'degraded' | 'waiting'

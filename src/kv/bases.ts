@@ -1,6 +1,6 @@
 /** Whole numbers of any size between base 62 and base 16, for the key-value and start clients of load scripts. */
 import { z } from 'zod'
-import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { refused } from '../http/errors.ts'
 import { once } from '../platform/once.ts'

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type Caller, namespaceFilter, requireNamespace } from '../http/endpoint/caller.ts'
 import { queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
 import { importableJson } from '../platform/json.ts'
 import { once } from '../platform/once.ts'

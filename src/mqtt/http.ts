@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { cursorOf, DEFAULT_LIMIT, LIST_PARAMETERS, positionInCursor, queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
 import { refused, shadowRefusal } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'

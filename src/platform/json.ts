@@ -44,6 +44,9 @@ export function parseImportedJson(text: string): unknown {
   return parseOutsideJson(text)
 }
 
+/** The value of a JSON text that Footman has written itself, in the form that its writer gave it. */
+export const ownJson = <T>(text: string): T => JSON.parse(text) as T
+
 /** JSON that an import takes: the sign U+FFFD of a value as its escape. */
 export const importableJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, null, indent).replaceAll(LOST, '\\ufffd')

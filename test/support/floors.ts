@@ -20,8 +20,8 @@ const FLOORS: Readonly<Record<string, number>> = {
   main: 9,
 }
 
-/** The contracts of a feature, or of one of its parts. */
-const TYPES = /^src\/[^/]+\/(?:[\w-]+\/)*types\.ts$/
+/** The types of a feature, or of one of its parts, and the shapes of what it takes and answers. */
+const TYPES = /^src\/[^/]+\/(?:[\w-]+\/)*(?:types|contract)\.ts$/
 
 /** Folders outside src/ whose files are embedded into the executable. */
 const EMBEDDED = /^(templates|config|docs\/generated)\//
@@ -52,7 +52,7 @@ export function brokenRule(from: string, imported: Import): string | null {
   if (height < FLOORS[folder]) return null
   if (FEATURES.includes(folder) && FEATURES.includes(target)) {
     if (imported.typeOnly && TYPES.test(imported.resolved)) return null
-    return `a feature may only \`import type\` from another feature's types.ts`
+    return `a feature may only \`import type\` from another feature's types.ts or contract.ts`
   }
   return `imports go down (${Object.keys(FLOORS).join(', ')}): ${target} is not below ${folder}`
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { maskConfig } from '../../config/mask.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'

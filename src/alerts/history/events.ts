@@ -12,7 +12,7 @@ import type {
 } from '../../events/types.ts'
 import { DROP_REASONS } from '../../events/types.ts'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'

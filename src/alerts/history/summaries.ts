@@ -1,7 +1,7 @@
 /** Counts of events over time, and of deliveries by state, reason and destination (`/v4/events/summary`, `/v4/deliveries/summary`). */
 import { z } from 'zod'
 import { invalidQuery, LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'

@@ -5,22 +5,14 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { hostZone } from '../../platform/zone.ts'
+import { ATTENTION_SEVERITIES, type AttentionKind } from '../../tasks/overview/contract.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
 import type { Config } from '../schema.ts'
 import { type DetailsDeps, detailsOf, factsOf, type ItemFacts } from './details.ts'
 import { attentionRoutes } from './http.ts'
 import { type OtherItemsDeps, otherItems } from './other-items.ts'
 import { failureOf, recoveredItems, taskItems } from './task-items.ts'
-import {
-  type AttentionChange,
-  type AttentionList,
-  entriesOf,
-  type FoundItem,
-  type Item,
-  type Kind,
-  SEVERITIES,
-  type Taken,
-} from './types.ts'
+import { type AttentionChange, type AttentionList, entriesOf, type FoundItem, type Item, type Taken } from './types.ts'
 
 export const attentionMigrations: readonly Migration[] = [
   {
@@ -92,7 +84,7 @@ export function createAttention(deps: AttentionDeps, { footman, qlikSenseLicense
   const facts = new Map<string, KnownFacts>()
   let factsAt = Number.NEGATIVE_INFINITY
   let changedAt = Number.NEGATIVE_INFINITY
-  let published: ReadonlyMap<string, Kind> | null = null
+  let published: ReadonlyMap<string, AttentionKind> | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
   let stopped = true
 
@@ -232,7 +224,7 @@ export function createAttention(deps: AttentionDeps, { footman, qlikSenseLicense
   }
 }
 
-const rank = ({ severity }: Item): number => SEVERITIES.indexOf(severity)
+const rank = ({ severity }: Item): number => ATTENTION_SEVERITIES.indexOf(severity)
 
 const sorted = (items: readonly Item[]): Item[] =>
   items.toSorted((a, b) => rank(a) - rank(b) || a.since - b.since || (a.key < b.key ? -1 : 1))

@@ -5,8 +5,9 @@ import type { MonitorStates } from '../../monitors/types.ts'
 import { endSeverity } from '../../platform/certificate-ends.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
+import type { AttentionSeverity } from '../../tasks/overview/contract.ts'
 import type { Schedule } from '../../tasks/schedule/types.ts'
-import { type AttentionSeverity, type Item, itemOf } from './types.ts'
+import { type Item, itemOf } from './types.ts'
 
 export interface OtherItemsDeps {
   readonly db: Database

@@ -2,12 +2,13 @@
 
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
+import type { AttentionKind, AttentionSeverity } from '../../tasks/overview/contract.ts'
 import { dueAt, parseDue } from '../../tasks/overview/due.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
 import { downstreamOf, type SiteTask, type Triggers, valuesOf } from '../../tasks/overview/site.ts'
 import { lastPlanned } from '../../tasks/overview/timeline.ts'
 import { ranSince } from '../../tasks/safety-net/store.ts'
-import { type AttentionSeverity, type Item, itemOf, type Kind, type Recovery } from './types.ts'
+import { type Item, itemOf, type Recovery } from './types.ts'
 
 interface TaskItemsDeps {
   readonly db: Database
@@ -45,7 +46,7 @@ const SQL = {
   retryOf: 'SELECT 1 FROM task_retry WHERE retry_execution_id = ?',
 } as const
 
-type Finding = Extract<Kind, 'late' | 'stuck' | 'neverStarted'>
+type Finding = Extract<AttentionKind, 'late' | 'stuck' | 'neverStarted'>
 const FINDING_SEVERITY: Readonly<Record<Finding, AttentionSeverity>> = {
   neverStarted: 'error',
   stuck: 'error',
@@ -180,7 +181,7 @@ function overdueItems(
   return items
 }
 
-const OPENERS: readonly Kind[] = ['taskFailed', 'neverStarted']
+const OPENERS: readonly AttentionKind[] = ['taskFailed', 'neverStarted']
 
 /** An item whose task runs after the task of an older failure belongs to that. Circles keep their oldest item on top. */
 function withParents(items: readonly Item[], triggers: Triggers): Item[] {

@@ -1,29 +1,9 @@
 /** An item of the attention list: something that is wrong now, or was and is well again. */
 
-export const KINDS = [
-  'taskFailed',
-  'neverStarted',
-  'stuck',
-  'late',
-  'overdue',
-  'overUsual',
-  'deadDeliveries',
-  'destinationDown',
-  'self',
-  'service',
-  'licence',
-  'reportFailed',
-  'reportHeld',
-  'scheduleInvalid',
-  'dropped',
-] as const
-export type Kind = (typeof KINDS)[number]
-
-export const SEVERITIES = ['error', 'warning', 'info'] as const
-export type AttentionSeverity = (typeof SEVERITIES)[number]
+import type { AttentionItem, AttentionKind } from '../../tasks/overview/contract.ts'
 
 /** Scope that shows items of a kind. */
-export const SCOPES: Readonly<Record<Kind, string>> = {
+export const SCOPES: Readonly<Record<AttentionKind, string>> = {
   taskFailed: 'task:read',
   neverStarted: 'task:read',
   stuck: 'task:read',
@@ -45,8 +25,8 @@ export const SCOPES: Readonly<Record<Kind, string>> = {
 export interface Item {
   /** `taskFailed:<task id>`; unique, and the same as long as the item is open. */
   readonly key: string
-  readonly kind: Kind
-  readonly severity: AttentionSeverity
+  readonly kind: AttentionKind
+  readonly severity: AttentionItem['severity']
   readonly since: number
   readonly title: string
   readonly cause: string | null
@@ -110,7 +90,7 @@ export interface AttentionList {
   /** Tasks that failed since then and are well again, the last first. */
   recovered(from: number): Promise<readonly FoundItem[]>
   /** Open items of the kinds that belong to no other one of these; at most a few seconds old. */
-  count(isSeen: (kind: Kind) => boolean): number
+  count(isSeen: (kind: AttentionKind) => boolean): number
   /** Null when there is no such open item. */
   take(key: string, by: string, note: string): Promise<FoundItem | null>
   /** False when nothing was taken. */
@@ -119,7 +99,7 @@ export interface AttentionList {
 
 export interface AttentionChange {
   readonly key: string
-  readonly kind: Kind
+  readonly kind: AttentionKind
   readonly open: boolean
 }
 

@@ -10,10 +10,12 @@ import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
 import { LOCAL_KEY_FILE, LOCAL_USER_HEADER } from '../../http/auth/keys.ts'
 import { isOwnAddress } from '../../http/client-address.ts'
+import { type AnswerOf, type AnyCall, type AnyContract, addressOf, type CallOf } from '../../http/endpoint/contract.ts'
+import type { Method } from '../../http/endpoint/route.ts'
 import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
-import { importableJson } from '../../platform/json.ts'
+import { importableJson, ownJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
 import { visibleBlock } from '../../platform/visible.ts'
 import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
@@ -76,7 +78,7 @@ function placeOf(command: string | undefined, what: string): string {
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
 export interface RemoteCall {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method?: Method
   readonly path: string
   readonly query?: Query
   readonly body?: unknown
@@ -97,8 +99,13 @@ interface RemoteAnswer {
   readonly text: string
 }
 
+/** How a call by a contract is made and reported. */
+type AskOptions = Pick<RemoteCall, 'idempotencyKey' | 'waitMs' | 'maxBodyBytes' | 'switchedOff' | 'what'>
+
 export interface Remote {
   readonly url: string
+  /** The answer of the endpoint of a contract; failures are those of `call`. Another version may answer in another form. */
+  ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions): Promise<AnswerOf<C>>
   /**
    * Answers below 400, and 404 with one of these codes; everything else throws a `CommandFailure`. A call with an
    * idempotency key whose answer got lost is repeated.
@@ -212,6 +219,12 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
       if ('answer' in result) return result.answer
       if (result.isLost && call.idempotencyKey !== undefined) return insist(call, missing)
       throw result.failure
+    },
+    async ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions) {
+      const { params, query, body, ...rest }: AnyCall & AskOptions = call
+      const { method, path } = addressOf(contract, { params, query })
+      const { text } = await this.call({ ...rest, method, path, body })
+      return ownJson<AnswerOf<C>>(text)
     },
     insist,
     times,

@@ -1,5 +1,6 @@
 /** The parts that a listing of a running Footman is made of. */
 import { InvalidArgumentError, Option } from 'commander'
+import { type AnswerOf, type AnyContract, addressOf, type CallOf } from '../../http/endpoint/contract.ts'
 import type { CommandIo } from '../io.ts'
 import type { Column } from '../table.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
@@ -42,6 +43,38 @@ export interface ListCommand<Row> {
   readonly review?: (remote: Remote, rows: readonly Row[], options: ListOptions, io: CommandIo) => Promise<void>
   /** Printed in the place of an empty table. */
   readonly empty: string
+}
+
+/** The rows in a member of an answer, or in the answer itself. */
+type RowOf<C extends AnyContract, Member> = (
+  Member extends keyof AnswerOf<C>
+    ? AnswerOf<C>[Member]
+    : AnswerOf<C>
+) extends readonly (infer Row)[]
+  ? Row
+  : never
+
+/** A listing of what the endpoint of a contract answers. `Shown`: a row with what `complete` adds. */
+export function list<C extends AnyContract, const Member extends keyof AnswerOf<C> | null, Shown = RowOf<C, Member>>(
+  listing: Omit<ListCommand<Shown>, 'path' | 'query' | 'member' | 'complete' | 'only' | 'review'> & {
+    readonly of: C
+    readonly member: Member
+    readonly params?: (argument: string) => NonNullable<CallOf<C>['params']>
+    readonly query?: (options: ListOptions, argument: string | undefined) => NonNullable<CallOf<C>['query']>
+    readonly only?: (row: RowOf<C, Member>, options: ListOptions) => boolean
+    readonly complete?: (remote: Remote, rows: readonly RowOf<C, Member>[]) => Promise<readonly Shown[]>
+    readonly review?: (
+      remote: Remote,
+      rows: readonly RowOf<C, Member>[],
+      options: ListOptions,
+      io: CommandIo,
+    ) => Promise<void>
+  },
+): ListCommand<Shown> {
+  const { of, params, ...rest } = listing
+  const path = (argument: string): string => addressOf(of, { params: params?.(argument) }).path
+  // The rows of an answer are those of its contract.
+  return { ...rest, path } as unknown as ListCommand<Shown>
 }
 
 export interface Named {

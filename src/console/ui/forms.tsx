@@ -2,7 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Forms: filters, which are links with a state in the address, and actions, which go through `forms.tsx`. */
 import { type Child, createContext, type FC, type PropsWithChildren, useContext } from 'hono/jsx'
-import { withQuery } from '../ask.ts'
+import { withQuery } from '../../http/endpoint/contract.ts'
 import type { Names } from '../names.ts'
 import type { PageContext } from '../page.ts'
 import { Icon } from './marks.tsx'

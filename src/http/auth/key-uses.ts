@@ -9,7 +9,7 @@ import type { Database, Migration, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Service } from '../../platform/types.ts'
 import { ANY_SCOPE } from '../endpoint/caller.ts'
 import { NO_QUERY } from '../endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../endpoint/route.ts'
 import { fingerprintOf, type KnownKey } from './keys.ts'
 
 /** A key that is made anew under the same id has another fingerprint, and has not been used. */

@@ -4,10 +4,11 @@ import { once } from '../../platform/once.ts'
 import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { Refusal } from '../errors.ts'
 import type { Caller, Holder, Identity } from './caller.ts'
+import type { Answered, Answers, AnswerWith, Contract, Fields, Method } from './contract.ts'
 import { NO_QUERY, strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+export type { Method }
 
 export interface ApiRequest {
   /** After a method override. */
@@ -48,6 +49,8 @@ export interface ApiRequest {
   readonly pages: PageAccess
   /** Set on calls that a page made. */
   readonly via?: 'console'
+  /** The caller is in this process and takes a value in the place of a text. */
+  readonly asObject?: boolean
   /** Id of the session that such a call belongs to. */
   readonly session?: string | undefined
   /** Set where the rights may end before a long answer does: whether the caller still has them. Never rejects. */
@@ -79,6 +82,8 @@ export interface PageCall {
   readonly stays?: () => Promise<boolean>
   /** The page is only shown: the call changes nothing and is not recorded in the audit. */
   readonly shows?: boolean
+  /** The caller takes the value of the answer by `objectOf`. */
+  readonly asObject?: boolean
 }
 
 export interface AuditNote {
@@ -103,12 +108,6 @@ export interface RouteDescription {
   /** Calls that work as they stand against the simulated site; a test makes every one of them. */
   readonly examples?: readonly RouteExample[]
 }
-
-/**
- * By status: what is answered, as text where the schema is a string, nothing where it is `z.void()`, else JSON. Or, as a
- * text, when the endpoint refuses beyond what every endpoint may refuse: `{ 502: 'QRS is unreachable' }`.
- */
-export type Answers = Readonly<Record<number, z.ZodType | string>>
 
 export interface RouteSchemas {
   readonly params?: z.ZodType
@@ -190,7 +189,6 @@ export interface ApiRoute extends RouteDescription {
 /** For `eachTime` of an endpoint. */
 export const ALWAYS = () => true
 
-export type Fields = z.ZodObject | undefined
 type Parsed<T extends Fields, Otherwise> = T extends z.ZodObject ? z.output<T> : Otherwise
 
 /** A request whose parts have the form that the schemas of the endpoint give them. */
@@ -202,14 +200,14 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
 }
 
 /**
- * Definition of an endpoint: `params`, `query` and `body` check the request, make what the handler gets, and document it.
- * Schemas are built when they are needed first (functions), as most never are.
+ * Definition of an endpoint: its contract, and what belongs to it alone. `params`, `query` and `body` check the request, make
+ * what the handler gets, and document it.
  */
-export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
-  extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
+interface Definition<Params extends Fields, Query extends Fields, Body extends Fields, All extends Answers>
+  extends Omit<Contract<string, Params, Query, Body, All>, 'body'>,
+    Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
     Pick<
       ApiRoute,
-      | 'path'
       | 'scope'
       | 'butler'
       | 'openTo'
@@ -225,19 +223,24 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
       | 'alone'
       | 'eachTime'
     > {
-  readonly method: Method | readonly Method[]
+  readonly body?: (() => Body) | 'bytes' | 'ignored'
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
   readonly switch?: string | null
-  readonly params?: () => Params
-  /** Without a schema the query is not looked at. */
-  readonly query?: () => Query
-  /** `ignored`: any body is accepted and not read. `bytes`: `handle` gets it as a `Uint8Array`. */
-  readonly body?: (() => Body) | 'bytes' | 'ignored'
   /** Forms of parts that `handle` reads itself, from the request as it came: these only document. */
   readonly readByHandler?: () => Pick<RouteSchemas, 'query' | 'body'>
-  readonly answers: () => Answers
   /** Turns an error of the handler into the one that is answered, with texts that clients of the predecessor know. */
   readonly legacyErrors?: (error: unknown, request: ApiRequest) => unknown
+}
+
+/** The definition with its handler. */
+export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields, All extends Answers>
+  extends Definition<Params, Query, Body, All> {
+  handle(request: CheckedRequest<Params, Query, Body>, answer: AnswerWith<All>): Answered | Promise<Answered>
+}
+
+/** A definition whose handler answers without its contract. */
+export interface LooseEndpoint<Params extends Fields, Query extends Fields, Body extends Fields>
+  extends Definition<Params, Query, Body, Answers> {
   handle(request: CheckedRequest<Params, Query, Body>): Response | Promise<Response>
 }
 
@@ -248,21 +251,41 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
  *
  * @example
  * route({
- *   method: 'GET', path: '/v4/filejobs/{jobId}', switch: 'fileCopy', scope: 'file:write',
+ *   ...FILE_JOB, switch: 'fileCopy', scope: 'file:write',
  *   summary: 'Report the progress of a file job',
- *   params: () => ( z.object({ jobId: z.string() })),
- *   query: NO_QUERY,
- *   answers: () => ({ 200: JOB.describe('The job.') }),
- *   handle: ({ params }) => jsonAnswer(200, jobs.get(params.jobId)),
+ *   handle: ({ params }, answer) => answer(200, jobs.get(params.jobId)),
  * })
  */
 export function route<
+  const All extends Answers,
   Params extends Fields = undefined,
   Query extends Fields = undefined,
   Body extends Fields = undefined,
->(endpoint: Endpoint<Params, Query, Body>): ApiRoute {
+>(endpoint: Endpoint<Params, Query, Body, All>): ApiRoute {
+  const { handle } = endpoint
+  return built(endpoint, (request) =>
+    handle(
+      request as CheckedRequest<Params, Query, Body>,
+      (request.asObject ? objectAnswer : textOf) as AnswerWith<All>,
+    ),
+  )
+}
+
+/** The same, for handlers that make their answers themselves. */
+export const looseRoute = <
+  Params extends Fields = undefined,
+  Query extends Fields = undefined,
+  Body extends Fields = undefined,
+>(
+  endpoint: LooseEndpoint<Params, Query, Body>,
+): ApiRoute => built(endpoint, (request) => endpoint.handle(request as CheckedRequest<Params, Query, Body>))
+
+function built<Params extends Fields, Query extends Fields, Body extends Fields>(
+  endpoint: Definition<Params, Query, Body, Answers>,
+  handle: (request: ApiRequest) => Response | Promise<Response>,
+): ApiRoute {
   const { method, switch: key = null, answers, ...rest } = endpoint
-  const { params, query, body, readByHandler, legacyErrors, handle, ...description } = rest
+  const { params, query, body, readByHandler, legacyErrors, ...description } = rest
   const checks = once(() => ({
     butler: endpoint.butler,
     params: unlessText(params?.()),
@@ -283,7 +306,7 @@ export function route<
     }),
     check: (request) => void check(checks(), request),
     handle(request) {
-      const checked = check(checks(), request) as CheckedRequest<Params, Query, Body>
+      const checked = check(checks(), request)
       if (!legacyErrors) return handle(checked)
       const refuse = (error: unknown): never => {
         throw legacyErrors(error, request)
@@ -334,7 +357,30 @@ const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
 /** An answer copies it in half the time that an object takes. */
 const JSON_HEADERS = new Headers(JSON_TYPE)
 
-/** An answer with a JSON body. `text` replaces the compact form of `body`. */
+type AnswerHeaders = Readonly<Record<string, string>> | undefined
+
+/** The answer of an endpoint: JSON, a text where the value is one, or nothing. */
+function textOf(status: number, value: unknown, headers: AnswerHeaders): Response {
+  if (value === undefined) return new Response(null, { status, ...(headers && { headers }) })
+  if (typeof value === 'string')
+    return textAnswer(status, value, { 'content-type': 'text/plain; charset=utf-8', ...headers })
+  return jsonAnswer(status, value, headers)
+}
+
+const objects = new WeakMap<Response, unknown>()
+
+/** The same for a caller in this process, without the way through a text. */
+function objectAnswer(status: number, value: unknown, headers: AnswerHeaders): Response {
+  if (typeof value !== 'object' || value === null) return textOf(status, value, headers)
+  const answer = new Response(null, { status, headers: headers ? { ...JSON_TYPE, ...headers } : JSON_HEADERS })
+  objects.set(answer, value)
+  return answer
+}
+
+/** The value of an answer to a call with `asObject`; undefined when it is to be read as a text. */
+export const objectOf = (answer: Response): unknown => objects.get(answer)
+
+/** An answer with a JSON body. */
 export function jsonAnswer(status: number, body: unknown, headers?: Readonly<Record<string, string>>): Response {
   return jsonText(status, JSON.stringify(body), headers)
 }

@@ -1,7 +1,7 @@
 /** `/v4/influxdb/points`: the points of monitors that wait for InfluxDB, and those that were given up. */
 import { z } from 'zod'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { deadLetters, waitingItems } from '../../platform/durable-queue-store.ts'
 import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'

@@ -1,6 +1,6 @@
 /** `GET /metrics`, for Prometheus. */
 import { z } from 'zod'
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, looseRoute as route } from '../../http/endpoint/route.ts'
 import { addressMatcher } from '../../platform/addresses.ts'
 import type { MetricFamily, Sample } from './families.ts'
 

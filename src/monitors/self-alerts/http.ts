@@ -1,7 +1,7 @@
 /** `GET /v4/selfalerts`: what Footman alerts about itself at the moment. */
 import { z } from 'zod'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { loadRaised } from './checker.ts'

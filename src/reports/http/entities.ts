@@ -2,7 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { DEFAULT_LIMIT, LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } from '../../http/endpoint/route.ts'
+import {
+  type ApiRequest,
+  type ApiRoute,
+  jsonAnswer,
+  type RouteExample,
+  looseRoute as route,
+} from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
 import { reportCondition } from '../entities/condition.ts'
 import { STORED_MEMBERS } from '../entities/fields.ts'

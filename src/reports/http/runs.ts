@@ -1,7 +1,7 @@
 /** Endpoints of runs: start, plan, list, documents, deliveries, log, cancel, resend. */
 import { z } from 'zod'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { once } from '../../platform/once.ts'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, jsonText, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, jsonText, looseRoute as route } from '../../http/endpoint/route.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { importableJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'

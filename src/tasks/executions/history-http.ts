@@ -7,7 +7,7 @@ import {
   numbersInCursor,
   queryField,
 } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { HistoryReader } from './history-reader.ts'

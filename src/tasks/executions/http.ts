@@ -8,7 +8,7 @@ import {
   LIST_PARAMETERS,
   queryField,
 } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'

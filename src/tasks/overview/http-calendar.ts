@@ -1,7 +1,7 @@
 /** `/v4/schedules/calendar`: the firings of some days, of Footman, Qlik Sense and report tasks. */
 import { z } from 'zod'
 import { invalidQuery, LIST_PARAMETERS } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isoOf } from '../executions/status.ts'

@@ -1,7 +1,7 @@
 /** `/v4/timeline`: what ran, runs, did not start and is planned, by task. */
 import { z } from 'zod'
 import { invalidQuery, LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
 import { parseDuration } from '../../platform/duration.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'

@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { ForwardingError } from '../../cluster/types.ts'
 import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
-import { type ApiRoute, type CheckedRequest, type Endpoint, type Fields, route } from '../../http/endpoint/route.ts'
+import type { Fields } from '../../http/endpoint/contract.ts'
+import {
+  type ApiRoute,
+  type CheckedRequest,
+  type LooseEndpoint,
+  looseRoute as route,
+} from '../../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../../http/errors.ts'
 import { forwardingRefusal } from '../../http/forwarding.ts'
 import { errorText } from '../../platform/errors.ts'
@@ -27,7 +33,7 @@ export interface GuardDeps {
 
 /** An endpoint of schedules: one of the API, and how it refuses. */
 export interface ScheduleEndpoint<Params extends Fields, Query extends Fields, Body extends Fields>
-  extends Omit<Endpoint<Params, Query, Body>, 'handle' | 'legacyErrors'> {
+  extends Omit<LooseEndpoint<Params, Query, Body>, 'handle' | 'legacyErrors'> {
   /** Message of the 500. */
   readonly failure: string
   /** Message of the 400 for a schedule that is not there; absent: 404 in the form of new endpoints. */

@@ -1,7 +1,13 @@
 /** The start endpoint and those of the start queue: what they take and answer, and waiting until the started tasks are final. */
 import { z } from 'zod'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } from '../../http/endpoint/route.ts'
+import {
+  type ApiRequest,
+  type ApiRoute,
+  jsonAnswer,
+  type RouteExample,
+  looseRoute as route,
+} from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import { within } from '../../platform/deadline.ts'

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { z } from 'zod'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../../src/http/endpoint/list-query.ts'
-import { jsonAnswer, route } from '../../../src/http/endpoint/route.ts'
+import { jsonAnswer, looseRoute as route } from '../../../src/http/endpoint/route.ts'
 import { field } from '../../../src/http/endpoint/validation.ts'
 import { refused } from '../../../src/http/errors.ts'
 import type { Api } from '../../../src/http/server.ts'

@@ -3,13 +3,13 @@
 /** The attention list: items with cause, alerts, consequences and actions, and tasks that have recovered. */
 import type { Child, FC } from 'hono/jsx'
 import { createZone } from '../../../platform/zone.ts'
+import type { Attention, AttentionItem } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, CopyText, Facts, Panel } from '../../ui/panel.tsx'
 import { counted, durationText, Name, Prose, plainName, Time, usuallyText, zonedText } from '../../ui/text.tsx'
 import { reasonWord } from '../delivery/words.tsx'
-import type { Attention, Item } from './data.ts'
 import { names } from './rows.ts'
 import { KINDS } from './words.ts'
 
@@ -18,7 +18,7 @@ interface AttentionProps {
   readonly attention: Attention
   /** The page shows a time before now, the list what is open now. */
   readonly isPast: boolean
-  readonly recovered: readonly Item[]
+  readonly recovered: readonly AttentionItem[]
   /** Planned next start by task. */
   readonly next: ReadonlyMap<string, number>
   /** In the place of the list when it is empty. */
@@ -73,7 +73,7 @@ export const AttentionPanel: FC<AttentionProps> = ({ context, attention, isPast,
           <p class="foot">
             You do not see:{' '}
             {attention.hidden
-              .map((kind) => KINDS[kind as Item['kind']].chip)
+              .map((kind) => KINDS[kind as AttentionItem['kind']].chip)
               .filter(once)
               .join(', ')}
             .
@@ -100,8 +100,8 @@ const once = (value: string, n: number, all: readonly string[]) => all.indexOf(v
 
 interface ItemProps {
   readonly context: PageContext
-  readonly item: Item
-  readonly nested: readonly Item[]
+  readonly item: AttentionItem
+  readonly nested: readonly AttentionItem[]
   readonly next: ReadonlyMap<string, number>
 }
 
@@ -169,7 +169,7 @@ type Fact = readonly [string, Child] | null
 
 function sinceFact(
   context: PageContext,
-  { kind, task, since, usualMs }: Item,
+  { kind, task, since, usualMs }: AttentionItem,
   next: ReadonlyMap<string, number>,
 ): Fact {
   const planned = task ? next.get(task.taskId) : undefined
@@ -187,7 +187,7 @@ function sinceFact(
   ]
 }
 
-const quietFact = (context: PageContext, { reason, detail, until }: NonNullable<Item['quiet']>): Fact => [
+const quietFact = (context: PageContext, { reason, detail, until }: NonNullable<AttentionItem['quiet']>): Fact => [
   reason === 'SNOOZED' ? 'Snoozed' : 'Maintenance',
   <>
     {until !== null && (
@@ -215,7 +215,7 @@ function listed(texts: readonly string[]): string {
   return shown.length < 2 ? (shown[0] ?? '') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
 }
 
-function alertedFact(context: PageContext, item: Item): Fact {
+function alertedFact(context: PageContext, item: AttentionItem): Fact {
   const { alerted, heldBack, kind } = item
   if (KINDS[kind].chip !== 'Tasks' && alerted.length === 0 && heldBack.length === 0) return null
   const held = heldBack.map(({ reason, count }) => `${count} held back, ${reasonWord(reason)}`).join('; ')
@@ -244,7 +244,10 @@ function alertedFact(context: PageContext, item: Item): Fact {
   ]
 }
 
-const TaskNames: FC<{ readonly context: PageContext; readonly item: Item }> = ({ context, item: { behind } }) => (
+const TaskNames: FC<{ readonly context: PageContext; readonly item: AttentionItem }> = ({
+  context,
+  item: { behind },
+}) => (
   <>
     {behind.slice(0, MOST_NAMES).map(({ taskId, taskName }, n) => (
       <>
@@ -260,7 +263,7 @@ const TaskNames: FC<{ readonly context: PageContext; readonly item: Item }> = ({
   </>
 )
 
-function againFact(context: PageContext, { kind, runningAgain, retry }: Item): Fact {
+function againFact(context: PageContext, { kind, runningAgain, retry }: AttentionItem): Fact {
   if (runningAgain) {
     const { state, startedAt, expectedEnd, over, overByMs, executionId } = runningAgain
     const begun = kind === 'taskFailed' || kind === 'neverStarted' || kind === 'overdue'
@@ -289,7 +292,7 @@ function againFact(context: PageContext, { kind, runningAgain, retry }: Item): F
   ]
 }
 
-const Actions: FC<{ readonly context: PageContext; readonly item: Item }> = ({ context, item }) => {
+const Actions: FC<{ readonly context: PageContext; readonly item: AttentionItem }> = ({ context, item }) => {
   const { key, kind, task, taken, eventId, runningAgain } = item
   return (
     <div class="acts">
@@ -383,7 +386,10 @@ const Snooze: FC<{ readonly context: PageContext; readonly taskId: string }> = (
   )
 }
 
-const Recovered: FC<{ readonly context: PageContext; readonly items: readonly Item[] }> = ({ context, items }) => (
+const Recovered: FC<{ readonly context: PageContext; readonly items: readonly AttentionItem[] }> = ({
+  context,
+  items,
+}) => (
   <details class="fold" open data-key="recovered">
     <summary>
       <Icon name="right" class="turn" />
@@ -405,7 +411,7 @@ const Recovered: FC<{ readonly context: PageContext; readonly items: readonly It
   </details>
 )
 
-const Recovery: FC<{ readonly item: Item; readonly context: PageContext }> = ({
+const Recovery: FC<{ readonly item: AttentionItem; readonly context: PageContext }> = ({
   item: { since, count, recovered },
   context,
 }) => {
@@ -431,7 +437,7 @@ const Recovery: FC<{ readonly item: Item; readonly context: PageContext }> = ({
 }
 
 /** The list as lines for a mail or a chat. */
-function textOf(items: readonly Item[], zone: PageContext): string {
+function textOf(items: readonly AttentionItem[], zone: PageContext): string {
   return items
     .map((item) => {
       const { title, cause, since, kind, alerted, behind, taken } = item

@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The first screen: what happened in the last hours, what needs attention, and the timeline. */
 import type { FC } from 'hono/jsx'
+import { ATTENTION, type Attention } from '../../../tasks/overview/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
@@ -9,7 +10,7 @@ import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
 import { Ago, counted, Name, numberText, Time } from '../../ui/text.tsx'
 import { findingCounts, knownOf } from '../tasks/state.ts'
 import { AttentionPanel } from './attention.tsx'
-import type { Attention, Timeline } from './data.ts'
+import type { Timeline } from './data.ts'
 import { HOUR_MS, LENGTHS, type Range, rangeOf } from './range.ts'
 import { nextRuns } from './rows.ts'
 import { TimelinePanel } from './timeline.tsx'
@@ -42,8 +43,8 @@ export const nowPage: Page = {
         group: query.get('group'),
         only: query.get('only'),
       }),
-      ask.get<Attention>('/v4/attention'),
-      ask.get<Attention>('/v4/attention', { state: 'recovered', from: iso(from) }),
+      ask(ATTENTION),
+      ask(ATTENTION, { query: { state: 'recovered', from: iso(from) } }),
       ask.get<Newest>('/v4/events', { limit: 1, source: 'udp' }),
       ask.get<Senders>('/v4/udp'),
     ])

@@ -2,13 +2,14 @@
 /** @jsxImportSource hono/jsx */
 /** The picture of the night: a line for each task in the groups, drawn as SVG in the page, with its legend and its table. */
 import type { Child, FC } from 'hono/jsx'
+import type { Attention } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, Panel, Table } from '../../ui/panel.tsx'
 import { clockText, counted, Name, numberText, Time, weekdayText } from '../../ui/text.tsx'
 import { type Known, knownOf, taskStateWord } from '../tasks/state.ts'
 import { At, LineBars, ROW } from './bars.tsx'
-import type { Attention, Row, Timeline } from './data.ts'
+import type { Row, Timeline } from './data.ts'
 import { factsOf, type Line, linesOf } from './rows.ts'
 import { type Scale, scaleOf, ticksOf } from './scale.ts'
 import { Strips } from './strips.tsx'

@@ -1,8 +1,8 @@
 /** How items of the attention list are called, and where they lead. */
 
+import type { AttentionItem, AttentionKind } from '../../../tasks/overview/contract.ts'
 import type { State } from '../../ui/marks.tsx'
 import { counted, durationText, usuallyText } from '../../ui/text.tsx'
-import type { Item, Kind } from './data.ts'
 
 interface KindWords {
   /** Name of the chip that filters by it; kinds with the same name share one. */
@@ -10,16 +10,16 @@ interface KindWords {
   readonly mark: State
   /** Term of the time since when. */
   readonly since: string
-  readonly state: (item: Item, now: number) => string
+  readonly state: (item: AttentionItem, now: number) => string
   /** Page about it, below the console. */
-  readonly path: (item: Item) => string
+  readonly path: (item: AttentionItem) => string
 }
 
-const task = { chip: 'Tasks', path: ({ task }: Item) => `/tasks/${task?.taskId ?? ''}` } as const
-const tail = ({ key }: Item) => encodeURIComponent(key.slice(key.indexOf(':') + 1))
+const task = { chip: 'Tasks', path: ({ task }: AttentionItem) => `/tasks/${task?.taskId ?? ''}` } as const
+const tail = ({ key }: AttentionItem) => encodeURIComponent(key.slice(key.indexOf(':') + 1))
 const always = (text: string) => () => text
 
-export const KINDS: Readonly<Record<Kind, KindWords>> = {
+export const KINDS: Readonly<Record<AttentionKind, KindWords>> = {
   taskFailed: {
     ...task,
     mark: 'failed',
@@ -93,7 +93,7 @@ export const KINDS: Readonly<Record<Kind, KindWords>> = {
 
 /** `Running 22 min, usually 18 min`, or the word alone when it does not run any more. */
 function running(word: string) {
-  return ({ runningAgain, usualMs }: Item, now: number): string => {
+  return ({ runningAgain, usualMs }: AttentionItem, now: number): string => {
     if (runningAgain?.state !== 'running') return word
     return `Running ${durationText(now - Date.parse(runningAgain.startedAt), true)}${usuallyText(usualMs, ', ')}`
   }

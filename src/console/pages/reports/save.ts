@@ -1,8 +1,9 @@
 /** The buttons of a definition's form: save, plan, change a list, show a preview, take over changes of others. */
 
+import { withQuery } from '../../../http/endpoint/contract.ts'
 import { refusal } from '../../../http/errors.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
-import { type Failure, withQuery } from '../../ask.ts'
+import type { Failure } from '../../ask.ts'
 import type { Operation } from '../../forms.tsx'
 import type { PageContent, PageContext } from '../../page.ts'
 import { type ConditionTest, type Draft, editable, editorPage } from './editor.tsx'

@@ -2,13 +2,13 @@
 /** @jsxImportSource hono/jsx */
 /** The list of tasks, those with a problem first, with the strip of the last outcomes. */
 import type { FC } from 'hono/jsx'
+import { ATTENTION, type AttentionItem } from '../../../tasks/overview/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Badge, Mark, STATES, type State } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
 import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
-import type { Attention, Item } from '../now/data.ts'
 import type { Point, Strips, TaskRow } from './data.ts'
 import { Outcomes, Spark } from './pictures.tsx'
 import { knownOf, mainItem, taskState, taskStateWord } from './state.ts'
@@ -32,7 +32,7 @@ const MOST_FIRST = 50
 
 /** Facts about a task besides its row. */
 interface Extra {
-  readonly item: Item | undefined
+  readonly item: AttentionItem | undefined
   readonly state: State
   readonly strip: readonly Point[]
   readonly p50Ms: number | null
@@ -44,10 +44,7 @@ export const taskList: Page = {
   scope: 'task:read',
   async render(context) {
     const { ask, query } = context
-    const [attention, found] = await Promise.all([
-      ask.get<Attention>('/v4/attention'),
-      ask.get<Answer>(`/v4/tasks?${limited(query)}`),
-    ])
+    const [attention, found] = await Promise.all([ask(ATTENTION), ask.get<Answer>(`/v4/tasks?${limited(query)}`)])
     const known = knownOf(attention.ok ? attention.data.items : [])
     const answer = query.size === 0 && found.ok ? await problemsFirst(context, found, [...known.items.keys()]) : found
     const rows = answer.ok ? answer.data.tasks : []

@@ -1,16 +1,17 @@
 /** The state of a task, the same on every page: of what runs and ended, and of the findings of the attention list. */
+
+import type { AttentionItem, AttentionKind } from '../../../tasks/overview/contract.ts'
 import { STATES, type State } from '../../ui/marks.tsx'
-import type { Item, Kind } from '../now/data.ts'
 
 /** Open items by task, and tasks that did not run with the item that is the reason. */
 export interface Known {
-  readonly items: ReadonlyMap<string, readonly Item[]>
-  readonly behind: ReadonlyMap<string, Item>
+  readonly items: ReadonlyMap<string, readonly AttentionItem[]>
+  readonly behind: ReadonlyMap<string, AttentionItem>
 }
 
-export function knownOf(items: readonly Item[]): Known {
-  const byTask = new Map<string, Item[]>()
-  const behind = new Map<string, Item>()
+export function knownOf(items: readonly AttentionItem[]): Known {
+  const byTask = new Map<string, AttentionItem[]>()
+  const behind = new Map<string, AttentionItem>()
   for (const item of items) {
     if (item.task) byTask.set(item.task.taskId, [...(byTask.get(item.task.taskId) ?? []), item])
     for (const { taskId } of item.behind) if (!behind.has(taskId)) behind.set(taskId, item)
@@ -30,14 +31,14 @@ export interface Stated {
 export type Finding = 'failing' | 'missing' | 'late'
 
 /** A task is late when it waits, runs or is not done for longer than it should. */
-const FINDINGS: readonly (readonly [Finding, kinds: readonly Kind[]])[] = [
+const FINDINGS: readonly (readonly [Finding, kinds: readonly AttentionKind[]])[] = [
   ['failing', ['taskFailed']],
   ['missing', ['neverStarted']],
   ['late', ['late', 'stuck', 'overdue', 'overUsual']],
 ]
 
 /** The finding, with the item that it comes from; null = nothing is wrong. */
-function findingOf(items: readonly Item[] = []): readonly [Finding, Item] | null {
+function findingOf(items: readonly AttentionItem[] = []): readonly [Finding, AttentionItem] | null {
   for (const [finding, kinds] of FINDINGS) {
     const item = items.find(({ kind }) => kinds.includes(kind))
     if (item) return [finding, item]
@@ -67,4 +68,5 @@ export function taskState({ taskId, state, last = null }: Stated, { items, behin
 export const taskStateWord = (state: State): string => (state === 'planned' ? 'never ran' : STATES[state].word)
 
 /** The item that the state comes from. */
-export const mainItem = ({ items }: Known, taskId: string): Item | undefined => findingOf(items.get(taskId))?.[1]
+export const mainItem = ({ items }: Known, taskId: string): AttentionItem | undefined =>
+  findingOf(items.get(taskId))?.[1]

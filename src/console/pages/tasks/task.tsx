@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** One task: how it is doing, how long it takes, what starts it and what follows, and who is alerted about it. */
 import type { Child, FC } from 'hono/jsx'
+import { ATTENTION, type AttentionItem } from '../../../tasks/overview/contract.ts'
 import { type Asked, type Failure, QLIK_MS } from '../../ask.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
@@ -10,7 +11,6 @@ import { Choice, type Crumb, Empty, ErrorBox, Facts, Head, Pager, Panel, part } 
 import { counted, durationText, Name, numberText, plainName, Time, usuallyText } from '../../ui/text.tsx'
 import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
 import { outcomeState } from '../events/words.ts'
-import type { Attention, Item } from '../now/data.ts'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
 import type { Durations, Execution, Strips, Summary, TaskDetail, Usual } from './data.ts'
 import { EtaBar, Outcomes } from './pictures.tsx'
@@ -53,7 +53,7 @@ export const taskPage: Page = {
     const span = { from: query.get('from'), to: query.get('to') }
     const [task, attention, durations, strips, executions, summary, events, deliveries, routes] = await Promise.all([
       ask.get<TaskDetail>(path),
-      ask.get<Attention>('/v4/attention'),
+      ask(ATTENTION),
       ask.get<Durations>(`${path}/durations`, { from: range }),
       ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 14 }),
       ask.get<{ executions: readonly Execution[]; nextCursor: string | null }>('/v4/executions', {
@@ -287,7 +287,7 @@ interface HeadingProps {
   readonly context: PageContext
   readonly task: TaskDetail
   readonly state: State
-  readonly item: Item | undefined
+  readonly item: AttentionItem | undefined
 }
 
 const Heading: FC<HeadingProps> = ({ context, task, state, item }) => {

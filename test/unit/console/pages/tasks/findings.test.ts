@@ -1,16 +1,17 @@
 /** A task is failing, never started or late by the same items on every page. */
 import { describe, expect, test } from 'bun:test'
 import type { Page, PageContext } from '../../../../../src/console/page.ts'
-import type { Item, Kind } from '../../../../../src/console/pages/now/data.ts'
 import { nowPage } from '../../../../../src/console/pages/now/page.tsx'
 import { taskList } from '../../../../../src/console/pages/tasks/list.tsx'
 import { knownOf, mainItem, taskState } from '../../../../../src/console/pages/tasks/state.ts'
+import type { AnyCall, AnyContract } from '../../../../../src/http/endpoint/contract.ts'
+import type { AttentionItem, AttentionKind } from '../../../../../src/tasks/overview/contract.ts'
 import { textOf } from '../../../../support/console.ts'
 
 const NOW = Date.parse('2026-11-23T07:00:00.000Z')
 const AT = new Date(NOW - 3_600_000).toISOString()
 
-const item = (kind: Kind, taskId: string): Item => ({
+const item = (kind: AttentionKind, taskId: string): AttentionItem => ({
   key: `${kind}:${taskId}`,
   kind,
   severity: 'warning',
@@ -36,7 +37,7 @@ const item = (kind: Kind, taskId: string): Item => ({
 })
 
 /** A task is in one state, however many items are about it. */
-const ITEMS: readonly Item[] = [
+const ITEMS: readonly AttentionItem[] = [
   item('late', 'waits'),
   item('stuck', 'hangs'),
   item('overUsual', 'slow'),
@@ -83,6 +84,10 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   '/v4/tasks/-/strips': { strips: {}, usual: {}, states: {} },
 }
 
+async function answerOf(path: string, isOver = false) {
+  return { ok: true, status: 200, data: isOver ? { items: [] } : ANSWERS[path], headers: new Headers() }
+}
+
 async function shown(page: Page): Promise<string> {
   const context = {
     now: NOW,
@@ -97,12 +102,10 @@ async function shown(page: Page): Promise<string> {
     may: () => true,
     link: (path: string) => `/console${path}`,
     here: () => '/console/',
-    ask: {
-      get: async (path: string, query: Record<string, string> = {}) => {
-        const data = query.state === 'recovered' ? { items: [] } : ANSWERS[path.replace(/\?.*/, '')]
-        return { ok: true, status: 200, data, headers: new Headers() }
-      },
-    },
+    ask: Object.assign(
+      ({ path }: AnyContract, { query = {} }: AnyCall = {}) => answerOf(path, query.state === 'recovered'),
+      { get: (path: string) => answerOf(path.replace(/\?.*/, '')) },
+    ),
   } as unknown as PageContext
   return textOf(String(await (await page.render(context)).body))
 }
