@@ -31,6 +31,15 @@ test('a file of the program, where log4net stands within the configuration', () 
   expect(read(xml).appenders.map(({ name }) => name)).toEqual(['A'])
 })
 
+test.each([
+  ['<configuration>\n<appender name="A">\n</configuration>', 2],
+  ['<configuration>\n<appender name=A/>\n</configuration>', 2],
+  ['<configuration>\n<appender name="&unknown;"/>\n</configuration>', 2],
+  ['no XML', null],
+])('%p is refused', (xml, line) => {
+  expect(parseAppenderFile(xml)).toEqual({ ok: false, error: expect.any(String), line })
+})
+
 const PIECES = [
   '<configuration>',
   '</configuration>',

@@ -2,56 +2,39 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DOMParser, type Element, onWarningStopParsing } from '@xmldom/xmldom'
 import fc from 'fast-check'
-import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { logAppenderFile } from '../../../src/qlik/log-appenders.ts'
 
 const shipped = join(import.meta.dirname, '..', '..', '..', 'config', 'qlik', 'LocalLogConfig.xml')
 
-interface Param {
-  readonly name: string
-  readonly value: string
-}
-interface Appender {
-  readonly name: string
-  readonly type: string
-  readonly filter: readonly { readonly type: string; readonly param?: readonly Param[] }[]
-  readonly param: readonly Param[]
-  readonly layout: readonly { readonly param: readonly Param[]; readonly converter: readonly { param: Param[] }[] }[]
-}
-interface Logger {
-  readonly name: string
-  readonly 'appender-ref': readonly { readonly ref: string }[]
-}
+const children = (parent: Element, name: string) =>
+  Array.from(parent.children).filter(({ nodeName }) => nodeName === name)
+const attribute = (element: Element, name: string) => element.getAttribute(name)
+const values = (parent: Element) => children(parent, 'param').map((param) => attribute(param, 'value'))
+const params = (parent: Element) =>
+  Object.fromEntries(children(parent, 'param').map((param) => [attribute(param, 'name'), attribute(param, 'value')]))
 
-function parsed(text: string): { appender: Appender[]; logger: Logger[] } {
-  expect(XMLValidator.validate(text)).toBe(true)
-  const lists = new Set(['appender', 'filter', 'param', 'layout', 'converter', 'logger', 'appender-ref'])
-  const parser = new XMLParser({
-    ignoreAttributes: false,
-    attributeNamePrefix: '',
-    parseAttributeValue: false,
-    processEntities: true,
-    isArray: (name) => lists.has(name),
-  })
-  return parser.parse(text).configuration
+function parsed(text: string): { appenders: Element[]; loggers: Element[] } {
+  const root = new DOMParser({ onError: onWarningStopParsing }).parseFromString(text, 'text/xml').documentElement!
+  expect(root.nodeName).toBe('configuration')
+  return { appenders: children(root, 'appender'), loggers: children(root, 'logger') }
 }
-const paramOf = (params: readonly Param[], name: string) => params.find((param) => param.name === name)?.value
 
 test('the shipped file is made by the generator', () => {
   expect(readFileSync(shipped, 'utf8')).toBe(logAppenderFile({ address: '10.11.12.13', port: 9998, isExample: true }))
 })
 
 describe('the file', () => {
-  const { appender, logger } = parsed(logAppenderFile({ address: 'footman.acme.example', port: 10_001 }))
+  const { appenders, loggers } = parsed(logAppenderFile({ address: 'footman.acme.example', port: 10_001 }))
 
   test('has the four appenders with their texts and first fields', () => {
-    const told = appender.map(({ name, filter, layout }) => [
-      name,
-      filter.flatMap(({ param = [] }) => param.map(({ value }) => value)),
-      paramOf(layout[0]!.param, 'conversionpattern')?.split(';')[0],
+    const found = appenders.map((appender) => [
+      attribute(appender, 'name'),
+      children(appender, 'filter').flatMap(values),
+      params(children(appender, 'layout')[0]!).conversionpattern?.split(';')[0],
     ])
-    expect(told).toEqual([
+    expect(found).toEqual([
       [
         'FootmanTaskFailed',
         ['Max retries reached', 'Failed to start session', 'Could not reserve an executor for task'],
@@ -64,18 +47,19 @@ describe('the file', () => {
   })
 
   test('sends to the address in UTF-8, all other messages to nobody', () => {
-    for (const { type, param, filter, layout } of appender) {
-      expect(type).toBe('log4net.Appender.UdpAppender')
-      expect(Object.fromEntries(param.map(({ name, value }) => [name, value]))).toEqual({
+    for (const appender of appenders) {
+      expect(attribute(appender, 'type')).toBe('log4net.Appender.UdpAppender')
+      expect(params(appender)).toEqual({
         remoteAddress: 'footman.acme.example',
         remotePort: '10001',
         encoding: 'utf-8',
       })
-      expect(filter.at(-1)?.type).toBe('log4net.Filter.DenyAllFilter')
-      expect(paramOf(layout[0]!.param, 'conversionpattern')).toEndWith(
+      expect(attribute(children(appender, 'filter').at(-1)!, 'type')).toBe('log4net.Filter.DenyAllFilter')
+      const layout = children(appender, 'layout')[0]!
+      expect(params(layout).conversionpattern).toEndWith(
         ';%hostname;%property{TaskName};%property{AppName};%property{User};%property{TaskId};%property{AppId};%date;%level;%property{ExecutionId};%message',
       )
-      expect(layout[0]!.converter[0]!.param.map(({ value }) => value)).toEqual([
+      expect(values(children(layout, 'converter')[0]!)).toEqual([
         'hostname',
         'Qlik.Sense.Logging.log4net.Layout.Pattern.HostNamePatternConverter',
       ])
@@ -83,7 +67,8 @@ describe('the file', () => {
   })
 
   test('hangs them on the loggers of manager and worker', () => {
-    expect(logger.map(({ name, 'appender-ref': refs }) => [name, refs.map(({ ref }) => ref)])).toEqual([
+    const refs = (logger: Element) => children(logger, 'appender-ref').map((one) => attribute(one, 'ref'))
+    expect(loggers.map((logger) => [attribute(logger, 'name'), refs(logger)])).toEqual([
       [
         'System.Scheduler.Scheduler.Master.Task.TaskSession',
         ['FootmanTaskFailed', 'FootmanTaskAborted', 'FootmanTaskSuccess'],
@@ -96,8 +81,8 @@ describe('the file', () => {
 test('any address is escaped, also in the comment', () => {
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom(...'a.-<>&"\'é1') }), (address) => {
-      const { appender } = parsed(logAppenderFile({ address, port: 9998 }))
-      for (const { param } of appender) expect(paramOf(param, 'remoteAddress')).toBe(address)
+      const { appenders } = parsed(logAppenderFile({ address, port: 9998 }))
+      for (const appender of appenders) expect(params(appender).remoteAddress).toBe(address)
     }),
     { numRuns: 200 },
   )

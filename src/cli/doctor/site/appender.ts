@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { DOMParser, type Element, type Node } from '@xmldom/xmldom'
 import { isLoopback } from '../../../platform/addresses.ts'
 import { lenientText } from '../../../platform/encodings.ts'
 import { errorText } from '../../../platform/errors.ts'
@@ -369,57 +369,44 @@ type AppenderFileResult =
   | { readonly ok: true; readonly file: AppenderFile }
   | { readonly ok: false; readonly error: string; readonly line: number | null }
 
-const LISTS = new Set(['appender', 'param', 'filter', 'logger', 'appender-ref', 'converter', 'root'])
-
 /** Names of elements and attributes count in any case, as log4net sets properties without regard to it. */
 export function parseAppenderFile(text: string): AppenderFileResult {
-  const xml = text.replace(/^\uFEFF/, '')
-  const valid = XMLValidator.validate(xml)
-  if (valid !== true) {
-    const { msg, line } = valid.err
-    return { ok: false, error: msg, line: typeof line === 'number' ? line : null }
-  }
-  const parser = new XMLParser({
-    ignoreAttributes: false,
-    attributeNamePrefix: '@',
-    parseAttributeValue: false,
-    parseTagValue: false,
-    transformTagName: lower,
-    transformAttributeName: lower,
-    isArray: (name: string) => LISTS.has(name),
+  let refused: AppenderFileResult | undefined
+  const parser = new DOMParser({
+    // Its warnings are about texts that no other reader takes as XML, like attributes without quotes.
+    onError(_level, message, { locator }) {
+      refused ??= { ok: false, error: message, line: locator?.lineNumber || null }
+      throw new Error(message)
+    },
   })
-  let document: Element
   try {
-    document = asElement(parser.parse(xml) as unknown)
-  } catch (error) {
-    // Names and entities that it refuses although they are XML.
-    return { ok: false, error: errorText(error), line: null }
-  }
-  const root = asElement(document.configuration ?? document.log4net)
-  const inner = root.log4net === undefined ? root : asElement(root.log4net)
-  if (document.configuration === undefined && document.log4net === undefined) {
+    const outermost = parser.parseFromString(text.replace(/^\uFEFF/, ''), 'text/xml').documentElement
+    if (outermost !== null && OUTERMOST.includes(nameOf(outermost))) {
+      return { ok: true, file: appenderFileOf(elements(outermost, 'log4net')[0] ?? outermost) }
+    }
     return { ok: false, error: 'the outermost element is not <configuration>', line: null }
+  } catch (error) {
+    return refused ?? { ok: false, error: errorText(error), line: null }
   }
-  return { ok: true, file: appenderFileOf(inner) }
 }
 
-const lower = (name: string): string => name.toLowerCase()
+const OUTERMOST = ['configuration', 'log4net']
 
-type Element = Readonly<Record<string, unknown>>
-
-const asElement = (value: unknown): Element =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Element) : {}
-const elements = (value: unknown): Element[] =>
-  (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(asElement)
-const attribute = (element: Element, name: string): string => String(element[`@${name}`] ?? '').trim()
+const nameOf = ({ nodeName }: Node): string => nodeName.toLowerCase()
+const elements = (parent: Element, name: string): Element[] =>
+  Array.from(parent.children).filter((element) => nameOf(element) === name)
+const attribute = (element: Element, name: string): string | undefined =>
+  Array.from(element.attributes)
+    .find((one) => nameOf(one) === name)
+    ?.value.trim()
 
 function appenderFileOf(root: Element): AppenderFile {
   const loggers = [
-    ...elements(root.logger).map((one) => ({ name: attribute(one, 'name'), refs: refsOf(one) })),
-    ...elements(root.root).map((one) => ({ name: 'root', refs: refsOf(one) })),
+    ...elements(root, 'logger').map((one) => ({ name: attribute(one, 'name') ?? '', refs: refsOf(one) })),
+    ...elements(root, 'root').map((one) => ({ name: 'root', refs: refsOf(one) })),
   ]
-  const appenders = elements(root.appender).map((one) => {
-    const name = attribute(one, 'name')
+  const appenders = elements(root, 'appender').map((one) => {
+    const name = attribute(one, 'name') ?? ''
     return appenderOf(
       one,
       name,
@@ -433,19 +420,19 @@ function appenderFileOf(root: Element): AppenderFile {
   return { appenders, dangling }
 }
 
-const refsOf = (logger: Element): string[] => elements(logger['appender-ref']).map((one) => attribute(one, 'ref'))
+const refsOf = (logger: Element): string[] => elements(logger, 'appender-ref').map((one) => attribute(one, 'ref') ?? '')
 
 function appenderOf(element: Element, name: string, loggers: readonly string[]): Appender {
-  const filters = elements(element.filter)
-  const layout = elements(element.layout)[0] ?? {}
+  const filters = elements(element, 'filter')
+  const [layout] = elements(element, 'layout')
   return {
     name,
-    type: attribute(element, 'type'),
+    type: attribute(element, 'type') ?? '',
     settings: settingsOf(element),
     texts: filters.flatMap((filter) => settingsOf(filter).get('stringtomatch') ?? []),
-    deniesRest: filters.some((filter) => /DenyAllFilter/i.test(attribute(filter, 'type'))),
-    pattern: settingsOf(layout).get('conversionpattern') ?? '',
-    converters: elements(layout.converter).map((one) => settingsOf(one).get('name') ?? ''),
+    deniesRest: filters.some((filter) => /DenyAllFilter/i.test(attribute(filter, 'type') ?? '')),
+    pattern: (layout && settingsOf(layout).get('conversionpattern')) ?? '',
+    converters: layout ? elements(layout, 'converter').map((one) => settingsOf(one).get('name') ?? '') : [],
     loggers,
   }
 }
@@ -453,13 +440,11 @@ function appenderOf(element: Element, name: string, loggers: readonly string[]):
 /** `<param name="x" value="y"/>` and `<x value="y"/>` mean the same. */
 function settingsOf(element: Element): Map<string, string> {
   const settings = new Map<string, string>()
-  for (const [name, value] of Object.entries(element)) {
-    if (name === 'param' || name.startsWith('@') || name.startsWith('#')) continue
-    const direct = asElement(Array.isArray(value) ? undefined : value)
-    if (direct['@value'] !== undefined) settings.set(name, attribute(direct, 'value'))
-  }
-  for (const param of elements(element.param)) {
-    settings.set(attribute(param, 'name').toLowerCase(), attribute(param, 'value'))
+  for (const child of Array.from(element.children)) {
+    const isParam = nameOf(child) === 'param'
+    const value = attribute(child, 'value') ?? (isParam ? '' : undefined)
+    if (value !== undefined)
+      settings.set(isParam ? (attribute(child, 'name') ?? '').toLowerCase() : nameOf(child), value)
   }
   return settings
 }
