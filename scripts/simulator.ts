@@ -2,8 +2,8 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { createSimulator, type PortName } from '../simulator/index.ts'
 import type { Logger } from '../src/platform/types.ts'
-import { createSimulator, type PortName } from '../src/simulator/index.ts'
 
 /**
  * Runs the simulated Qlik Sense site on its own and prints one line of JSON: ports and certificate files.

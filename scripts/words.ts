@@ -77,7 +77,7 @@ interface Line {
 const OWN = 'scripts/words.ts'
 const FILES = [
   '{README,SECURITY,CHANGELOG}.md',
-  '{src,scripts,test/support,docs,templates}/**/*.{ts,tsx,js,mjs,md,eta}',
+  '{src,simulator,scripts,test/support,docs,templates}/**/*.{ts,tsx,js,mjs,md,eta}',
 ]
 
 const lines = (): readonly Line[] =>

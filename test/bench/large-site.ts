@@ -7,8 +7,8 @@
  */
 import { createSocket } from 'node:dgram'
 import { parseArgs } from 'node:util'
-import { loadCertificates } from '../../src/simulator/certificates.ts'
-import { createLocalTime } from '../../src/simulator/local-time.ts'
+import { loadCertificates } from '../../simulator/certificates.ts'
+import { createLocalTime } from '../../simulator/local-time.ts'
 import { APPS, guidOf, numbersIn, TASKS } from './large-site-ids.ts'
 
 const { values } = parseArgs({ options: { certificates: { type: 'string' }, tasks: { type: 'string' } } })

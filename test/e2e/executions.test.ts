@@ -1,6 +1,6 @@
 /** Starting tasks and waiting for their end, through the executable. */
 import { describe, expect, test } from 'bun:test'
-import { createSimClock } from '../../src/simulator/index.ts'
+import { createSimClock } from '../../simulator/index.ts'
 import {
   FAILING,
   FINANCIAL,

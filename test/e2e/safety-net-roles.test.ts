@@ -1,7 +1,7 @@
 /** The safety net of a satellite, and after a run in shadow. */
 import { describe, expect, test } from 'bun:test'
 import { DatabaseSync } from 'node:sqlite'
-import { createSimClock } from '../../src/simulator/clock.ts'
+import { createSimClock } from '../../simulator/clock.ts'
 import { footman } from '../support/footman.ts'
 import { startHttpSink } from '../support/http-sink.ts'
 import { HOUR, LATELY, LONG_AGO, MINUTE, site, startSafetyNet } from '../support/safety-net-scene.ts'

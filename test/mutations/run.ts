@@ -8,7 +8,17 @@ import { join } from 'node:path'
 import { MUTATIONS, type Mutation } from './mutations.ts'
 
 const ROOT = join(import.meta.dir, '../..')
-const COPIED = ['src', 'test', 'config', 'templates', 'scripts', 'package.json', 'bunfig.toml', 'tsconfig.json']
+const COPIED = [
+  'src',
+  'simulator',
+  'test',
+  'config',
+  'templates',
+  'scripts',
+  'package.json',
+  'bunfig.toml',
+  'tsconfig.json',
+]
 const LIMIT_MS = 300_000
 
 function copyOfSource(): string {

@@ -8,7 +8,7 @@ import {
   createKeys,
   privatePem,
   sign,
-} from '../../src/simulator/pki.ts'
+} from '../../simulator/pki.ts'
 
 const DAY_MS = 86_400_000
 

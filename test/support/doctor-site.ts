@@ -1,6 +1,7 @@
 /** `footman doctor` against a simulated site. */
+
+import type { Simulator } from '../../simulator/index.ts'
 import type { Finding } from '../../src/cli/doctor/types.ts'
-import type { Simulator } from '../../src/simulator/index.ts'
 import { type Diagnosis, type DiagnosisOptions, diagnose } from './doctor.ts'
 
 type Tree = Readonly<Record<string, unknown>>

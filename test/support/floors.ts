@@ -3,14 +3,14 @@ import type { Import } from './source.ts'
 
 const FEATURES = ['alerts', 'tasks', 'reports', 'kv', 'files', 'apps', 'monitors', 'metrics']
 
-/** Height of each room below src/; `src/main.ts` counts as a room of its own. Imports go down or stay in the room. */
+/** Height of each room below src/, and of the simulator beside it; `src/main.ts` counts as a room of its own. Imports go down or stay in the room. */
 const FLOORS: Readonly<Record<string, number>> = {
   platform: 0,
   config: 1,
   http: 2,
   qlik: 2,
   cluster: 1.5,
-  simulator: 2,
+  simulator: 0.5,
   mqtt: 3,
   events: 4,
   ...Object.fromEntries(FEATURES.map((name) => [name, 5])),
@@ -26,9 +26,9 @@ const TYPES = /^src\/[^/]+\/(?:[\w-]+\/)*(?:types|contract)\.ts$/
 /** Folders outside src/ whose files are embedded into the executable. */
 const EMBEDDED = /^(templates|config|docs\/generated)\//
 
-/** `src/alerts/destinations/email.ts` -> `alerts`, `src/main.ts` -> `main`; null outside src/. */
+/** `src/alerts/destinations/email.ts` -> `alerts`, `src/main.ts` -> `main`; null outside src/ and the simulator. */
 function folderOf(path: string): string | null {
-  return /^src\/([^/.]+)/.exec(path)?.[1] ?? null
+  return /^(?:src\/([^/.]+)|(simulator)\/)/.exec(path)?.slice(1).find(Boolean) ?? null
 }
 
 /** The rule that the import breaks, or null when it is allowed. */

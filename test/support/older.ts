@@ -1,7 +1,7 @@
 /** Configurations of older Butlers, written by hand as their manuals show them, and a folder in which they can start. */
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadCertificates } from '../../src/simulator/certificates.ts'
+import { loadCertificates } from '../../simulator/certificates.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'
 import { type TempDirectory, tempDirectory } from './temp.ts'
 

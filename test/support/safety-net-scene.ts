@@ -1,7 +1,7 @@
 /** A site whose clock is behind, and a Footman that was down for hours, for tests of the safety net. */
 import { afterAll, beforeAll } from 'bun:test'
 import { DatabaseSync } from 'node:sqlite'
-import { createSimClock } from '../../src/simulator/clock.ts'
+import { createSimClock } from '../../simulator/clock.ts'
 import { type Footman, footman } from './footman.ts'
 import { type HttpSink, startHttpSink } from './http-sink.ts'
 import { startSite, type TestSite } from './simulator.ts'

@@ -1,11 +1,11 @@
 /** Shared by the tests of the safety net: a moved clock, an event pipeline made of a list, tasks and results. */
 
+import type { Simulator } from '../../simulator/index.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, takeDedupKey } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
 import { uuidV7 } from '../../src/platform/uuid.ts'
-import type { Simulator } from '../../src/simulator/index.ts'
 import { historyMigrations, recordExecution } from '../../src/tasks/executions/store.ts'
 import type { EndedExecution } from '../../src/tasks/executions/types.ts'
 import type { FoundEvent, SafetyNetEvents } from '../../src/tasks/safety-net/events.ts'

@@ -1,8 +1,8 @@
 /** The simulated Qlik Sense site for tests: on free ports, with a client that speaks to its repository. */
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
-import { createSimulator, type Simulator, type SimulatorSettings } from '../../src/simulator/index.ts'
-import type { SimClock } from '../../src/simulator/types.ts'
+import { createSimulator, type Simulator, type SimulatorSettings } from '../../simulator/index.ts'
+import type { SimClock } from '../../simulator/types.ts'
 import { type RecordingLog, recordingLog } from './recording-log.ts'
 import { tempDirectory } from './temp.ts'
 

@@ -1,7 +1,8 @@
 /** Runs of tasks of the simulated site, of every type and with every outcome. */
+
+import type { Simulator } from '../../simulator/index.ts'
 import { OUTCOMES, TASK_TYPES } from '../../src/events/kinds.ts'
 import type { Outcome, TaskType } from '../../src/events/types.ts'
-import type { Simulator } from '../../src/simulator/index.ts'
 import { until } from './wait.ts'
 
 const id = (prefix: number, nn: number) => `${prefix}000000-0000-4000-8000-${String(nn).padStart(12, '0')}`

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import * as x509 from '@peculiar/x509'
-import { createAuthority, createKeys, sign } from '../../src/simulator/pki.ts'
+import { createAuthority, createKeys, sign } from '../../simulator/pki.ts'
 import { until } from './wait.ts'
 
 export interface ProxiedRequest {

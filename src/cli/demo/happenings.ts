@@ -1,9 +1,10 @@
 /** Reports of the site and the product, as lines of the live view and as counts. */
+
+import type { SiteEvents } from '../../../simulator/types.ts'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { DeliveryState } from '../../alerts/types.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { RunRecord } from '../../reports/runs/ledger.ts'
-import type { SiteEvents } from '../../simulator/types.ts'
 
 /** Meaning of a piece of text, which selects its colour. */
 export type Tone = 'plain' | 'quiet' | 'title' | 'note' | 'good' | 'warn' | 'bad'

@@ -3,14 +3,14 @@
  * scheduler, triggers and chains, on a clock that runs through half a day in a moment. Times are relative to the start.
  */
 import { randomUUID } from 'node:crypto'
+import { DEFAULT_BEHAVIOUR } from '../../../simulator/entities.ts'
+import { createSimClock, createSimulator, type Simulator, type SimulatorSettings } from '../../../simulator/index.ts'
+import { guid, neverRun, ZERO_GUID } from '../../../simulator/site.ts'
+import type { SimStream, SimTask, SimulatedSite } from '../../../simulator/types.ts'
 import { MIGRATIONS } from '../../app/migrations.ts'
 import { openDatabase } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { createQrsClient } from '../../qlik/qrs/client.ts'
-import { DEFAULT_BEHAVIOUR } from '../../simulator/entities.ts'
-import { createSimClock, createSimulator, type Simulator, type SimulatorSettings } from '../../simulator/index.ts'
-import { guid, neverRun, ZERO_GUID } from '../../simulator/site.ts'
-import type { SimStream, SimTask, SimulatedSite } from '../../simulator/types.ts'
 import { createEndedReader } from '../../tasks/executions/history.ts'
 import { recordExecution } from '../../tasks/executions/store.ts'
 import { insertRetry, markStarted, noteDue, writeMark } from '../../tasks/safety-net/store.ts'

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { SITE_ZONE } from '../../simulator/index.ts'
+import { SITE_ZONE } from '../../../simulator/index.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'
 import type { DemoDatabase } from './postgres.ts'
 

@@ -1,8 +1,9 @@
 /** The live view: reports each change as it happens, shows the first mail, and counts. */
+
+import type { SiteEvents } from '../../../simulator/types.ts'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { RunRecord } from '../../reports/runs/ledger.ts'
-import type { SiteEvents } from '../../simulator/types.ts'
 import { cut, fit } from '../table.ts'
 import {
   createTally,

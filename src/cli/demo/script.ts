@@ -1,5 +1,5 @@
 /** Starts tasks of the simulated site: the same tasks in the same order, again and again. */
-import type { Simulator, SimulatorSettings } from '../../simulator/index.ts'
+import type { Simulator, SimulatorSettings } from '../../../simulator/index.ts'
 
 /** Task for the commands of the first page: it always fails, and the demo never starts it by itself. */
 const FAILING_TASK = 'Sales Report Update'

@@ -1,5 +1,5 @@
 /** Schedules and key-value pairs of the demo. */
-import { SITE_ZONE } from '../../simulator/index.ts'
+import { SITE_ZONE } from '../../../simulator/index.ts'
 
 const SALES_RELOAD = '70000000-0000-4000-8000-000000000001'
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'

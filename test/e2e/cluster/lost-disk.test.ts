@@ -1,7 +1,7 @@
 /** What only the disk of a lost node had: Qlik Sense knows it, and the reconciler of the leader finds it there. */
 import { expect, test } from 'bun:test'
 import { DatabaseSync } from 'node:sqlite'
-import { createSimClock } from '../../../src/simulator/clock.ts'
+import { createSimClock } from '../../../simulator/clock.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { untilSame } from '../../support/cluster/same.ts'
 import { startHttpSink } from '../../support/http-sink.ts'

@@ -1,12 +1,12 @@
 /** The app endpoints in front of the simulated site, over mutual TLS with certificates that are verified. */
 
+import type { SimulatorSettings } from '../../../simulator/index.ts'
 import { appRoutes } from '../../../src/apps/http.ts'
 import { type AppReloadSettings, createAppReloads } from '../../../src/apps/reload.ts'
 import { createApi } from '../../../src/http/server.ts'
 import { systemClock } from '../../../src/platform/types.ts'
 import { createEngineClient, type EngineSettings } from '../../../src/qlik/engine/client.ts'
 import { createQrsClient } from '../../../src/qlik/qrs/client.ts'
-import type { SimulatorSettings } from '../../../src/simulator/index.ts'
 import { createStartTask } from '../../../src/tasks/start/start.ts'
 import { type RawAnswer, rawHttp } from '../../support/raw-http.ts'
 import { recordingLog } from '../../support/recording-log.ts'

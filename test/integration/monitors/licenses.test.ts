@@ -1,5 +1,6 @@
 /** Licences and release of the simulated site: watched, told, given back. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { createSimClock } from '../../../simulator/clock.ts'
 import { butler } from '../../../src/app/schema.ts'
 import type { LicenseDetails } from '../../../src/events/types.ts'
 import type { InfluxPoint } from '../../../src/metrics/influxdb/types.ts'
@@ -11,7 +12,6 @@ import { createVersionMonitor } from '../../../src/monitors/version.ts'
 import { createAboutClient } from '../../../src/qlik/about.ts'
 import { createLicenseClient, type LicenseClient } from '../../../src/qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../../../src/qlik/qrs/transport.ts'
-import { createSimClock } from '../../../src/simulator/clock.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
 

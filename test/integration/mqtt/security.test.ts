@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { loadCertificates } from '../../../src/simulator/certificates.ts'
+import { loadCertificates } from '../../../simulator/certificates.ts'
 import { type Mosquitto, startMosquitto } from '../../support/mosquitto.ts'
 import { findExecutable, needs } from '../../support/servers.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'

@@ -1,10 +1,10 @@
 /** Conditions on the data of the simulated engine, over several runs and a reload. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { addOrderLines } from '../../../simulator/acme/load.ts'
 import { type ConditionFacts, type ConditionState, evaluateCondition } from '../../../src/reports/conditions.ts'
 import type { UnlimitedData } from '../../../src/reports/data/index.ts'
 import { isEngineLost } from '../../../src/reports/data/retry.ts'
 import { reportCondition } from '../../../src/reports/entities/condition.ts'
-import { addOrderLines } from '../../../src/simulator/acme/load.ts'
 import { type ReportEngine, startReportEngine, values } from '../../support/report-engine.ts'
 
 const SALES_DASHBOARD = 2

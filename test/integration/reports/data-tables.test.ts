@@ -1,7 +1,7 @@
 /** Tables, objects and values of an app on the simulated engine. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { addOrderLines } from '../../../simulator/acme/load.ts'
 import { EvaluationError, type TableRequest } from '../../../src/reports/types.ts'
-import { addOrderLines } from '../../../src/simulator/acme/load.ts'
 import {
   failureOf,
   type ReportEngine,

@@ -11,6 +11,7 @@ import { tempDirectory } from '../../support/temp.ts'
 const PAGE = 'docs/internals/development.md'
 const COPIED = [
   'src',
+  'simulator',
   'test',
   'scripts',
   'templates',

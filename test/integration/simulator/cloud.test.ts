@@ -1,10 +1,10 @@
 /** The about service and the Qlik Cloud tenant of the simulated site. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { request } from 'node:https'
-import { createAboutListener } from '../../../src/simulator/about.ts'
-import { type CloudListener, createCloudListener } from '../../../src/simulator/cloud/listener.ts'
-import { CLOUD_APP } from '../../../src/simulator/cloud/tenant.ts'
-import type { Listener } from '../../../src/simulator/types.ts'
+import { createAboutListener } from '../../../simulator/about.ts'
+import { type CloudListener, createCloudListener } from '../../../simulator/cloud/listener.ts'
+import { CLOUD_APP } from '../../../simulator/cloud/tenant.ts'
+import type { Listener } from '../../../simulator/types.ts'
 import { createTestSite, type TestSite } from '../../support/simulated-engine.ts'
 import { startSite } from '../../support/simulator.ts'
 

@@ -1,6 +1,6 @@
 /** Faults of single engine calls, seen by the stock JavaScript client and by a bare socket. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { addOrderLines } from '../../../src/simulator/acme/load.ts'
+import { addOrderLines } from '../../../simulator/acme/load.ts'
 import { APP, codeOf, startTestEngine, type TestEngine } from '../../support/simulated-engine.ts'
 import { startSite } from '../../support/simulator.ts'
 

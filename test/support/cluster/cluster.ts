@@ -250,7 +250,7 @@ const lastWords = (node: ClusterNode): string =>
 
 /** The certificates of the site, which the first simulator of a directory makes. */
 async function writeCertificates(directory: string): Promise<void> {
-  const { loadCertificates } = await import('../../../src/simulator/certificates.ts')
+  const { loadCertificates } = await import('../../../simulator/certificates.ts')
   await loadCertificates(directory)
 }
 

@@ -1,6 +1,6 @@
 /** Failures of the large site, each built once and sent to any nodes: nodes see the very same datagram. */
 import { createSocket, type Socket } from 'node:dgram'
-import { createLocalTime } from '../../../src/simulator/local-time.ts'
+import { createLocalTime } from '../../../simulator/local-time.ts'
 import { APPS, guidOf, TASKS } from '../../bench/large-site-ids.ts'
 
 const time = createLocalTime('Europe/Stockholm')

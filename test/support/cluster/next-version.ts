@@ -42,7 +42,7 @@ const CHANGES: Readonly<Record<string, readonly [before: string, after: string]>
 
 /** Copies the source to `directory` with these changes; it runs as version 99.0.0. */
 export function nextVersion(directory: string): Host {
-  for (const folder of ['src', 'config', 'templates']) {
+  for (const folder of ['src', 'simulator', 'config', 'templates']) {
     cpSync(join(root, folder), join(directory, folder), { recursive: true })
   }
   for (const file of ['package.json', 'tsconfig.json', 'bunfig.toml']) cpSync(join(root, file), join(directory, file))

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadCertificates, type SimulatorCertificates } from '../../../src/simulator/certificates.ts'
+import { loadCertificates, type SimulatorCertificates } from '../../../simulator/certificates.ts'
 
 let made: Promise<SimulatorCertificates> | undefined
 

@@ -1,8 +1,8 @@
 /** Mistakes about Qlik Sense, its certificates and the way of its messages. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Simulator } from '../../../simulator/index.ts'
 import { logAppenderFile } from '../../../src/qlik/log-appenders.ts'
-import type { Simulator } from '../../../src/simulator/index.ts'
 import { siteConfig } from '../doctor-site.ts'
 import { freeUdpPort } from '../ports.ts'
 import { startSite } from '../simulator.ts'

@@ -1,8 +1,8 @@
 /** The night before the demo, at any time of the day. */
 import { afterEach, expect, setSystemTime, test } from 'bun:test'
+import { NEVER_MS } from '../../../simulator/entities.ts'
 import { playNight } from '../../../src/cli/demo/night.ts'
 import { BEHAVIOUR, ROUND } from '../../../src/cli/demo/script.ts'
-import { NEVER_MS } from '../../../src/simulator/entities.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 afterEach(() => setSystemTime())

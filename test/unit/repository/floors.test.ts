@@ -2,9 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import { brokenRule, circles } from '../../support/floors.ts'
 import { type Import, importsOf, sourceFiles, withoutComments } from '../../support/source.ts'
 
-const files = sourceFiles('src')
+const files = ['src', 'simulator'].flatMap(sourceFiles)
 
-describe('the floors of src', () => {
+describe('the floors of src and the simulator', () => {
   test('imports go down or stay in their folder', () => {
     const broken = files.flatMap((file) =>
       importsOf(file).flatMap((imported) => {
@@ -51,7 +51,7 @@ describe('the floors of src', () => {
 
 test('unit and integration tests lie in the folder of a room of src', () => {
   const rooms = new Set(files.map(({ path }) => path.split('/')[1]))
-  const others = new Set(['repository', 'scripts', 'support'])
+  const others = new Set(['repository', 'scripts', 'simulator', 'support'])
   const misplaced = ['test/unit', 'test/integration']
     .flatMap(sourceFiles)
     .map(({ path }) => path)
@@ -75,7 +75,9 @@ describe('the rules themselves', () => {
     ['src/kv/routes.ts', '../http/endpoint/route.ts'],
     ['src/alerts/router.ts', '../events/kinds.ts'],
     ['src/app/app.ts', '../http/server.ts'],
-    ['src/cli/demo/world.ts', '../../simulator/index.ts'],
+    ['src/cli/demo/world.ts', '../../../simulator/index.ts'],
+    ['simulator/qrs/qrs.ts', '../site.ts'],
+    ['simulator/http-listener.ts', '../src/platform/listeners.ts'],
     ['src/app/schema.ts', '../kv/config.ts'],
     ['src/app/schema.ts', '../tasks/start/config.ts'],
     ['src/kv/config.ts', 'zod'],
@@ -97,8 +99,10 @@ describe('the rules themselves', () => {
     ['src/http/server.ts', '../kv/routes.ts'],
     ['src/http/server.ts', '../qlik/qrs/client.ts'],
     ['src/http/server.ts', '../app/app.ts'],
-    ['src/app/app.ts', '../simulator/index.ts'],
-    ['src/cli/doctor/site.ts', '../../simulator/index.ts'],
+    ['src/app/app.ts', '../../simulator/index.ts'],
+    ['src/cli/doctor/site.ts', '../../../simulator/index.ts'],
+    ['simulator/qrs/qrs.ts', '../../src/qlik/qrs/client.ts'],
+    ['simulator/index.ts', 'bun:sqlite'],
     ['src/config/keys.ts', '../kv/config.ts'],
     ['src/config/diff.ts', '../app/schema.ts'],
     ['src/kv/config.ts', './store.ts'],

@@ -11,9 +11,7 @@ const GENERATED = /^((dist|test-results|node_modules)\/|(sbom\.cdx\.json|THIRD-P
 
 /** Names of files that stand for any file of that name, such as the `http.ts` of a feature. */
 const fileNames = new Set(
-  globSync(['src/**/*', 'test/**/*', 'scripts/**/*', 'config/**/*', '*'], { cwd: repositoryRoot }).map((path) =>
-    basename(path),
-  ),
+  globSync(['{src,simulator,test,scripts,config}/**/*', '*'], { cwd: repositoryRoot }).map((path) => basename(path)),
 )
 
 const isPath = (text: string) => /^[\w@][\w@./-]*(\.(tsx?|mjs|json|md|txt|c|svg|ico)|\/)$/.test(text)
@@ -52,10 +50,12 @@ test('the tree of the rooms names the folders of src, and folders that lie in th
     .trim()
     .split('\n')
     .flatMap((line) => {
-      const [, names = '', description = ''] = /^(src\/\S+(?: {2}src\/\S+)*)\s*(.*)$/.exec(line) ?? []
+      const [, names = '', description = ''] = /^(\S+\/\S*(?: {2}src\/\S+)*)\s*(.*)$/.exec(line) ?? []
       return names.split(/ +/).map((room) => ({ room, description }))
     })
-  const folders = globSync('src/*/', { cwd: repositoryRoot }).map((path) => `${path.replaceAll('\\', '/')}/`)
+  const folders = globSync(['src/*/', 'simulator/'], { cwd: repositoryRoot }).map(
+    (path) => `${path.replaceAll('\\', '/')}/`,
+  )
   expect(rooms.map(({ room }) => room).sort()).toEqual([...folders, 'src/main.ts'].sort())
   const missing = rooms.flatMap(({ room, description }) =>
     [...description.matchAll(/[\w-]+(?:\/|\.ts\b)/g)]

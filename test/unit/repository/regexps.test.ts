@@ -25,9 +25,9 @@ const ALLOWED: Readonly<Record<string, readonly [count: number, reason: string]>
   'src/reports/linear-regexp.ts': [1, 'the built-in engine has refused a brace that is not closed before'],
   'src/reports/templates/converter.ts': [1, 'the version that LibreOffice prints'],
   'src/reports/templates/formats.ts': [1, 'at most 255 characters'],
-  'src/simulator/engine/calc/parse.ts': [1, 'the simulator serves demonstrations'],
-  'src/simulator/engine/selections.ts': [1, 'the simulator serves demonstrations'],
-  'src/simulator/qrs/context.ts': [1, 'the simulator serves demonstrations'],
+  'simulator/engine/calc/parse.ts': [1, 'the simulator serves demonstrations'],
+  'simulator/engine/selections.ts': [1, 'the simulator serves demonstrations'],
+  'simulator/qrs/context.ts': [1, 'the simulator serves demonstrations'],
   'src/tasks/safety-net/policies.ts': [1, OWN_TEXT],
 }
 
@@ -102,12 +102,12 @@ const CONSTRUCTED: Readonly<Record<string, string>> = {
   'src/platform/visible.ts': 'one class of characters',
   'src/reports/linear-regexp.ts': 'a pattern of a user is compiled, or tried on one character',
   'src/reports/templates/workbook/formula.ts': 'read from its own place on, over formulas of at most 8,192 characters',
-  'src/simulator/engine/selections.ts': 'the simulator serves demonstrations',
-  'src/simulator/faults.ts': 'the simulator serves demonstrations',
-  'src/simulator/qrs/qrs.ts': 'the simulator serves demonstrations',
+  'simulator/engine/selections.ts': 'the simulator serves demonstrations',
+  'simulator/faults.ts': 'the simulator serves demonstrations',
+  'simulator/qrs/qrs.ts': 'the simulator serves demonstrations',
 }
 
-const sources = sourceFiles('src')
+const sources = ['src', 'simulator'].flatMap(sourceFiles)
 
 test('repetitions that share text are listed with the reason why they do no harm', () => {
   const found: Record<string, string[]> = {}
@@ -124,7 +124,7 @@ test('repetitions that share text are listed with the reason why they do no harm
 test('searches that try again from many places are listed with the reason why they do no harm', () => {
   const found: Record<string, string[]> = {}
   for (const { path, pattern, flags } of sources.flatMap(regExpsOf)) {
-    if (path.startsWith('src/simulator/') || !restarts(pattern, flags)) continue
+    if (path.startsWith('simulator/') || !restarts(pattern, flags)) continue
     found[path] = [...(found[path] ?? []), `/${pattern}/${flags}`]
   }
   const unlisted = Object.entries(found).filter(([path, all]) => all.length > (RESTARTING[path]?.[0] ?? 0))

@@ -19,7 +19,7 @@ const manifest = JSON.parse(readRepositoryFile('package.json')) as Manifest
 const lock = JSON.parse(readRepositoryFile('package-lock.json')) as {
   readonly packages: Readonly<Record<string, LockedPackage>>
 }
-const source = sourceFiles('src')
+const source = ['src', 'simulator'].flatMap(sourceFiles)
 
 /** Every text file that git would commit. */
 function committedFiles(): { path: string; text: string }[] {

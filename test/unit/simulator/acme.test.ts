@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { loadAcme } from '../../../src/simulator/acme/load.ts'
-import { createSimClock } from '../../../src/simulator/clock.ts'
-import { NEVER_MS } from '../../../src/simulator/entities.ts'
-import { createSite } from '../../../src/simulator/site.ts'
+import { loadAcme } from '../../../simulator/acme/load.ts'
+import { createSimClock } from '../../../simulator/clock.ts'
+import { NEVER_MS } from '../../../simulator/entities.ts'
+import { createSite } from '../../../simulator/site.ts'
 
 const now = Date.parse('2026-03-02T06:00:00.000Z')
 const DAY_MS = 86_400_000

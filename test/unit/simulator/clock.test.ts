@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createSimClock } from '../../../src/simulator/clock.ts'
+import { createSimClock } from '../../../simulator/clock.ts'
 import { atMost } from '../../support/wait.ts'
 
 const NOON = Date.parse('2026-03-02T12:00:00.000Z')

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type CalcContext, evaluate, expandDollars } from '../../../src/simulator/engine/calc/evaluate.ts'
-import { ExpressionError, parseExpression } from '../../../src/simulator/engine/calc/parse.ts'
-import { createDataModel, numberColumn, presentCodes, textColumn } from '../../../src/simulator/engine/data.ts'
-import { calculateCube } from '../../../src/simulator/engine/layout/cube.ts'
-import { straightPages } from '../../../src/simulator/engine/layout/pages.ts'
-import { createSelections } from '../../../src/simulator/engine/selections.ts'
+import { type CalcContext, evaluate, expandDollars } from '../../../simulator/engine/calc/evaluate.ts'
+import { ExpressionError, parseExpression } from '../../../simulator/engine/calc/parse.ts'
+import { createDataModel, numberColumn, presentCodes, textColumn } from '../../../simulator/engine/data.ts'
+import { calculateCube } from '../../../simulator/engine/layout/cube.ts'
+import { straightPages } from '../../../simulator/engine/layout/pages.ts'
+import { createSelections } from '../../../simulator/engine/selections.ts'
 
 interface Row {
   /** Index of the region; -1 is null. */

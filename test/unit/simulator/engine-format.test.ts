@@ -9,7 +9,7 @@ import {
   fromSerial,
   numberText,
   toSerial,
-} from '../../../src/simulator/engine/format.ts'
+} from '../../../simulator/engine/format.ts'
 
 const SWEDISH = { decimal: ',', thousands: ' ' }
 const ENGLISH = { decimal: '.', thousands: ',' }

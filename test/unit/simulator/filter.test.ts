@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { compileFilter } from '../../../src/simulator/qrs/filter.ts'
-import { SHAPES } from '../../../src/simulator/qrs/shapes.ts'
+import { compileFilter } from '../../../simulator/qrs/filter.ts'
+import { SHAPES } from '../../../simulator/qrs/shapes.ts'
 
 const TASK_ID = 'a8b4c123-def4-5678-9abc-def012345678'
 const task = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { createSimClock, createSimulator, type SimulatorSettings } from '../../../src/simulator/index.ts'
-import type { SiteEvents } from '../../../src/simulator/types.ts'
+import { createSimClock, createSimulator, type SimulatorSettings } from '../../../simulator/index.ts'
+import type { SiteEvents } from '../../../simulator/types.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'

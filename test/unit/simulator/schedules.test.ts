@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { createLocalTime } from '../../../src/simulator/local-time.ts'
-import { nextExecution } from '../../../src/simulator/scheduler/triggers.ts'
-import type { SimSchemaEvent } from '../../../src/simulator/types.ts'
+import { createLocalTime } from '../../../simulator/local-time.ts'
+import { nextExecution } from '../../../simulator/scheduler/triggers.ts'
+import type { SimSchemaEvent } from '../../../simulator/types.ts'
 
 const time = createLocalTime('Europe/Stockholm')
 

@@ -83,7 +83,7 @@ describe('the certificate files', () => {
 
   test('a certificate that ends within the month', async () => {
     await import('reflect-metadata')
-    const pki = await import('../../../../src/simulator/pki.ts')
+    const pki = await import('../../../../simulator/pki.ts')
     const valid = { notBefore: new Date(Date.now() - 1000), notAfter: new Date(Date.now() + 10.5 * 86_400_000) }
     const [authority, keys] = await Promise.all([pki.createAuthority('CA', valid), pki.createKeys()])
     const client = await pki.sign(authority, 'CN=QlikClient', keys.publicKey, valid, pki.CLIENT_EXTENSIONS)

@@ -13,7 +13,7 @@ import {
   SERVER_EXTENSIONS,
   sign,
   type Validity,
-} from '../../../../src/simulator/pki.ts'
+} from '../../../../simulator/pki.ts'
 import { type TempDirectory, tempDirectory } from '../../../support/temp.ts'
 import { until } from '../../../support/wait.ts'
 import { type AccessApi, accessApi, bearer, makeKey } from './support.ts'

@@ -5,9 +5,9 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
+import { formatNumber } from '../../../../simulator/engine/format.ts'
 import { declaredColumn, numberFormat, numberFormatProblem } from '../../../../src/reports/data/columns.ts'
 import { writeZip } from '../../../../src/reports/documents/zip.ts'
-import { formatNumber } from '../../../../src/simulator/engine/format.ts'
 import { unzip } from '../../../support/office.ts'
 import {
   chartBlock,

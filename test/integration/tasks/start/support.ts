@@ -1,7 +1,7 @@
+import { createSimulator } from '../../../../simulator/index.ts'
 import { createApi } from '../../../../src/http/server.ts'
 import { systemClock } from '../../../../src/platform/types.ts'
 import { createQrsClient } from '../../../../src/qlik/qrs/client.ts'
-import { createSimulator } from '../../../../src/simulator/index.ts'
 import { startTaskRoutes } from '../../../../src/tasks/start/http.ts'
 import type { StartFilterSettings } from '../../../../src/tasks/start/select.ts'
 import { createStartTask } from '../../../../src/tasks/start/start.ts'

@@ -1,7 +1,7 @@
 /** The contracts between the parts of the simulated Qlik Sense site: clock, site, TLS, faults, request log, listeners. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Logger } from '../platform/types.ts'
+import type { Logger } from '../src/platform/types.ts'
 import type {
   SimApp,
   SimCompositeEvent,

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { Logger } from '../../platform/types.ts'
+import type { Logger } from '../../src/platform/types.ts'
 import type { ChangeType, SimulatedSite } from '../types.ts'
 import { COLLECTIONS } from './collections.ts'
 import { compileFilter } from './filter.ts'

@@ -1,5 +1,5 @@
 /** The simulated Qlik Sense site: its parts, their start and stop, and the interface for the program that drives it. */
-import type { Logger } from '../platform/types.ts'
+import type { Logger } from '../src/platform/types.ts'
 import { createAboutListener } from './about.ts'
 import { SERVER_LICENCES } from './acme/licences.ts'
 import { addOrderLines, loadAcme } from './acme/load.ts'

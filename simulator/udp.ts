@@ -1,7 +1,7 @@
 /** The UDP log appenders of the scheduler: datagrams of log lines, and bursts of them. */
 import { createSocket, type Socket } from 'node:dgram'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Logger } from '../platform/types.ts'
+import type { Logger } from '../src/platform/types.ts'
 import type { LocalTime } from './local-time.ts'
 import { finishedExecution, LOG_MESSAGES } from './scheduler/execution.ts'
 import type { ScriptLogs } from './script-logs.ts'

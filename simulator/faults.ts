@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createListeners } from '../platform/listeners.ts'
+import { createListeners } from '../src/platform/listeners.ts'
 import type { Fault, FaultRule, FaultStage, FaultTable, FaultVerdict, ListenerName, Reply } from './types.ts'
 
 type Next = () => Reply | Promise<Reply>

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { errorText } from '../platform/errors.ts'
-import type { Logger } from '../platform/types.ts'
+import { errorText } from '../src/platform/errors.ts'
+import type { Logger } from '../src/platform/types.ts'
 import { ENVELOPES, isEnvelope } from './cloud/events.ts'
 import type { Simulator } from './interface.ts'
 import { type FaultRule, LISTENER_NAMES, type ListenerName } from './types.ts'
