@@ -173,58 +173,58 @@ interface RightsSettings {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-const MODIFY = '(OI)(CI)M'
 const EXAMPLE = 'C:\\ProgramData\\Footman'
 
-/** Looks at files and folders. Rejects with a `ServiceError` where data or log folder is one of the system. */
-async function planRights(facts: ServiceFacts, settings: RightsSettings): Promise<Plan> {
-  const own = await ownFolders(facts)
-  const credentials = await credentialFiles(facts, settings)
-  const schedules = [scheduleFolder(facts)].filter((path) => path !== null)
-  const isOpened = await hasOwnScheduleFolder(facts)
-  const granted = [...own.granted, ...(isOpened ? schedules : [])]
-  const left = [...own.left, ...(isOpened ? [] : schedules), ...facts.writable]
-  return {
-    steps: [
-      grant(facts.configFile, 'R', settings),
-      ...(await readSteps([...facts.readable, ...credentials.found], settings)),
-      ...granted.flatMap((path): Step[] => [
-        { kind: 'directory', path },
-        ...(path === facts.dataDirectory ? close(path, settings) : [grant(path, MODIFY, settings)]),
-      ]),
-    ],
-    hints: [...folderHints(left, settings), ...credentials.hints],
-  }
+/** An entry of the table of rights: both the commands of a plan and the lines for people are made from it. */
+interface Right {
+  readonly path: string
+  /** `own`: the account, the system and administrators only; nothing is inherited from above. */
+  readonly may: 'read' | 'write' | 'own'
+  /** Skipped when there is no such file, and a warning when the account cannot be let in. */
+  readonly isOptional?: boolean
 }
 
-/** All of it as lines for people; nothing is looked at. */
-function rightLines(facts: ServiceFacts, settings: RightsSettings): string[] {
+/** Everything that the account needs, files first. */
+function rightsOf(facts: ServiceFacts, { env }: RightsSettings): Right[] {
   const { configFile, readable, dataDirectory, outputDirectory, writable, credentials } = facts
-  const schedules = scheduleFolder(facts)
-  const files = [configFile, ...readable, ...credentials.map((name) => protectedFile(settings.env, name))]
-  const folders = new Set([dataDirectory, outputDirectory, ...(schedules === null ? [] : [schedules]), ...writable])
+  const files = [...readable, ...credentials.map((name) => protectedFile(env, name))]
+  const folders = [outputDirectory, scheduleFolder(facts), ...writable].filter((path) => path !== null)
   return [
-    ...files.map((path) => line(path, 'R', settings)),
-    ...[...folders].map((path) =>
-      path === dataDirectory
-        ? `  icacls ${[path, ...closing(settings)].map((part) => (/[^\w/:]/.test(part) ? `"${part}"` : part)).join(' ')}`
-        : line(path, MODIFY, settings),
-    ),
+    { path: configFile, may: 'read' },
+    ...files.map((path): Right => ({ path, may: 'read', isOptional: true })),
+    { path: dataDirectory, may: 'own' },
+    ...[...new Set(folders)].filter((path) => path !== dataDirectory).map((path): Right => ({ path, may: 'write' })),
   ]
 }
 
-/** Those that the account may be let into by a program, and those that people decide about. */
-interface Folders {
-  readonly granted: readonly string[]
-  readonly left: readonly string[]
-}
-
-async function ownFolders({ dataDirectory, outputDirectory, logDirectory }: ServiceFacts): Promise<Folders> {
+/** Looks at files and folders. Rejects with a `ServiceError` where data or log folder is one of the system. */
+async function planRights(facts: ServiceFacts, settings: RightsSettings): Promise<Plan> {
+  const { dataDirectory, logDirectory } = facts
   await refuseSystemFolder(dataDirectory, 'footman.dataDirectory', `${EXAMPLE}\\data`)
   if (logDirectory !== null) await refuseSystemFolder(logDirectory, 'logDirectory', `${EXAMPLE}\\log`)
-  const [granted, left]: [string[], string[]] = [[], []]
-  for (const path of new Set([dataDirectory, outputDirectory])) ((await isOwn(path)) ? granted : left).push(path)
-  return { granted, left }
+  const steps: Step[] = []
+  const left: Right[] = []
+  for (const right of rightsOf(facts, settings)) {
+    if (right.may === 'read') {
+      steps.push(...(await readSteps(right, settings)))
+    } else if (await isOpened(right, facts)) {
+      steps.push({ kind: 'directory', path: right.path }, ...stepsOf(right, settings))
+    } else {
+      // People give the account its right there, and take none from others.
+      left.push({ path: right.path, may: 'write' })
+    }
+  }
+  return { steps, hints: [...folderHints(left, settings), ...(await credentialHints(facts, settings))] }
+}
+
+/** All of it as lines for people; nothing is looked at. */
+const rightLines = (facts: ServiceFacts, settings: RightsSettings): string[] =>
+  rightsOf(facts, settings).map((right) => lineOf(right, settings))
+
+/** Whether the account may be let into a folder by a program; people decide about the others. */
+async function isOpened({ path }: Right, facts: ServiceFacts): Promise<boolean> {
+  if (path === facts.dataDirectory || path === facts.outputDirectory) return isOwn(path)
+  return path === scheduleFolder(facts) && hasOwnScheduleFolder(facts)
 }
 
 /** There is nothing of others in it. */
@@ -233,60 +233,52 @@ async function isOwn(folder: string): Promise<boolean> {
   return found === null || (found.isDirectory() && (await foreignIn(folder)) === null)
 }
 
-async function readSteps(files: readonly string[], settings: RightsSettings): Promise<Step[]> {
-  const steps: Step[] = []
-  for (const path of files) {
-    if (!(await lookAt(path))?.isFile()) continue
-    const warning = `${settings.account} could not be allowed to read ${path}; see that it may`
-    steps.push({ ...grant(path, 'R', settings), warning })
-  }
-  return steps
+async function readSteps(right: Right, settings: RightsSettings): Promise<Step[]> {
+  const { path, isOptional } = right
+  if (!isOptional) return stepsOf(right, settings)
+  if (!(await lookAt(path))?.isFile()) return []
+  const warning = `${settings.account} could not be allowed to read ${path}; see that it may`
+  return stepsOf(right, settings).map((step) => ({ ...step, warning }))
 }
 
-async function credentialFiles(
-  { credentials }: ServiceFacts,
-  { env, account }: RightsSettings,
-): Promise<{ readonly found: readonly string[]; readonly hints: readonly string[] }> {
-  const found: string[] = []
+async function credentialHints({ credentials }: ServiceFacts, { env, account }: RightsSettings): Promise<string[]> {
   const missing: string[] = []
   for (const name of credentials) {
-    const path = protectedFile(env, name)
-    if (await lookAt(path)) found.push(path)
-    else missing.push(`  footman credential set ${name} --account "${account}"`)
+    if (await lookAt(protectedFile(env, name))) continue
+    missing.push(`  footman credential set ${name} --account "${account}"`)
   }
-  const hint = ['The service does not start without these credentials:', ...missing].join('\n')
-  return { found, hints: missing.length === 0 ? [] : [hint] }
+  if (missing.length === 0) return []
+  return [['The service does not start without these credentials:', ...missing].join('\n')]
 }
 
-/** With what is in a folder: files of a first start under another account may take over no rights from it. */
-const grant = (path: string, right: string, { account }: RightsSettings) =>
-  ({
-    kind: 'command',
-    file: 'icacls.exe',
-    args: [path, '/grant', `${trustee(account)}:${right}`, ...(right === MODIFY ? ['/T'] : [])],
-  }) satisfies Step
+const WRITE = '(OI)(CI)M'
 
-/** The account, the system and administrators only; nothing is inherited from above. */
-const closing = ({ account }: RightsSettings): string[] => [
-  '/inheritance:r',
-  ...WINDOWS_READERS.flatMap((reader) => ['/grant:r', `${reader}:(OI)(CI)F`]),
-  '/grant:r',
-  `${trustee(account)}:${MODIFY}`,
-]
+/** Arguments of `icacls` behind the path. */
+function grants({ may }: Right, { account }: RightsSettings): string[] {
+  const [who, right] = [trustee(account), may === 'read' ? 'R' : WRITE]
+  if (may !== 'own') return ['/grant', `${who}:${right}`]
+  const readers = WINDOWS_READERS.flatMap((reader) => ['/grant:r', `${reader}:(OI)(CI)F`])
+  return ['/inheritance:r', ...readers, '/grant:r', `${who}:${right}`]
+}
 
-/** First the folder, so that it is never open; then its content inherits the rights of the folder. */
-const close = (path: string, settings: RightsSettings): Step[] => [
-  { kind: 'command', file: 'icacls.exe', args: [path, ...closing(settings)] },
-  // An empty folder holds nothing to reset.
-  { kind: 'command', file: 'icacls.exe', args: [join(path, '*'), '/reset', '/T', '/C'], mayFail: true },
-]
+function stepsOf(right: Right, settings: RightsSettings): Step[] {
+  const { path, may } = right
+  const icacls = (...args: readonly string[]) => command('icacls.exe', args)
+  const all = grants(right, settings)
+  // With what is in a folder: files of a first start under another account may take over no rights from it.
+  if (may !== 'own') return [icacls(path, ...all, ...(may === 'write' ? ['/T'] : []))]
+  // First the folder, so that it is never open; then its content, where there is any, inherits the rights of the folder.
+  return [icacls(path, ...all), command('icacls.exe', [join(path, '*'), '/reset', '/T', '/C'], true)]
+}
 
-const line = (path: string, right: string, { account }: RightsSettings): string =>
-  `  icacls "${path}" /grant "${trustee(account)}:${right}"`
+function lineOf(right: Right, settings: RightsSettings): string {
+  const quoted = (part: string) => (/[^\w/:]/.test(part) ? `"${part}"` : part)
+  return `  icacls ${[right.path, ...grants(right, settings)].map(quoted).join(' ')}`
+}
 
 /** Folders that others use as well are for people to open. */
-function folderHints(folders: readonly string[], settings: RightsSettings): string[] {
-  if (folders.length === 0) return []
+function folderHints(left: readonly Right[], settings: RightsSettings): string[] {
+  if (left.length === 0) return []
   const title = `The account ${settings.account} needs these rights as well, where it does not have them:`
-  return [[title, ...folders.map((path) => line(path, MODIFY, settings))].join('\n')]
+  return [[title, ...left.map((right) => lineOf(right, settings))].join('\n')]
 }
