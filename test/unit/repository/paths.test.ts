@@ -64,3 +64,16 @@ test('the tree of the rooms names the folders of src, and folders that lie in th
   )
   expect(missing).toEqual([])
 })
+
+test('each journey names as many files as it says', () => {
+  const page = readRepositoryFile('docs/internals/development.md')
+  const journeys = [...page.matchAll(/^\*\*.*: (\d+) files\b[\s\S]*?\n\n(?=\*\*|##)/gm)]
+  expect(journeys).toHaveLength(4)
+  for (const [text, said] of journeys) {
+    const files = new Set([...text.matchAll(/`((?:[\w-]+\/)+[\w.-]+\.tsx?)`/g)].map(([, path]) => path))
+    expect({ journey: text.split('\n')[0], files: files.size }).toEqual({
+      journey: text.split('\n')[0],
+      files: Number(said),
+    })
+  }
+})
