@@ -9,10 +9,11 @@ import type { Database, Migration } from '../platform/sqlite.ts'
 import { storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import type { FileJob } from './contract.ts'
 import { temporaryName } from './directory.ts'
 import type { FileOperations } from './operations.ts'
 import { deniedText, doneText, failureText, prefixOf, refusalText } from './texts.ts'
-import { type FileJob, FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from './types.ts'
+import { FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from './types.ts'
 
 export interface FileJobDeps {
   readonly operations: FileOperations

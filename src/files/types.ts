@@ -1,6 +1,7 @@
 /** Requests, progress and results of file operations. */
 
-const FILE_OPERATIONS = ['copy', 'move', 'delete', 'createdir', 'createdirqvd'] as const
+import type { FILE_OPERATIONS } from './contract.ts'
+
 export type FileOperation = (typeof FILE_OPERATIONS)[number]
 
 /** Paths as the caller has sent them. */
@@ -92,20 +93,4 @@ export interface Work {
 /** `false`: the target existed, and stays as it is. */
 export interface Outcome {
   readonly changed: boolean
-}
-
-export interface FileJob {
-  readonly jobId: string
-  readonly operation: FileOperation
-  readonly from: string
-  readonly to: string | null
-  readonly state: 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled'
-  readonly files: number
-  readonly filesDone: number
-  readonly bytes: number
-  readonly bytesDone: number
-  readonly bytesPerSecond: number
-  readonly startedAt: string
-  readonly finishedAt: string | null
-  readonly error: string | null
 }
