@@ -87,7 +87,7 @@ export const DELETE_FILE = contract({
   }),
 })
 
-/** Of both ways to make a directory; the name of the operation is the path. */
+/** Both ways to make a directory; the name of the operation is the path. */
 export const CREATE_DIRECTORY = contract({
   method: 'POST',
   path: '/v4/createdir',

@@ -51,7 +51,7 @@ type OperationRequest = Pick<ApiRequest, 'note' | 'signal' | 'caller'> & {
   readonly query: { readonly dryRun?: boolean | undefined; readonly async?: boolean | undefined }
 }
 
-/** What became of a request; `jobId`: it is carried out later. */
+/** The result of a request; `jobId`: it is carried out later. */
 type Result<Request extends FileRequest> =
   | { readonly jobId: string }
   | {

@@ -10,30 +10,14 @@ import { type Database, type Migration, storedJson } from '../platform/sqlite.ts
 import type { Clock, Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { auditChainMigrations, type ChainedRow, checkChains, type Link, nextLink, purgeEntries } from './audit-chain.ts'
-import { AUDIT, AUDIT_CHECK, AUDIT_OUTCOMES } from './contract.ts'
+import { AUDIT, AUDIT_CHECK, AUDIT_OUTCOMES, type AuditItem } from './contract.ts'
 import { DEFAULT_LIMIT, invalidCursor } from './endpoint/list-query.ts'
 import { type ApiRoute, type RouteExample, route } from './endpoint/route.ts'
 import { createRequestIds } from './middleware/request-id.ts'
 
-export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number]
+export type AuditOutcome = AuditItem['outcome']
 
-interface AuditEntry {
-  /** `key:erp`, `anonymous`, `mqtt:<topic>`, `schedule:<id>`, `retry`. */
-  readonly actor: string
-  /** Null when the action did not come over the network. */
-  readonly address: string | null
-  /** `task.start`. */
-  readonly action: string
-  /** Ids or names of what was acted on. */
-  readonly target: readonly string[]
-  /** HTTP status of the answer; null where there is none. */
-  readonly status: number | null
-  readonly outcome: AuditOutcome
-  readonly requestId: string | null
-  readonly detail: string | null
-  /** The action was taken on a page. */
-  readonly via?: 'console'
-}
+type AuditEntry = Omit<AuditItem, 'id' | 'at'>
 
 export interface StoredAuditEntry extends AuditEntry {
   readonly id: string
