@@ -4,8 +4,6 @@ import { contract, type Shape } from '../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, NO_QUERY } from '../http/endpoint/list-query.ts'
 import { field } from '../http/endpoint/validation.ts'
 
-export const FILE_OPERATIONS = ['copy', 'move', 'delete', 'createdir', 'createdirqvd'] as const
-
 /** Refusals of every operation. */
 const REFUSED = {
   403: 'A path lies outside the approved directories, or a link leads out of them.',
@@ -103,7 +101,7 @@ export const CREATE_DIRECTORY = contract({
 const job = () =>
   z.strictObject({
     jobId: z.string(),
-    operation: z.enum(FILE_OPERATIONS),
+    operation: z.enum(['copy', 'move', 'delete']),
     from: z.string(),
     to: z.string().nullable(),
     state: z.enum(['waiting', 'running', 'succeeded', 'failed', 'cancelled']),

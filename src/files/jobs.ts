@@ -307,7 +307,8 @@ function jobOf(job: Job, now: number): FileJob {
   const seconds = runningSince === null ? 0 : ((finishedAt ?? now) - runningSince) / 1000
   return {
     jobId: job.id,
-    operation: request.operation,
+    // Callers always wait for a directory.
+    operation: request.operation as FileJob['operation'],
     from: 'directory' in request ? request.directory : request.from,
     to: 'to' in request ? request.to : null,
     state: job.state,

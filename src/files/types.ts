@@ -1,8 +1,6 @@
 /** Requests, progress and results of file operations. */
 
-import type { FILE_OPERATIONS } from './contract.ts'
-
-export type FileOperation = (typeof FILE_OPERATIONS)[number]
+export type FileOperation = 'copy' | 'move' | 'delete' | 'createdir' | 'createdirqvd'
 
 /** Paths as the caller has sent them. */
 export type FileRequest = CopyRequest | MoveRequest | DeleteRequest | CreateRequest
