@@ -12,7 +12,14 @@ import { ABOUT, type About } from '../../console/contract.ts'
 import { LOCAL_KEY_FILE, LOCAL_USER_HEADER } from '../../http/auth/keys.ts'
 import { isOwnAddress } from '../../http/client-address.ts'
 import { HEALTH, type Health } from '../../http/contract.ts'
-import { type AnswerOf, type AnyCall, type AnyContract, addressOf, type CallOf } from '../../http/endpoint/contract.ts'
+import {
+  type AnswerOf,
+  type AnyCall,
+  type AnyContract,
+  type AnyQuery,
+  addressOf,
+  type CallOf,
+} from '../../http/endpoint/contract.ts'
 import type { Method } from '../../http/endpoint/route.ts'
 import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
@@ -82,7 +89,7 @@ export type Query = Readonly<Record<string, string | number | readonly string[] 
 export interface RemoteCall {
   readonly method?: Method
   readonly path: string
-  readonly query?: Query
+  readonly query?: AnyQuery
   readonly body?: unknown
   /** Repeated with the same key, the call is carried out once. */
   readonly idempotencyKey?: string
@@ -223,8 +230,9 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
     },
     async ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions) {
       const { params, query, body, ...rest }: AnyCall & AskOptions = call
-      const { method, path } = addressOf(contract, { params, query })
-      const { text } = await this.call({ ...rest, method, path, body })
+      const { method, path } = addressOf(contract, { params })
+      // In the query an empty text is kept: it was typed.
+      const { text } = await this.call({ ...rest, method, path, query, body })
       return (text === '' ? undefined : ownJson(text)) as AnswerOf<C>
     },
     insist,
@@ -268,11 +276,10 @@ export async function* pages<T>(
   } while (cursor !== undefined && left > 0)
 }
 
-function queryText(query: Query = {}): string {
+function queryText(query: AnyQuery = {}): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    for (const one of [value].flat()) parameters.append(name, String(one))
+    for (const one of [value ?? []].flat()) parameters.append(name, String(one))
   }
   const text = parameters.toString()
   return text === '' ? '' : `?${text}`

@@ -46,7 +46,8 @@ export function runKvExport(options: ExportOptions, io: CommandIo): Promise<numb
   return withRemote(options, io, async (remote) => {
     const { namespace, output } = options
     const { text } = await remote.call({
-      ...addressOf(EXPORT_PAIRS, { query: { namespace } }),
+      path: EXPORT_PAIRS.path,
+      query: { namespace },
       maxBodyBytes: MAX_BYTES,
       what: 'export',
       switchedOff: SWITCHED_OFF,
