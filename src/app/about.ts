@@ -1,39 +1,16 @@
 /** `GET /v4/about`: the Footman that answers, and what the caller may do. */
 import { stat, statfs } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { z } from 'zod'
+import { ABOUT } from '../console/contract.ts'
 import { placesFor } from '../console/page.ts'
 import { SCOPE_GROUPS } from '../http/config.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
-import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
-import { once } from '../platform/once.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { COMMIT, TARGET, VERSION } from '../platform/version.ts'
 import { hostZone } from '../platform/zone.ts'
 import { databasesOf } from './migrations.ts'
 import type { Config } from './schema.ts'
 import type { AppOptions } from './types.ts'
-
-const ANSWER = once(() =>
-  z.object({
-    version: z.string(),
-    commit: z.string(),
-    platform: z.string(),
-    role: z.string().describe('`primary` or `satellite`.'),
-    node: z.string(),
-    shadow: z.boolean(),
-    startedAt: z.string(),
-    timezone: z.string(),
-    publicUrl: z.string().nullable().describe('Address of the console for browsers.'),
-    actor: z.string().describe('The caller.'),
-    scopes: z.array(z.string()).describe('Rights of the caller.'),
-    places: z.array(z.string()).describe('Places of the console that the caller may open.'),
-    dataDirectory: z
-      .object({ freeBytes: z.int(), databases: z.array(z.object({ name: z.string(), bytes: z.int() })) })
-      .optional()
-      .describe('For callers with the scope `admin`.'),
-  }),
-)
 
 interface AboutSettings {
   readonly dataDirectory: string
@@ -59,12 +36,9 @@ export const aboutSettings = (
 /** `startedAt` in milliseconds since 1970. */
 export function aboutRoute(startedAt: number, settings: () => AboutSettings): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/about',
+    ...ABOUT,
     scope: ANY_SCOPE,
     summary: 'Report version, node, and what the caller may do',
-    query: NO_QUERY,
-    answers: () => ({ 200: ANSWER().describe('About this Footman.') }),
     examples: [
       {
         name: 'about',
@@ -85,10 +59,10 @@ export function aboutRoute(startedAt: number, settings: () => AboutSettings): Ap
         },
       },
     ],
-    async handle({ caller, sees }) {
+    async handle({ caller, sees }, answer) {
       const { shadow, timezone, publicUrl, node, places, dataDirectory: directory } = settings()
       const dataDirectory = sees('admin') ? await storageOf(directory) : undefined
-      return jsonAnswer(200, {
+      return answer(200, {
         version: VERSION,
         commit: COMMIT,
         platform: TARGET,

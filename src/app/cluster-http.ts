@@ -1,5 +1,4 @@
 /** `/v4/cluster`: the nodes, who leads, and how it got there. */
-import { z } from 'zod'
 import { lacksOf } from '../cluster/fitness.ts'
 import type { Cluster } from '../cluster/index.ts'
 import {
@@ -9,12 +8,11 @@ import {
   type NodeInfo,
   type SharedState,
 } from '../cluster/types.ts'
-import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { CLUSTER, REMOVE_NODE, type SharedCluster, STEP_DOWN } from '../console/contract.ts'
+import type { CheckState } from '../http/contract.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { forwardingRefusal } from '../http/forwarding.ts'
-import type { CheckState } from '../http/system.ts'
-import { once } from '../platform/once.ts'
 import { PostgresError } from '../platform/postgres/errors.ts'
 import type { Clock } from '../platform/types.ts'
 
@@ -25,69 +23,6 @@ export interface ClusterRouteDeps {
   readonly cluster: Pick<Cluster, 'stepDown' | 'nodes'> | null
 }
 
-const MODES = ['single', 'joining', 'follower', 'leader', 'alone', 'leaving'] as const
-const leadership = once(() =>
-  z.object({
-    epoch: z.int(),
-    node: z.string(),
-    from: z.string(),
-    reason: z
-      .string()
-      .describe(
-        '`first` of the cluster, `handedOver`, `expired` (the one before was silent), `restart` (the same node again); `free` of older versions.',
-      ),
-  }),
-)
-
-const ANSWER = once(() =>
-  z.object({
-    mode: z.enum(MODES).describe('The part of the node that answers; `single` = there is no cluster.'),
-    node: z.string().optional().describe('The node that answers.'),
-    modeSince: z.string().optional(),
-    clusterId: z.string().nullable().optional(),
-    database: z
-      .object({
-        host: z.string().nullable(),
-        timeline: z.int().nullable(),
-        up: z.boolean(),
-        reason: z.string().describe('Why the database cannot be used; empty while it can.'),
-        refused: z.boolean().describe('It answers, and does not let this node in.').optional(),
-      })
-      .optional(),
-    leader: leadership().nullable().optional(),
-    appliedRev: z.int().optional(),
-    headRev: z.int().optional(),
-    followLagMs: z.int().optional(),
-    clockOffsetMs: z.int().optional(),
-    waiting: z.int().optional().describe('Messages that this node has accepted and not offered to the others yet.'),
-    unshippedRows: z.int().optional(),
-    inboxOpen: z.int().optional().describe('Messages that the leader has not taken yet.'),
-    nodes: z
-      .array(
-        z.object({
-          name: z.string(),
-          mode: z.enum(MODES),
-          version: z.string(),
-          candidate: z.boolean(),
-          url: z.string().nullable(),
-          startedAt: z.string(),
-          seenAt: z.string(),
-          seenAgoMs: z.int(),
-          appliedRev: z.int(),
-          waiting: z.int(),
-          clockOffsetMs: z.int(),
-          health: z.record(z.string(), z.unknown()),
-        }),
-      )
-      .optional(),
-    configDiffers: z
-      .record(z.string(), z.array(z.string()))
-      .optional()
-      .describe('Sections of the configuration, and the nodes that have another one than the leader.'),
-    leaderships: z.array(leadership()).optional().describe('The last 20, newest first.'),
-  }),
-)
-
 const iso = (ms: number): string => new Date(ms).toISOString()
 const shown = ({ from, ...rest }: Leadership) => ({ ...rest, from: iso(from) })
 
@@ -95,7 +30,7 @@ function nodeOf({ startedAt, seenAt, config, ...rest }: NodeInfo, now: number) {
   return { ...rest, startedAt: iso(startedAt), seenAt: iso(seenAt), seenAgoMs: Math.max(Math.round(now - seenAt), 0) }
 }
 
-function answerOf(status: ClusterStatus, now: number): z.input<ReturnType<typeof ANSWER>> {
+function answerOf(status: ClusterStatus, now: number): SharedCluster {
   const { database, leader, nodes, leaderships } = status
   return {
     mode: status.mode,
@@ -118,7 +53,7 @@ function answerOf(status: ClusterStatus, now: number): z.input<ReturnType<typeof
     unshippedRows: status.unshippedRows,
     inboxOpen: status.inboxOpen,
     nodes: nodes.map((node) => nodeOf(node, now)),
-    configDiffers: Object.fromEntries(Object.entries(status.configDiffers).map(([name, list]) => [name, [...list]])),
+    configDiffers: status.configDiffers,
     leaderships: leaderships.map(shown),
   }
 }
@@ -130,67 +65,44 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
   }
   return [
     route({
-      method: 'GET',
-      path: '/v4/cluster',
+      ...CLUSTER,
       scope: 'admin',
       at: 'here',
       summary: 'Report the nodes of the cluster and who leads',
-      query: NO_QUERY,
-      answers: () => ({ 200: ANSWER().describe('The cluster as this node sees it.') }),
       examples: [{ name: 'single', status: 200, answer: { mode: 'single' } }],
-      handle: () => jsonAnswer(200, shared.status ? answerOf(shared.status, clock.now()) : { mode: shared.mode }),
+      handle: (_, answer) => answer(200, shared.status ? answerOf(shared.status, clock.now()) : { mode: 'single' }),
     }),
     route({
-      method: 'POST',
-      path: '/v4/cluster/stepdown',
+      ...STEP_DOWN,
       scope: 'admin',
       action: 'cluster.stepDown',
       at: 'leader',
       summary: 'Let another node lead',
       description: 'The leader hands over and does not lead again until another node does, at most for 15 seconds.',
-      query: NO_QUERY,
-      body: 'ignored',
-      answers: () => ({
-        202: z.object({ node: z.string().describe('The node that leads no more.') }).describe('It hands over.'),
-        404: 'This node works on its own.',
-        409: 'No other node runs that may lead.',
-        503: 'The database of the cluster cannot be used by this node. Nothing was done.',
-        504: 'The connection to the database broke before it answered.',
-      }),
-      async handle() {
+      async handle(_, answer) {
         const { cluster: own, status } = ours()
         if (!(await answered(status, () => own.nodes.hasCandidate()))) {
           throw refusal('NO_CANDIDATE', 'No other node runs that may lead; GET /v4/cluster lists them')
         }
         // The answer leaves before this node is built anew as a follower.
         setTimeout(() => void own.stepDown().catch(() => undefined), HAND_OVER_MS)
-        return jsonAnswer(202, { node: status.node })
+        return answer(202, { node: status.node })
       },
     }),
     route({
-      method: 'DELETE',
-      path: '/v4/cluster/nodes/{name}',
+      ...REMOVE_NODE,
       scope: 'admin',
       action: 'cluster.removeNode',
       at: 'here',
       summary: 'Take a node that is gone off the list',
       description:
         'The other nodes do not wait for it any more. Stop it before, or wait until it has been silent for 30 seconds. Messages that it accepted and had not offered are in its own journal: start it once more to offer them.',
-      params: () => z.object({ name: z.string().min(1) }),
-      query: NO_QUERY,
-      answers: () => ({
-        204: z.void().describe('It is off the list.'),
-        404: 'There is no such node, or no cluster.',
-        409: 'It runs.',
-        503: 'The database of the cluster cannot be used by this node. Nothing was done.',
-        504: 'The connection to the database broke before it answered.',
-      }),
-      async handle({ params }) {
+      async handle({ params }, answer) {
         const { cluster: own, status } = ours()
         const outcome = await answered(status, () => own.nodes.remove(params.name))
         if (outcome === 'unknown') throw refusal('NODE_NOT_FOUND', `The cluster has no node "${params.name}"`)
         if (outcome === 'runs') throw refusal('NODE_RUNS', `"${params.name}" has given a sign of life in the last 30 s`)
-        return new Response(null, { status: 204 })
+        return answer(204)
       },
     }),
   ]

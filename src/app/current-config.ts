@@ -1,13 +1,12 @@
 /** `/v4/config`: the configuration in use, masked, and what is wrong with the file or not in use yet. */
 import { stat } from 'node:fs/promises'
 import { stringify } from 'yaml'
-import { z } from 'zod'
 import type { Difference } from '../config/diff.ts'
 import { maskConfig } from '../config/mask.ts'
 import type { Problem } from '../config/problems.ts'
-import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
-import { once } from '../platform/once.ts'
+import { CONFIG, CONFIG_PROBLEMS } from '../console/contract.ts'
+import { asIs } from '../http/endpoint/contract.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import type { Config } from './schema.ts'
 
 export interface CurrentConfig {
@@ -25,54 +24,13 @@ export interface CurrentConfig {
   }>
 }
 
-const CONFIG_QUERY = once(() =>
-  z.object({
-    format: z.enum(['json', 'yaml']).describe('yaml: the text alone. Default json.').optional(),
-  }),
-)
-
-const CONFIG = once(() =>
-  z.object({
-    file: z.string().nullable(),
-    inUseSince: z.string(),
-    configuration: z.looseObject({}).describe('The section `Butler` with its defaults; secrets and addresses masked.'),
-  }),
-)
-
-const PROBLEMS = once(() =>
-  z.object({
-    problems: z.array(
-      z.object({
-        severity: z.enum(['error', 'warning', 'info']),
-        path: z.string(),
-        message: z.string(),
-        hint: z.string().nullable(),
-        feature: z.string().nullable().describe('The section that the problem switches off.'),
-        line: z.int().describe('0 = not in a line.'),
-        column: z.int(),
-      }),
-    ),
-    pending: z
-      .object({
-        changedAt: z.string().nullable().describe('When the file was written.'),
-        difference: z.string().describe('Lines `- key: before` and `+ key: after`, masked.'),
-        needsRestart: z.array(z.string()),
-      })
-      .nullable()
-      .describe('Of the file and not in use; null = the file is in use.'),
-  }),
-)
-
 export function configRoutes(current: CurrentConfig): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/config',
+      ...CONFIG,
       scope: 'admin',
       summary: 'Show the configuration in use',
       description: 'With all defaults. Secrets and mail addresses are masked.',
-      query: CONFIG_QUERY,
-      answers: () => ({ 200: CONFIG().describe('The configuration; with `format=yaml` the text.') }),
       examples: [
         {
           name: 'json',
@@ -84,27 +42,24 @@ export function configRoutes(current: CurrentConfig): ApiRoute[] {
           },
         },
       ],
-      handle({ query: { format = 'json' } }) {
+      handle({ query: { format = 'json' } }, answer) {
         const configuration = maskConfig(current.config) as Record<string, unknown>
         if (format === 'yaml') {
           const text = stringify({ Butler: configuration }, { lineWidth: 0 })
-          return new Response(text, { headers: { 'content-type': 'application/yaml; charset=utf-8' } })
+          return asIs(new Response(text, { headers: { 'content-type': 'application/yaml; charset=utf-8' } }))
         }
         const inUseSince = new Date(current.inUseSince).toISOString()
-        return jsonAnswer(200, { file: current.file, inUseSince, configuration })
+        return answer(200, { file: current.file, inUseSince, configuration })
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/config/problems',
+      ...CONFIG_PROBLEMS,
       scope: 'admin',
       summary: 'Check the configuration file, and compare it with what is in use',
-      query: NO_QUERY,
-      answers: () => ({ 200: PROBLEMS().describe('Problems of the file, and its changes that are not in use yet.') }),
       examples: [{ name: 'in-order', status: 200, answer: { problems: [], pending: null } }],
-      async handle() {
+      async handle(_, answer) {
         const { problems, changes, needsRestart } = await current.look()
-        return jsonAnswer(200, {
+        return answer(200, {
           problems: problems.map(({ severity, path, message, hint = null, feature = null, line, column }) => {
             return { severity, path, message, hint, feature, line, column }
           }),

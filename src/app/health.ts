@@ -2,8 +2,9 @@
 
 import type { SharedState } from '../cluster/types.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
+import type { CheckState } from '../http/contract.ts'
 import type { ApiServer } from '../http/server.ts'
-import type { CheckState, HealthReport } from '../http/system.ts'
+import type { HealthReport } from '../http/system.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { DescriptorWatch } from '../platform/descriptors.ts'

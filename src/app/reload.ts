@@ -1,14 +1,13 @@
 /** Applies a changed configuration file while Footman runs: all live settings, or none of them. */
 import { stat } from 'node:fs/promises'
-import { z } from 'zod'
 import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { RELOAD_CONFIG, type ReloadResult, reloadBody } from '../console/contract.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/validation.ts'
 import { Refusal, refusal } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
-import { once } from '../platform/once.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
@@ -46,14 +45,6 @@ export interface ConfigReloadDeps {
   readonly source: ConfigurationSource | undefined
   /** `configuration` is called with what is wrong with the file after each reload; null = nothing. */
   readonly on: Pick<Topics, 'configuration'>
-}
-
-export interface ReloadResult {
-  readonly changed: readonly string[]
-  readonly needsRestart: readonly string[]
-  readonly dryRun: boolean
-  /** When the last settings that can change came into use, or Footman started. */
-  readonly inUseSince: string
 }
 
 export interface ConfigReload {
@@ -222,35 +213,17 @@ function invalid(issues: readonly Issue[], lines: readonly string[]): InvalidFil
   return new InvalidFile(refusal('VALIDATION', details, { error: 'Invalid configuration' }), issues, lines)
 }
 
-const BODY = once(() =>
-  z.object({
-    dryRun: z.boolean().optional().meta({ description: 'Only say what would change.' }),
-  }),
-)
-
-const ANSWER = once(() =>
-  z.object({
-    changed: z.array(z.string()).meta({ description: 'Settings that are in use now, or would be.' }),
-    needsRestart: z
-      .array(z.string())
-      .meta({ description: 'Settings that have changed since the start and wait for a restart.' }),
-    dryRun: z.boolean(),
-    inUseSince: z.string().meta({ description: 'Since when the settings are in use, before a dry run.' }),
-  }),
-)
-
 function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
   return route({
-    method: ['POST', 'PUT'],
-    path: '/v4/config/reload',
+    ...RELOAD_CONFIG,
     scope: 'admin',
     action: 'config.reload',
     summary: 'Read the configuration file again',
     description:
       'Rules, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
-    readByHandler: () => ({ body: BODY() }),
-    answers: () => ({ 200: ANSWER().describe('The changed keys.'), 400: 'The file has errors; `issues` names each' }),
+    body: undefined,
+    readByHandler: () => ({ body: reloadBody() }),
     examples: [
       {
         name: 'dry-run',
@@ -259,13 +232,13 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
         answer: { changed: [], needsRestart: [], dryRun: true, inUseSince: '2026-03-02T06:00:00.000Z' },
       },
     ],
-    async handle(request) {
-      const { dryRun = false } = strictBody(BODY(), request.body ?? {})
+    async handle(request, answer) {
+      const { dryRun = false } = strictBody(reloadBody(), request.body ?? {})
       const result = await reload({ dryRun })
       request.note({
         detail: `${dryRun ? 'dry run: ' : ''}${result.changed.length} changed, ${result.needsRestart.length} need a restart`,
       })
-      return jsonAnswer(200, result)
+      return answer(200, result)
     },
   })
 }

@@ -2,13 +2,11 @@
  * `GET /v4/search`: finds things of all kinds by a part of their name, or by their id. Lists of other endpoints are asked for
  * there, with the rights of the caller.
  */
-import { z } from 'zod'
+import { SEARCH } from '../console/contract.ts'
 import { PLACES, SYSTEM_PAGES } from '../console/page.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
-import { queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
 import { invalidBody } from '../http/endpoint/validation.ts'
-import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Site } from '../tasks/overview/site.ts'
 import { byRank, type Match, rankOf } from './search-rank.ts'
@@ -44,55 +42,15 @@ interface Group {
 
 const DEFAULT_LIMIT = 8
 const MAX_TEXT = 200
-const QUERY = once(() =>
-  z.object({
-    q: queryField
-      .text()
-      .describe('At least two characters of a name, one with `kind`; or an id, or its first eight digits or more.'),
-    kind: queryField.word(['Tasks']).describe('Only this group.').optional(),
-    limit: queryField.integer(1, 50).describe('Most items of a group; default 8.').optional(),
-  }),
-)
-
-const ANSWER = once(() =>
-  z.object({
-    groups: z.array(
-      z.object({
-        kind: z.string(),
-        items: z.array(
-          z.object({
-            id: z.string(),
-            title: z.string(),
-            detail: z.string(),
-            path: z.string().describe('Page of the console.'),
-            state: z.string().nullable(),
-            matched: z
-              .object({ field: z.string(), text: z.string() })
-              .describe('The field with the words: `name`, `app`, `name and app`. `text` = those other than the name.'),
-          }),
-        ),
-      }),
-    ),
-    exact: z
-      .object({ kind: z.string(), path: z.string() })
-      .nullable()
-      .describe('The only thing whose id is or begins so: event, delivery, execution, task, app or request.'),
-    partial: z.boolean().describe('Not all events, or not all of a long list were looked at.'),
-  }),
-)
-
 export function searchRoute(deps: SearchDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/search',
+    ...SEARCH,
     scope: ANY_SCOPE,
     summary: 'Search tasks, events, schedules and everything else',
     description:
       'Only what the caller may see is found. Names that are the words or begin with them come first, then names with a word ' +
       'that begins so, names that contain them, and what only has them elsewhere, as in the name of the app; of equal ' +
       'rank by name. Events come newest first. The group with the best finding is the first.',
-    query: QUERY,
-    answers: () => ({ 200: ANSWER().describe('The findings, in groups.') }),
     examples: [
       {
         name: 'by-name',
@@ -119,7 +77,7 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
         },
       },
     ],
-    async handle(request) {
+    async handle(request, answer) {
       const { q, kind, limit = DEFAULT_LIMIT } = request.query
       const text = q.trim()
       const least = kind === undefined ? 2 : 1
@@ -134,7 +92,7 @@ export function searchRoute(deps: SearchDeps): ApiRoute {
       ])
       const { items, partial } = kind === undefined && caller.may('event:read') ? events(deps.db, text, limit) : NOTHING
       const groups = [...site, { kind: 'Events', items }, ...lists, pageGroup(deps, caller, ranked)]
-      return jsonAnswer(200, {
+      return answer(200, {
         groups: groups
           .filter((group) => group.items.length > 0 && (kind === undefined || group.kind === kind))
           .toSorted((a, b) => bestOf(a) - bestOf(b))

@@ -3,6 +3,7 @@
 import { loadConfig } from '../app/config/load.ts'
 import type { Config } from '../app/schema.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
+import { HEALTH, type Health } from '../http/contract.ts'
 import { errorText } from '../platform/errors.ts'
 import { createHttpClient, type HttpResponse, jsonOf } from '../platform/http-client.ts'
 import { visible } from '../platform/visible.ts'
@@ -65,14 +66,9 @@ async function ask(url: string, io: CommandIo): Promise<number> {
   }
 }
 
-interface HealthBody {
-  readonly checks?: Readonly<Record<string, string>>
-  readonly reasons?: Readonly<Record<string, string>>
-}
-
 /** `healthy`, or `degraded: influxdb degraded, mqtt down (connection refused)`; null when the answer has no checks. */
 function summaryOf(response: HttpResponse): string | null {
-  const { checks, reasons = {} } = jsonOf(response) as HealthBody
+  const { checks, reasons = {} } = jsonOf(response) as Partial<Health>
   if (checks === undefined) return null
   const broken = Object.entries(checks).filter(([, state]) => state === 'down' || state === 'degraded')
   const parts = broken.map(([name, state]) => `${name} ${state}${reasons[name] ? ` (${reasons[name]})` : ''}`)
@@ -83,9 +79,10 @@ function summaryOf(response: HttpResponse): string | null {
 /** The health listener; when it is off, any other listener that is on; null when there is none. */
 function healthUrl(config: Config): string | null {
   const { dockerHealthCheck, configVisualisation, footman } = config
-  if (dockerHealthCheck.enable) return `http://${reachable(footman.health.host)}:${dockerHealthCheck.port}/health`
+  if (dockerHealthCheck.enable)
+    return `http://${reachable(footman.health.host)}:${dockerHealthCheck.port}${HEALTH.path}`
   const rest = restUrl(config)
-  if (rest) return `${rest}/health`
+  if (rest) return `${rest}${HEALTH.path}`
   if (!configVisualisation.enable) return null
   return `http://${reachable(configVisualisation.host)}:${configVisualisation.port}/`
 }

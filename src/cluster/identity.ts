@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ownJson } from '../platform/json.ts'
 import { keepPrivate } from '../platform/private-file.ts'
 
 export interface ClusterIdentity {
@@ -44,7 +45,7 @@ export function storedIdentity(directory: string): ClusterIdentity | null {
       timeline = null,
       history = null,
       clockOffsetMs = 0,
-    } = JSON.parse(readFileSync(file, 'utf8')) as ClusterIdentity
+    } = ownJson<ClusterIdentity>(readFileSync(file, 'utf8'))
     return typeof dataId === 'string' ? { dataId, clusterId, timeline, history, clockOffsetMs } : null
   } catch {
     // A power cut may leave half a file; a new identity only costs the wait for the old lease.

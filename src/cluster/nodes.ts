@@ -2,7 +2,7 @@
 import { StartError } from '../platform/errors.ts'
 import type { Queryable } from '../platform/postgres/types.ts'
 import { PROTOCOL } from './migrations.ts'
-import type { Leadership, Mode, NodeInfo } from './types.ts'
+import type { Leadership, NodeInfo, NodeMode } from './types.ts'
 
 export interface NodeIdentity {
   readonly name: string
@@ -20,7 +20,7 @@ export interface NodeIdentity {
 }
 
 export interface NodeState {
-  readonly mode: Mode
+  readonly mode: NodeMode
   readonly appliedRev: number
   readonly waiting: number
   readonly offsetMs: number
@@ -97,7 +97,7 @@ const BEATS_OF_ANOTHER = 2
 
 /** A process under the name of this one, by the clock of the database: `seenAt` of its newest sign of life, in milliseconds. */
 export interface Sign {
-  readonly mode: Mode
+  readonly mode: NodeMode
   readonly isRemoved: boolean
   readonly seenAt: number
 }

@@ -5,7 +5,7 @@
  */
 import { type Fitness, type Step, stepOf } from './fitness.ts'
 import type { Forgotten } from './return.ts'
-import type { Mode } from './types.ts'
+import type { NodeMode } from './types.ts'
 
 export type Part = 'follower' | 'leader' | 'alone'
 
@@ -18,7 +18,7 @@ interface Build {
 /** All times are milliseconds of a clock that never jumps, where nothing else is said; null = it is not so. */
 export interface State {
   readonly part: Part
-  readonly mode: Mode
+  readonly mode: NodeMode
   /** The app has to be built anew as soon as the disk can be written. */
   readonly owed: Build | null
   /** It is being built anew: what the app before it has followed does not count. */
@@ -234,7 +234,7 @@ function then({ state, effects }: Turn, following: (state: State) => Turn): Turn
 const say = (level: 'info' | 'warn' | 'error', text: string): Effect => ({ do: 'say', level, text: `CLUSTER ${text}` })
 
 /** The node has another part; `before` is done first. A node that stops gets none. */
-function play(state: State, part: Part, mode: Mode, owed: Build, facts: Facts, ...before: readonly Effect[]): Turn {
+function play(state: State, part: Part, mode: NodeMode, owed: Build, facts: Facts, ...before: readonly Effect[]): Turn {
   if (state.isStopping) return turn(state, ...before)
   const left = turn({ ...state, part, mode, owed }, ...before, { do: 'leave' })
   return then(left, (one) => buildOwed(one, facts))

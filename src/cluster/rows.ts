@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer'
 import type { SQLInputValue } from 'node:sqlite'
+import { ownJson } from '../platform/json.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { columnsOf, keySql } from './changes.ts'
 import { SHARED_TABLES, type SharedTable } from './tables.ts'
@@ -84,7 +85,7 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
       return found ? [found.id] : null
     }
     if (key.length === 0) return []
-    if (key.length > 1) return JSON.parse(text) as SQLInputValue[]
+    if (key.length > 1) return ownJson<SQLInputValue[]>(text)
     return [isNumber.has(key[0]!) ? Number(text) : text]
   }
 

@@ -10,7 +10,9 @@ export { NotLeaderError } from '../platform/group-commit.ts'
  * `single`: no cluster. `joining`: started, not yet followed to the newest row. `follower`: receives and stands ready.
  * `leader`: does all the work. `alone`: the database cannot be reached, so that the node works for itself. `leaving`: stops.
  */
-export type Mode = 'single' | 'joining' | 'follower' | 'leader' | 'alone' | 'leaving'
+export type Mode = 'single' | NodeMode
+/** The part of a node that is one of several. */
+export type NodeMode = 'joining' | 'follower' | 'leader' | 'alone' | 'leaving'
 
 /** A node that was not heard of for so long counts as lost. */
 export const NODE_LOST_MS = 60_000
@@ -118,7 +120,7 @@ export interface SharedDocument {
 
 export interface NodeInfo {
   readonly name: string
-  readonly mode: Mode
+  readonly mode: NodeMode
   readonly version: string
   readonly candidate: boolean
   readonly url: string | null
@@ -149,7 +151,7 @@ export interface Leadership {
 /** For health, metrics, `/v4/cluster`, console and doctor; read from memory. */
 export interface ClusterStatus {
   readonly node: string
-  readonly mode: Mode
+  readonly mode: NodeMode
   /** Since when the mode is what it is, milliseconds since 1970. */
   readonly modeSince: number
   readonly clusterId: string | null

@@ -3,6 +3,7 @@
 /** The lines above the content of every page: what limits Footman, or this connection, at the moment. */
 import type { Child } from 'hono/jsx'
 import { isLoopback } from '../platform/addresses.ts'
+import { CONFIG_PROBLEMS } from './contract.ts'
 import type { NodeState, PageContext } from './page.ts'
 import { durationText, Name, Time } from './ui/text.tsx'
 
@@ -14,15 +15,11 @@ interface Maintenance {
   }[]
 }
 
-interface Problems {
-  readonly pending: { readonly needsRestart: readonly string[] } | null
-}
-
 export async function bannersOf(context: PageContext): Promise<Child[]> {
   const { settings, request, visitor, ask, link } = context
   const [maintenance, problems] = await Promise.all([
     context.may('event:read') ? ask.get<Maintenance>('/v4/maintenance', { on: true }) : null,
-    context.may('admin') ? ask.get<Problems>('/v4/config/problems') : null,
+    context.may('admin') ? ask(CONFIG_PROBLEMS) : null,
   ])
   const isPlain = visitor.session !== null && !request.secure && !isLoopback(request.client)
   const pending = problems?.ok ? problems.data.pending : null

@@ -1,17 +1,8 @@
 /** The web console below `/console` of the REST API. Its pages are loaded with the first request. */
-import { z } from 'zod'
 import type { ClusterStatus, SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
-import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import {
-  ALWAYS,
-  type ApiRequest,
-  type ApiRoute,
-  jsonAnswer,
-  type Method,
-  looseRoute as route,
-} from '../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, type Method, route } from '../http/endpoint/route.ts'
 import { noSuchRoute, refusal } from '../http/errors.ts'
 import { FORM_LIMIT } from '../http/middleware/body.ts'
 import { isLoopback } from '../platform/addresses.ts'
@@ -20,6 +11,7 @@ import { once } from '../platform/once.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { ConsoleConfig } from './config.ts'
+import { END_SESSION, SESSIONS, SIGN_IN_LINK } from './contract.ts'
 import type { NodeState, SiteSettings } from './page.ts'
 import { createGuard } from './session/guard.ts'
 import { createSessions, createSignInLinks, type Sessions } from './session/store.ts'
@@ -141,62 +133,36 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
 /** `footman console` asks for a link on the machine of Footman. */
 function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute {
   return route({
-    method: 'POST',
-    path: '/v4/sessions/link',
+    ...SIGN_IN_LINK,
     // The link signs in: it is not kept.
     eachTime: ALWAYS,
     scope: 'admin',
     action: 'session.link',
-    body: 'ignored',
     summary: 'Make a link that signs in to the console',
     description: 'For programs on this machine: needs the local key. The link is good once, for a minute.',
-    answers: () => ({
-      201: z
-        .object({ path: z.string().describe('Below the address of Footman.'), expiresAt: z.string().nullable() })
-        .describe('The link; while access control is off, the console itself.'),
-      403: 'The caller is not the command line on this machine.',
-    }),
     examples: [{ name: 'open', status: 201, answer: { path: '/console/', expiresAt: null } }],
-    handle({ caller, client, pages }) {
-      if (!pages.signsIn) return jsonAnswer(201, { path: '/console/', expiresAt: null })
+    handle({ caller, client, pages }, answer) {
+      if (!pages.signsIn) return answer(201, { path: '/console/', expiresAt: null })
       const isLocal = caller.actor === 'local' || caller.actor.startsWith('local:')
       if (!isLocal || !isLoopback(client)) throw refusal('FORBIDDEN', 'Only "footman console" on this machine may ask.')
       const { token, expiresAt } = make(caller.actor)
-      return jsonAnswer(201, { path: `/console/login/${token}`, expiresAt: new Date(expiresAt).toISOString() })
+      return answer(201, { path: `/console/login/${token}`, expiresAt: new Date(expiresAt).toISOString() })
     },
   })
 }
-
-const SESSIONS = z.object({
-  sessions: z.array(
-    z.object({
-      id: z.string(),
-      actor: z.string(),
-      address: z.string().describe('Where it was seen last.'),
-      browser: z.string(),
-      createdAt: z.string(),
-      lastSeenAt: z.string(),
-      expiresAt: z.string(),
-      current: z.boolean().describe('The one that asks.'),
-    }),
-  ),
-})
 
 function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
   const seenBy = ({ actor, may }: Caller) => list().filter((session) => may('admin') || session.actor === actor)
   const iso = (at: number) => new Date(at).toISOString()
   return [
     route({
-      method: 'GET',
-      path: '/v4/sessions',
+      ...SESSIONS,
       scope: ANY_SCOPE,
       summary: 'List sessions of the console',
       description: 'Those of the caller; with the scope `admin` those of everybody.',
-      query: NO_QUERY,
-      answers: () => ({ 200: SESSIONS.describe('The sessions, the one seen last first.') }),
       examples: [{ name: 'own', status: 200, answer: { sessions: [] } }],
-      handle: ({ caller, session }) =>
-        jsonAnswer(200, {
+      handle: ({ caller, session }, answer) =>
+        answer(200, {
           sessions: seenBy(caller).map(({ id, actor, address, browser, createdAt, seenAt, expiresAt }) => ({
             id,
             actor,
@@ -210,18 +176,15 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
         }),
     }),
     route({
-      method: 'DELETE',
-      path: '/v4/sessions/{id}',
+      ...END_SESSION,
       scope: ANY_SCOPE,
       action: 'session.end',
       summary: 'End a session of the console',
       description: 'One of the caller; with the scope `admin` any.',
-      params: () => z.object({ id: z.string() }),
-      answers: () => ({ 204: z.void() }),
-      async handle({ params: { id }, caller, note }) {
+      async handle({ params: { id }, caller, note }, answer) {
         note({ target: [id] })
         const isSeen = seenBy(caller).some((session) => session.id === id)
-        if (isSeen && (await end(id))) return new Response(null, { status: 204 })
+        if (isSeen && (await end(id))) return answer(204)
         throw refusal('SESSION_NOT_FOUND', `No session of yours has the id ${id}. It may have ended.`)
       },
     }),

@@ -7,12 +7,12 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type ApprovalSettings, missingDirectories, missingText, readApprovals } from './approvals.ts'
 import type { FilesConfig } from './config.ts'
+import type { FileJob } from './contract.ts'
 import { fileJobRoutes, fileRoutes } from './http.ts'
 import { createFileJobs, createJobStore, type FinishedOperation } from './jobs.ts'
 import { createFileOperations } from './operations.ts'
 import type { PathRules } from './paths.ts'
 import { pathsOf } from './texts.ts'
-import type { FileJob } from './types.ts'
 
 export interface FilesDeps {
   /** Holds the tables of `fileMigrations`. */

@@ -9,10 +9,11 @@ import type { Database, Migration } from '../platform/sqlite.ts'
 import { storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import type { FileJob } from './contract.ts'
 import { temporaryName } from './directory.ts'
 import type { FileOperations } from './operations.ts'
 import { deniedText, doneText, failureText, prefixOf, refusalText } from './texts.ts'
-import { type FileJob, FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from './types.ts'
+import { FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from './types.ts'
 
 export interface FileJobDeps {
   readonly operations: FileOperations
@@ -306,7 +307,8 @@ function jobOf(job: Job, now: number): FileJob {
   const seconds = runningSince === null ? 0 : ((finishedAt ?? now) - runningSince) / 1000
   return {
     jobId: job.id,
-    operation: request.operation,
+    // Callers always wait for a directory.
+    operation: request.operation as FileJob['operation'],
     from: 'directory' in request ? request.directory : request.from,
     to: 'to' in request ? request.to : null,
     state: job.state,

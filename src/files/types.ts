@@ -1,7 +1,6 @@
 /** Requests, progress and results of file operations. */
 
-const FILE_OPERATIONS = ['copy', 'move', 'delete', 'createdir', 'createdirqvd'] as const
-export type FileOperation = (typeof FILE_OPERATIONS)[number]
+export type FileOperation = 'copy' | 'move' | 'delete' | 'createdir' | 'createdirqvd'
 
 /** Paths as the caller has sent them. */
 export type FileRequest = CopyRequest | MoveRequest | DeleteRequest | CreateRequest
@@ -92,20 +91,4 @@ export interface Work {
 /** `false`: the target existed, and stays as it is. */
 export interface Outcome {
   readonly changed: boolean
-}
-
-export interface FileJob {
-  readonly jobId: string
-  readonly operation: FileOperation
-  readonly from: string
-  readonly to: string | null
-  readonly state: 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled'
-  readonly files: number
-  readonly filesDone: number
-  readonly bytes: number
-  readonly bytesDone: number
-  readonly bytesPerSecond: number
-  readonly startedAt: string
-  readonly finishedAt: string | null
-  readonly error: string | null
 }

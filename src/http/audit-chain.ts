@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Database, Migration } from '../platform/sqlite.ts'
+import type { ChainCheck } from './contract.ts'
 
 export const auditChainMigrations: readonly Migration[] = [
   {
@@ -144,36 +145,8 @@ function purgeBeginning(tx: Database, chain: string, bound: string, limit: numbe
   return old.length
 }
 
-/** The first entry that is not as it was written. */
-export interface BrokenLink {
-  readonly chain: string
-  readonly n: number
-  /** Null when the entry is missing. */
-  readonly id: string | null
-  readonly reason: string
-}
-
-export interface CheckedChain {
-  readonly chain: string
-  /** Continued by the node that answers. */
-  readonly own: boolean
-  /** Number of the oldest and newest entry that is there; null without any. */
-  readonly first: number | null
-  readonly last: number | null
-  /** Hash of the newest entry, which covers all before. */
-  readonly hash: string | null
-}
-
-export interface ChainCheck {
-  /** Entries whose hash was checked. */
-  readonly checked: number
-  /** Entries without a hash, recorded by a version before the chain. */
-  readonly unchained: number
-  readonly chains: readonly CheckedChain[]
-  /** Null: every entry is as it was written. */
-  readonly broken: BrokenLink | null
-}
-
+type CheckedChain = ChainCheck['chains'][number]
+type BrokenLink = NonNullable<ChainCheck['broken']>
 type StoredLink = ChainedRow & Link
 
 /** Rows that are hashed before others get their turn. */
@@ -205,7 +178,7 @@ async function checkChain(db: Database, chain: string) {
   let before = beginningOf(known())
   let first: number | null = null
   let checked = 0
-  let broken: BrokenLink | null = null
+  let broken: ChainCheck['broken'] = null
   for (let position: readonly [number, string] = [0, '']; ; await nextTurn()) {
     const rows = db.all<StoredLink>(
       'SELECT * FROM audit WHERE chain = ? AND (n, id) > (?, ?) ORDER BY n, id LIMIT ?',
@@ -240,7 +213,7 @@ function beginningOf(known: ChainRow | undefined): Place | null {
 
 const laterOf = (one: Place, other: Place | null): Place => (other !== null && other.n > one.n ? other : one)
 
-function faultOf(row: StoredLink, before: Place | null): BrokenLink | null {
+function faultOf(row: StoredLink, before: Place | null): ChainCheck['broken'] {
   const { chain, n, id, prev, hash } = row
   const broken = (reason: string): BrokenLink => ({ chain, n, id, reason })
   const expected = before === null ? n : before.n + 1
@@ -265,7 +238,7 @@ function faultAtEnd(chain: string, known: ChainRow | undefined, last: Place | nu
 }
 
 /** An entry without hash behind the first one with a hash, or more before it than there were when the chain began. */
-function putIn(db: Database): BrokenLink | null {
+function putIn(db: Database): ChainCheck['broken'] {
   const found = db.get<{ id: string; chain: string }>(
     `SELECT audit.id, audit_chain.chain FROM audit, audit_chain
        WHERE audit.chain IS NULL AND audit_chain.own = 1 AND audit.id > audit_chain.first ORDER BY audit.id LIMIT 1`,

@@ -3,39 +3,21 @@
  * `GET /v4/audit`.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { z } from 'zod'
 import { errorText } from '../platform/errors.ts'
 import { globMatcher } from '../platform/glob.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import { once } from '../platform/once.ts'
 import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { auditChainMigrations, type ChainedRow, checkChains, type Link, nextLink, purgeEntries } from './audit-chain.ts'
-import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField } from './endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, type RouteExample, looseRoute as route } from './endpoint/route.ts'
+import { AUDIT, AUDIT_CHECK, AUDIT_OUTCOMES, type AuditItem } from './contract.ts'
+import { DEFAULT_LIMIT, invalidCursor } from './endpoint/list-query.ts'
+import { type ApiRoute, type RouteExample, route } from './endpoint/route.ts'
 import { createRequestIds } from './middleware/request-id.ts'
 
-const OUTCOMES = ['ok', 'denied', 'failed'] as const
-export type AuditOutcome = (typeof OUTCOMES)[number]
+export type AuditOutcome = AuditItem['outcome']
 
-interface AuditEntry {
-  /** `key:erp`, `anonymous`, `mqtt:<topic>`, `schedule:<id>`, `retry`. */
-  readonly actor: string
-  /** Null when the action did not come over the network. */
-  readonly address: string | null
-  /** `task.start`. */
-  readonly action: string
-  /** Ids or names of what was acted on. */
-  readonly target: readonly string[]
-  /** HTTP status of the answer; null where there is none. */
-  readonly status: number | null
-  readonly outcome: AuditOutcome
-  readonly requestId: string | null
-  readonly detail: string | null
-  /** The action was taken on a page. */
-  readonly via?: 'console'
-}
+type AuditEntry = Omit<AuditItem, 'id' | 'at'>
 
 export interface StoredAuditEntry extends AuditEntry {
   readonly id: string
@@ -248,34 +230,6 @@ const entryOf = ({
 
 // `GET /v4/audit`.
 
-const ENTRY = once(() =>
-  z.object({
-    id: z.string(),
-    at: z.string(),
-    actor: z.string(),
-    address: z.string().nullable(),
-    action: z.string(),
-    target: z.array(z.string()),
-    status: z.number().nullable(),
-    outcome: z.enum(OUTCOMES),
-    requestId: z.string().nullable(),
-    detail: z.string().nullable(),
-    via: z.literal('console').optional().describe('On a page of the console.'),
-  }),
-)
-
-const QUERY = once(() =>
-  z.object({
-    actor: queryField.texts().describe('Glob: `key:*`.').optional(),
-    action: queryField.texts().describe('Glob: `task.*`.').optional(),
-    outcome: queryField.words(OUTCOMES).optional(),
-    request: queryField.text().describe('Id of the request, as `X-Request-Id` and error messages show it.').optional(),
-    target: queryField.text().describe('Id of what it was done to, such as a task or a delivery.').optional(),
-    via: queryField.word(['console']).describe('Only what was done on pages of the console.').optional(),
-    ...LIST_PARAMETERS,
-  }),
-)
-
 const EXAMPLE: RouteExample = {
   name: 'starts-of-a-day',
   query: { action: 'task.*', from: '24h' },
@@ -299,28 +253,6 @@ const EXAMPLE: RouteExample = {
   },
 }
 
-const CHECK = once(() =>
-  z.object({
-    checked: z.int().describe('Entries whose hash was checked.'),
-    unchained: z.int().describe('Entries of a version before the chain, without a hash.'),
-    chains: z.array(
-      z.object({
-        chain: z.string().describe('Node that wrote it, and a random part.'),
-        own: z.boolean().describe('Continued by the node that answers.'),
-        first: z.int().nullable().describe('Number of its oldest entry here.'),
-        last: z.int().nullable().describe('Number of its newest entry here.'),
-        hash: z.string().nullable().describe('Hash of the newest entry; it covers all before.'),
-      }),
-    ),
-    broken: z
-      .object({ chain: z.string(), n: z.int(), id: z.string().nullable(), reason: z.string() })
-      .nullable()
-      .describe('The first entry that is not as it was written; null = none.'),
-  }),
-)
-
-const ANSWER = once(() => z.object({ audit: z.array(ENTRY()), nextCursor: z.string().nullable() }))
-
 interface RouteDeps {
   readonly db: Database
   readonly clock: Clock
@@ -331,13 +263,11 @@ interface RouteDeps {
 export function auditRoutes({ db, clock, alone }: RouteDeps): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/audit/verify',
+      ...AUDIT_CHECK,
       scope: 'admin',
       at: 'here',
       summary: 'Check that no audit entry was changed, removed or put in',
       description: 'By the hash chain over the entries that this node has.',
-      answers: () => ({ 200: CHECK().describe('The result, broken or not.') }),
       examples: [
         {
           name: 'untouched',
@@ -350,18 +280,15 @@ export function auditRoutes({ db, clock, alone }: RouteDeps): ApiRoute[] {
           },
         },
       ],
-      handle: async () => jsonAnswer(200, await checkChains(db, { alone })),
+      handle: async (_, answer) => answer(200, await checkChains(db, { alone })),
     }),
     route({
-      method: 'GET',
-      path: '/v4/audit',
+      ...AUDIT,
       scope: 'admin',
       summary: 'List who did what',
       description: 'Newest first.',
-      query: QUERY,
-      answers: () => ({ 200: ANSWER().describe('The entries.') }),
       examples: [EXAMPLE],
-      async handle({ query: { limit = DEFAULT_LIMIT, cursor, from, to, ...filter } }) {
+      async handle({ query: { limit = DEFAULT_LIMIT, cursor, from, to, ...filter } }, answer) {
         const now = clock.now()
         const found = await findEntries(db, {
           before: idInCursor(cursor),
@@ -373,18 +300,25 @@ export function auditRoutes({ db, clock, alone }: RouteDeps): ApiRoute[] {
         const page = found.slice(0, limit)
         const last = page.at(-1)
         const nextCursor = found.length > limit && last ? Buffer.from(last.id).toString('base64url') : null
-        return jsonAnswer(200, { audit: page.map(entryAnswer), nextCursor })
+        return answer(200, { audit: page.map(entryAnswer), nextCursor })
       },
     }),
   ]
 }
 
-type Filter = Pick<z.output<ReturnType<typeof QUERY>>, 'actor' | 'action' | 'outcome' | 'request' | 'target' | 'via'>
+interface Filter {
+  readonly actor?: string[]
+  readonly action?: string[]
+  readonly outcome?: readonly AuditOutcome[]
+  readonly request?: string
+  readonly target?: string
+  readonly via?: 'console'
+}
 
 function matcherOf({
   actor = ['*'],
   action = ['*'],
-  outcome = [...OUTCOMES],
+  outcome = AUDIT_OUTCOMES,
   request,
   target,
   via,

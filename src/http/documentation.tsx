@@ -5,7 +5,8 @@ import type { FC } from 'hono/jsx'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { readAsset } from '../platform/assets.ts'
-import { type ApiRequest, type ApiRoute, jsonText, looseRoute as route } from './endpoint/route.ts'
+import { asIs } from './endpoint/contract.ts'
+import { type ApiRequest, type ApiRoute, jsonText, route } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
 import type { OpenApiDocument } from './openapi/schema.ts'
 
@@ -29,7 +30,14 @@ export function documentationRoutes({ version, document }: DocumentationDeps): A
 }
 
 const get = (path: string, summary: string, handle: ApiRoute['handle']): ApiRoute =>
-  route({ method: 'GET', path, documented: false, summary, answers: () => ({ 200: z.unknown() }), handle })
+  route({
+    method: 'GET',
+    path,
+    documented: false,
+    summary,
+    answers: () => ({ 200: z.unknown() }),
+    handle: async (request) => asIs(await handle(request)),
+  })
 
 async function staticFile({ params, method, url }: ApiRequest): Promise<Response> {
   const { file = '' } = params

@@ -7,7 +7,7 @@ import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse 
 import { HttpError } from '../platform/http-exchange.ts'
 import { once } from '../platform/once.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from './endpoint/route.ts'
+import { type ApiRoute, route } from './endpoint/route.ts'
 import { field } from './endpoint/validation.ts'
 import { refused, shadowRefusal } from './errors.ts'
 
@@ -195,19 +195,18 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           answer: 'Accepted',
         },
       ],
-      async handle({ body: event }) {
+      async handle({ body: event }, answer) {
         if (shadow) throw shadowRefusal()
         const { timestamp: _time, eventType: _type, ...own } = attributesOf(eventTarget, event.attributes)
         const sent = { timestamp: timeOf(event.timestamp), eventType: event.eventType, ...own }
         const base = eventTarget.url.replace(/\/$/, '')
-        return newRelicAnswer(
-          'Failed posting event to New Relic',
-          await send({
-            target: eventTarget,
-            url: ({ accountId }) => `${base}/v1/accounts/${encodeURIComponent(accountId)}/events`,
-            body: JSON.stringify(sent),
-          }),
-        )
+        const outcome = await send({
+          target: eventTarget,
+          url: ({ accountId }) => `${base}/v1/accounts/${encodeURIComponent(accountId)}/events`,
+          body: JSON.stringify(sent),
+        })
+        requireAccepted('Failed posting event to New Relic', outcome)
+        return answer(202, 'Accepted')
       },
     }),
     route({
@@ -240,7 +239,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           answer: 'Accepted',
         },
       ],
-      async handle({ body: metric }) {
+      async handle({ body: metric }, answer) {
         const interval = intervalOf(metric)
         if (shadow) throw shadowRefusal()
         const { name, type, value, timestamp } = metric
@@ -249,14 +248,13 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           attributes: attributesOf(metricTarget, metric.attributes),
           ...interval,
         }
-        return newRelicAnswer(
-          'Failed posting metric to New Relic',
-          await send({
-            target: metricTarget,
-            url: () => metricTarget.url,
-            body: JSON.stringify([{ common, metrics: [{ name, type, value }] }]),
-          }),
-        )
+        const outcome = await send({
+          target: metricTarget,
+          url: () => metricTarget.url,
+          body: JSON.stringify([{ common, metrics: [{ name, type, value }] }]),
+        })
+        requireAccepted('Failed posting metric to New Relic', outcome)
+        return answer(202, 'Accepted')
       },
     }),
   ]
@@ -269,7 +267,7 @@ function intervalOf({ type, interval }: Metric): { 'interval.ms'?: number } {
   return { 'interval.ms': interval }
 }
 
-function newRelicAnswer(message: string, { usable, failed, unknown }: NewRelicOutcome): Response {
+function requireAccepted(message: string, { usable, failed, unknown }: NewRelicOutcome): void {
   const strangers = unknown.map((name) => `"${name}" has no credentials in thirdPartyToolsCredentials.newRelic`)
   if (usable === 0) {
     const reason = strangers.join('; ') || 'destinationAccount is empty'
@@ -280,7 +278,6 @@ function newRelicAnswer(message: string, { usable, failed, unknown }: NewRelicOu
     const silent = failed.every((one) => one.silent)
     throw refused(statusOf({ silent }), message, [...failures, ...strangers].join('; '))
   }
-  return new Response('Accepted', { status: 202, headers: { 'content-type': 'text/plain; charset=utf-8' } })
 }
 
 // Slack.
@@ -333,19 +330,24 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       description: 'Formatting, links and mentions of Slack work in `msg`.',
       body: SLACK_MESSAGE,
       answers: () => ({
-        201: SLACK_MESSAGE(),
+        201: z.strictObject({
+          channel: z.string(),
+          from_user: z.string(),
+          msg: z.string(),
+          emoji: z.string().optional(),
+        }),
         409: 'Footman runs in shadow mode, which sends nothing.',
         502: 'Slack is unreachable or has refused the message.',
         503: 'The webhook of Slack is not configured.',
         504: 'Slack is silent.',
       }),
       examples: [{ name: 'greeting', body: GREETING, status: 201, answer: GREETING }],
-      async handle({ body: message, note }) {
+      async handle({ body: message, note }, answer) {
         note({ target: [message.channel] })
         if (settings.shadow) throw shadowRefusal()
         await postToSlack(deps, settings, message)
         const { channel, from_user, msg, emoji } = message
-        return jsonAnswer(201, { channel, from_user, msg, emoji })
+        return answer(201, { channel, from_user, msg, emoji })
       },
     }),
   ]

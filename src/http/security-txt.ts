@@ -1,7 +1,7 @@
 /** `GET /.well-known/security.txt` (RFC 9116): where to report a vulnerability of this installation. */
 import { z } from 'zod'
 import type { Clock } from '../platform/types.ts'
-import { type ApiRoute, looseRoute as route } from './endpoint/route.ts'
+import { type ApiRoute, route } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
 
 /** `Butler.footman.api.securityTxt`. */
@@ -38,12 +38,10 @@ export function securityTxtRoute(settings: () => SecurityTxt | undefined, clock:
     at: 'here',
     summary: 'Where to report a vulnerability',
     answers: () => ({ 200: z.string() }),
-    handle({ method, url }) {
+    handle({ method, url }, answer) {
       const current = settings()
       if (!current || current.contact.length === 0) throw noSuchRoute(method, url)
-      return new Response(securityText(current, clock.now()), {
-        headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
-      })
+      return answer(200, securityText(current, clock.now()), { 'x-content-type-options': 'nosniff' })
     },
   })
 }

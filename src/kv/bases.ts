@@ -1,50 +1,36 @@
 /** Whole numbers of any size between base 62 and base 16, for the key-value and start clients of load scripts. */
-import { z } from 'zod'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
-import { field } from '../http/endpoint/validation.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { refused } from '../http/errors.ts'
-import { once } from '../platform/once.ts'
-
-/** The order of the two members is the same in both answers. */
-const ANSWER = once(() => z.object({ base62: z.string(), base16: z.string() }).describe('The number in both bases.'))
-
-const FROM_62 = once(() => z.looseObject({ base62: field.string() }))
-const FROM_16 = once(() => z.looseObject({ base16: field.string() }))
+import { BASE16_TO_62, BASE62_TO_16 } from './contract.ts'
 
 const EXAMPLE = { base62: '6DMW88LpSok9Z7P7hUK0wv7bF', base16: '3199af08bfeeaf5d420f27ed9c01e74370077' }
 
 export function codecRoutes(): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/base62tobase16',
+      ...BASE62_TO_16,
       switch: 'base62ToBase16',
       butler: true,
       summary: 'Convert a number from base 62 to base 16',
-      query: FROM_62,
-      answers: () => ({ 200: ANSWER() }),
       examples: [{ name: 'number', query: { base62: EXAMPLE.base62 }, status: 200, answer: EXAMPLE }],
-      handle({ query: { base62 } }) {
+      handle({ query: { base62 } }, answer) {
         const base16 = base62ToBase16(base62)
         if (base16 === null)
           throw refused(400, 'Failed converting from base62 to base16', 'The digits are 0-9, a-z, A-Z.')
-        return jsonAnswer(200, { base62, base16 })
+        return answer(200, { base62, base16 })
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/base16tobase62',
+      ...BASE16_TO_62,
       switch: 'base16ToBase62',
       butler: true,
       summary: 'Convert a number from base 16 to base 62',
-      query: FROM_16,
-      answers: () => ({ 200: ANSWER() }),
       examples: [{ name: 'number', query: { base16: EXAMPLE.base16 }, status: 200, answer: EXAMPLE }],
-      handle({ query: { base16 } }) {
+      handle({ query: { base16 } }, answer) {
         const base62 = base16ToBase62(base16)
         if (base62 === null)
           throw refused(400, 'Failed converting from base16 to base62', 'The digits are 0-9 and a-f.')
-        return jsonAnswer(200, { base62, base16 })
+        return answer(200, { base62, base16 })
       },
     }),
   ]

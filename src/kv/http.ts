@@ -1,29 +1,31 @@
 /** The endpoints of the key-value store. Load scripts of Butler know those marked `butler`, and the `/v4/kvstore` aliases. */
-import { z } from 'zod'
 import { namespaceFilter } from '../http/endpoint/caller.ts'
+import { asIs } from '../http/endpoint/contract.ts'
 import type { EventStreams } from '../http/endpoint/event-stream.ts'
 import { DEFAULT_LIMIT, invalidCursor, readQuery } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
 import { invalidBody, validate } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import {
-  COUNTED,
+  CLEAR_NAMESPACE,
+  DELETE_PAIR,
+  DELETE_PAIR_BY_QUERY,
+  type FoundPair,
   INCREMENT,
-  KEY_QUERY,
+  KEY_EXISTS,
   KEYS,
-  KEYS_QUERY,
-  NAMESPACE_PARAMS,
-  NAMESPACES_QUERY,
-  NEW_PAIR,
-  noContent,
+  type KeyList,
+  keysQuery,
+  NAMESPACES,
   PAIR,
-  PAIR_PARAMS,
-  PAIR_QUERY,
-  REVISION_FAILURE,
-  WATCH_QUERY,
-} from './http-forms.ts'
+  PAIR_OR_KEYS,
+  pairQuery,
+  SET_PAIR,
+  type SizeOfNamespace,
+  WATCH,
+} from './contract.ts'
 import { KeyValueRefusal, type KeyValueStore, type Pair, type Precondition, type Reason } from './types.ts'
 import { watchNamespace } from './watch.ts'
 
@@ -63,14 +65,11 @@ const LIST_FAILURE = 'Failed getting list of keys in namespace'
 
 function listNamespaces({ store, log }: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/keyvaluesnamespaces',
+    ...NAMESPACES,
     ...COMMON,
     scope: 'kv:read',
     summary: 'List the namespaces',
     description: 'In order of creation; with `counts=true` each with its size.',
-    query: NAMESPACES_QUERY,
-    answers: () => ({ 200: z.union([z.array(z.string()), z.array(COUNTED())]).describe('The namespaces.') }),
     examples: [
       { name: 'namespaces', status: 200, answer: [SALES, MARKETING] },
       {
@@ -81,23 +80,19 @@ function listNamespaces({ store, log }: KeyValueRouteDeps): ApiRoute {
       },
     ],
     legacyErrors: storeErrors(log, 'Failed getting all namespaces'),
-    handle({ caller, query: { counts = false } }) {
+    handle({ caller, query: { counts = false } }, answer) {
       const names = store.namespaces().filter(namespaceFilter(caller, 'kv:read'))
-      return jsonAnswer(200, counts ? names.flatMap((name) => countedNamespace(store, name)) : names)
+      return answer(200, counts ? names.flatMap((name) => countedNamespace(store, name)) : names)
     },
   })
 }
 
 function getPair(deps: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/keyvalues/{namespace}',
+    ...PAIR,
     ...COMMON,
     scope: 'kv:read',
     summary: 'Read a key-value pair',
-    params: NAMESPACE_PARAMS,
-    query: PAIR_QUERY,
-    answers: () => ({ 200: PAIR() }),
     examples: [
       {
         name: 'pair',
@@ -108,22 +103,19 @@ function getPair(deps: KeyValueRouteDeps): ApiRoute {
       },
     ],
     legacyErrors: storeErrors(deps.log, PAIR_FAILURE),
-    handle: ({ params: { namespace }, query }) => readPair(deps, namespace, query),
+    handle({ params: { namespace }, query }, answer) {
+      const { found, headers } = readPair(deps, namespace, query)
+      return answer(200, found, headers)
+    },
   })
 }
 
 function keyExists({ store, clock, log }: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/keyvalues/{namespace}/keyexists',
+    ...KEY_EXISTS,
     ...COMMON,
     scope: 'kv:read',
     summary: 'Check whether a key exists',
-    params: NAMESPACE_PARAMS,
-    query: KEY_QUERY,
-    answers: () => ({
-      200: z.object({ keyExists: z.boolean(), keyValue: PAIR().extend({ ttl: z.number() }).partial() }),
-    }),
     examples: [
       {
         name: 'there',
@@ -141,12 +133,12 @@ function keyExists({ store, clock, log }: KeyValueRouteDeps): ApiRoute {
       },
     ],
     legacyErrors: storeErrors(log, PAIR_FAILURE),
-    handle({ params: { namespace }, query: { key } }) {
+    handle({ params: { namespace }, query: { key } }, answer) {
       requireNamespace(store, namespace)
       const pair = store.get(namespace, key)
-      if (!pair) return jsonAnswer(200, { keyExists: false, keyValue: {} })
+      if (!pair) return answer(200, { keyExists: false, keyValue: {} })
       const ttl = ttlLeft(pair, clock)
-      return jsonAnswer(200, {
+      return answer(200, {
         keyExists: true,
         keyValue: { namespace, key, value: pair.value, ...(ttl > 0 && { ttl }) },
       })
@@ -156,15 +148,13 @@ function keyExists({ store, clock, log }: KeyValueRouteDeps): ApiRoute {
 
 function listOfKeys(deps: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/keylist/{namespace}',
+    ...KEYS,
     ...COMMON,
     scope: 'kv:read',
     summary: 'List the keys of a namespace',
     description: 'Oldest first. With any of the parameters: sorted by key, in pages, with `nextCursor`.',
-    params: NAMESPACE_PARAMS,
-    readByHandler: () => ({ query: KEYS_QUERY() }),
-    answers: () => ({ 200: KEYS() }),
+    query: undefined,
+    readByHandler: () => ({ query: keysQuery() }),
     examples: [
       {
         name: 'keys',
@@ -174,13 +164,13 @@ function listOfKeys(deps: KeyValueRouteDeps): ApiRoute {
       },
     ],
     legacyErrors: storeErrors(deps.log, LIST_FAILURE),
-    handle: ({ params: { namespace }, query }) => listKeys(deps, namespace, query),
+    handle: ({ params: { namespace }, query }, answer) => answer(200, listKeys(deps, namespace, query)),
   })
 }
 
 function setPair({ store, log }: KeyValueRouteDeps, path: string, example: string): ApiRoute {
   return route({
-    method: 'POST',
+    ...SET_PAIR,
     path,
     ...COMMON,
     scope: 'kv:write',
@@ -189,10 +179,6 @@ function setPair({ store, log }: KeyValueRouteDeps, path: string, example: strin
     summary: 'Store a key-value pair',
     description:
       'An existing key is overwritten, with its expiry. `ttl` in milliseconds; 0 or absent = no expiry. The header `ETag` of the answer holds the revision.',
-    // An empty segment is no namespace, but it gets an answer of its own.
-    params: () => NAMESPACE_PARAMS().partial(),
-    body: NEW_PAIR,
-    answers: () => ({ 201: PAIR().extend({ ttl: z.number() }), ...REVISION_FAILURE }),
     examples: [
       {
         name: 'pair',
@@ -203,7 +189,7 @@ function setPair({ store, log }: KeyValueRouteDeps, path: string, example: strin
       },
     ],
     legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
-    async handle({ params: { namespace = '' }, body: { key, value, ttl = 0, ifRevision }, headers, note }) {
+    async handle({ params: { namespace = '' }, body: { key, value, ttl = 0, ifRevision }, headers, note }, answer) {
       if (namespace === '' || !key || value === undefined) {
         log.verbose('KEYVALUE: Required parameter missing.')
         const details = 'A namespace, a key and a value must be given; only the value may be empty.'
@@ -212,67 +198,63 @@ function setPair({ store, log }: KeyValueRouteDeps, path: string, example: strin
       note({ target: [namespace] })
       const whole = Math.trunc(ttl) + 0
       const pair = await store.set({ namespace, key, value, ttl: whole }, preconditionOf(headers, ifRevision))
-      return jsonAnswer(
-        201,
-        { namespace, key: pair.key, value: pair.value, ttl: whole },
-        { etag: etagOf(pair.revision) },
-      )
+      return answer(201, { namespace, key: pair.key, value: pair.value, ttl: whole }, { etag: etagOf(pair.revision) })
     },
   })
 }
 
 function deletePair({ store, log }: KeyValueRouteDeps): ApiRoute {
   return route({
+    ...DELETE_PAIR,
     ...deletion(log),
-    path: '/v4/keyvalues/{namespace}/{key}',
-    params: PAIR_PARAMS,
     examples: [{ name: 'pair', params: { namespace: SALES, key: EXAMPLE.key }, status: 204 }],
-    handle: (request) => removePair(store, request, request.params.namespace, request.params.key),
+    async handle({ params: { namespace, key }, headers, note }, answer) {
+      note({ target: [namespace] })
+      await store.delete(namespace, key, preconditionOf(headers))
+      return answer(204)
+    },
   })
 }
 
 function clearNamespace({ store, log }: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: 'DELETE',
-    path: '/v4/keyvalues/{namespace}',
+    ...CLEAR_NAMESPACE,
     ...COMMON,
     scope: 'kv:write',
     action: 'kv.clear',
     summary: 'Delete a namespace with all its keys',
-    params: NAMESPACE_PARAMS,
-    answers: noContent,
     examples: [{ name: 'namespace', params: { namespace: SALES }, status: 204 }],
     legacyErrors: storeErrors(log, 'Failed clearing namespace'),
-    async handle({ params: { namespace }, note }) {
+    async handle({ params: { namespace }, note }, answer) {
       note({ target: [namespace] })
       await store.clear(namespace)
       log.verbose(`KEYVALUE: Cleared namespace: ${namespace}`)
-      return new Response(null, { status: 204 })
+      return answer(204)
     },
   })
 }
 
 function deletePairByQuery({ store, log }: KeyValueRouteDeps): ApiRoute {
   return route({
+    ...DELETE_PAIR_BY_QUERY,
     ...deletion(log),
-    path: '/v4/kvstore/{namespace}',
-    params: NAMESPACE_PARAMS,
-    query: KEY_QUERY,
     examples: [{ name: 'pair', params: { namespace: MARKETING }, query: { key: EXAMPLE.key }, status: 204 }],
-    handle: (request) => removePair(store, request, request.params.namespace, request.query.key),
+    async handle({ params: { namespace }, query: { key }, headers, note }, answer) {
+      note({ target: [namespace] })
+      await store.delete(namespace, key, preconditionOf(headers))
+      return answer(204)
+    },
   })
 }
 
 function getPairOrKeys(deps: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/kvstore/{namespace}',
+    ...PAIR_OR_KEYS,
     ...COMMON,
     scope: 'kv:read',
     summary: 'Read a key-value pair; without key, list the keys',
-    params: NAMESPACE_PARAMS,
-    readByHandler: () => ({ query: PAIR_QUERY().partial().extend(KEYS_QUERY().shape) }),
-    answers: () => ({ 200: z.union([PAIR(), KEYS()]).describe('The pair, or the keys.') }),
+    query: undefined,
+    readByHandler: () => ({ query: PAIR_OR_KEYS.query?.() }),
     examples: [
       {
         name: 'pair',
@@ -284,29 +266,23 @@ function getPairOrKeys(deps: KeyValueRouteDeps): ApiRoute {
     ],
     legacyErrors: (error, request) =>
       storeErrors(deps.log, 'key' in request.query ? PAIR_FAILURE : LIST_FAILURE)(error, request),
-    handle({ params: { namespace }, query }) {
-      if (!('key' in query)) return listKeys(deps, namespace, query)
-      return readPair(deps, namespace, validate('querystring', PAIR_QUERY(), query))
+    handle({ params: { namespace }, query }, answer) {
+      if (!('key' in query)) return answer(200, listKeys(deps, namespace, query))
+      const { found, headers } = readPair(deps, namespace, validate('querystring', pairQuery(), query))
+      return answer(200, found, headers)
     },
   })
 }
 
 function increment({ store, log }: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: ['POST', 'PUT'],
-    path: '/v4/keyvalues/{namespace}/increment',
+    ...INCREMENT,
     switch: COMMON.switch,
     scope: 'kv:write',
     action: 'kv.increment',
     audited: 'single',
     summary: 'Add to a number',
     description: 'A key that is not there counts as 0.',
-    params: NAMESPACE_PARAMS,
-    body: INCREMENT,
-    answers: () => ({
-      200: PAIR().extend({ revision: z.int() }).describe('The new value.'),
-      409: 'The value is not a number.',
-    }),
     examples: [
       {
         name: 'by-one',
@@ -317,60 +293,41 @@ function increment({ store, log }: KeyValueRouteDeps): ApiRoute {
       },
     ],
     legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
-    async handle({ params: { namespace }, body: { key, by = 1, ttl = 0 }, note }) {
+    async handle({ params: { namespace }, body: { key, by = 1, ttl = 0 }, note }, answer) {
       if (key === '') throw invalidBody([{ path: 'key', message: 'must not be empty' }])
       note({ target: [namespace] })
       const { value, revision, ...pair } = await store.increment(namespace, key, by, Math.trunc(ttl))
-      return jsonAnswer(200, { namespace, key: pair.key, value, revision })
+      return answer(200, { namespace, key: pair.key, value, revision })
     },
   })
 }
 
 function watch({ store, log, streams }: KeyValueRouteDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/keyvalues/{namespace}/watch',
+    ...WATCH,
     switch: COMMON.switch,
     scope: 'kv:read',
     summary: 'Follow the changes of a namespace as server-sent events',
     description: 'Events `set`, `delete` and `expire`; with `initial=true` the present pairs come first, then `ready`.',
-    params: NAMESPACE_PARAMS,
-    query: WATCH_QUERY,
-    answers: () => ({
-      200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }),
-    }),
     legacyErrors: storeErrors(log, PAIR_FAILURE),
-    handle(request) {
+    async handle(request) {
       const { params, query } = request
       const { prefix = '', initial = false } = query
       const seen = seenRevision(request.headers)
-      return streams.open(request, () => watchNamespace(store, params.namespace, { prefix, initial, seen }))
+      return asIs(await streams.open(request, () => watchNamespace(store, params.namespace, { prefix, initial, seen })))
     },
   })
 }
 
 const deletion = (log: Logger) =>
   ({
-    method: 'DELETE',
     ...COMMON,
     scope: 'kv:write',
     action: 'kv.delete',
     audited: 'single',
     summary: 'Delete a key-value pair',
-    answers: () => ({ ...noContent(), ...REVISION_FAILURE }),
     legacyErrors: storeErrors(log, 'Failed deleting key-value data'),
   }) as const
-
-async function removePair(
-  store: KeyValueStore,
-  { headers, note }: Pick<ApiRequest, 'headers' | 'note'>,
-  namespace: string,
-  key: string,
-): Promise<Response> {
-  note({ target: [namespace] })
-  await store.delete(namespace, key, preconditionOf(headers))
-  return new Response(null, { status: 204 })
-}
 
 function requireNamespace(store: KeyValueStore, namespace: string): void {
   if (!store.hasNamespace(namespace)) throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
@@ -383,8 +340,8 @@ const ttlLeft = ({ expiresAt }: Pair, clock: Clock): number =>
 function readPair(
   { store, clock }: KeyValueRouteDeps,
   namespace: string,
-  { key, meta }: z.output<ReturnType<typeof PAIR_QUERY>>,
-): Response {
+  { key, meta }: { readonly key: string; readonly meta?: boolean },
+): { readonly found: FoundPair; readonly headers: Readonly<Record<string, string>> } {
   const pair = store.get(namespace, key)
   if (!pair) {
     requireNamespace(store, namespace)
@@ -392,18 +349,18 @@ function readPair(
   }
   const { value, revision, updatedAt } = pair
   const more = meta && { revision, ttl: ttlLeft(pair, clock), updatedAt: new Date(updatedAt).toISOString() }
-  return jsonAnswer(200, { namespace, key, value, ...more }, { etag: etagOf(revision) })
+  return { found: { namespace, key, value, ...more }, headers: { etag: etagOf(revision) } }
 }
 
-function listKeys(deps: KeyValueRouteDeps, namespace: string, query: ApiRequest['query']): Response {
+function listKeys(deps: KeyValueRouteDeps, namespace: string, query: ApiRequest['query']): KeyList {
   const { store } = deps
   requireNamespace(store, namespace)
   // Without any of the parameters the list is answered in Butler's form.
-  if (Object.keys(KEYS_QUERY().shape).some((name) => name in query)) return keyPage(deps, namespace, query)
-  return jsonAnswer(200, { namespace, keys: store.keys(namespace).map((key) => ({ key })) })
+  if (Object.keys(keysQuery().shape).some((name) => name in query)) return keyPage(deps, namespace, query)
+  return { namespace, keys: store.keys(namespace).map((key) => ({ key })) }
 }
 
-function countedNamespace(store: KeyValueStore, namespace: string): z.output<ReturnType<typeof COUNTED>>[] {
+function countedNamespace(store: KeyValueStore, namespace: string): SizeOfNamespace[] {
   const size = store.sizeOf(namespace)
   if (!size) return []
   const changedAt = size.changedAt === null ? null : new Date(size.changedAt).toISOString()
@@ -440,19 +397,17 @@ const PAGE_STEP = 20
 const PAGE_SIZE = 4 * 1024 * 1024
 
 /** Sorted by key, so that concurrent writes make no key of the beginning appear twice or get lost. */
-function keyPage({ store, clock }: KeyValueRouteDeps, namespace: string, query: ApiRequest['query']): Response {
-  const { prefix = '', limit = DEFAULT_LIMIT, cursor, values = false } = readQuery(KEYS_QUERY(), query)
+function keyPage({ store, clock }: KeyValueRouteDeps, namespace: string, query: ApiRequest['query']): KeyList {
+  const { prefix = '', limit = DEFAULT_LIMIT, cursor, values = false } = readQuery(keysQuery(), query)
   const { pairs, more } = collectPairs(store, namespace, prefix, keyInCursor(cursor), limit)
   const last = pairs.at(-1)
-  return jsonAnswer(200, {
+  return {
     namespace,
-    keys: pairs.map((pair) =>
-      values
-        ? { key: pair.key, value: pair.value, ttl: ttlLeft(pair, clock), revision: pair.revision }
-        : { key: pair.key },
-    ),
+    keys: values
+      ? pairs.map((pair) => ({ key: pair.key, value: pair.value, ttl: ttlLeft(pair, clock), revision: pair.revision }))
+      : pairs.map(({ key }) => ({ key })),
     nextCursor: more && last ? Buffer.from(last.key).toString('base64url') : null,
-  })
+  }
 }
 
 function collectPairs(store: KeyValueStore, namespace: string, prefix: string, start: string | null, limit: number) {

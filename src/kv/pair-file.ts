@@ -7,6 +7,7 @@ import { lostLetter, TextError } from '../platform/encodings.ts'
 import { errorText } from '../platform/errors.ts'
 import { parseImportedJson, RefusedJson } from '../platform/json.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
+import { FORMAT } from './contract.ts'
 import type { ImportedPair } from './types.ts'
 
 /** The body of an import of pairs. */
@@ -15,7 +16,6 @@ export interface PairsOfFile {
   readonly namespaces: Readonly<Record<string, readonly unknown[]>>
 }
 
-export const FORMAT = 'footman.kv/1'
 const NEEDED = ['namespace', 'key', 'value'] as const
 const COLUMNS = [...NEEDED, 'expiresAt'] as const
 type ColumnName = (typeof COLUMNS)[number]

@@ -11,10 +11,10 @@ import type { Database, Migration } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { StoreKeyValues } from '../tasks/start/types.ts'
 import { changeMigrations, createChangeLog } from './changes.ts'
+import type { ImportedCounts } from './contract.ts'
 import { createRecentPairs } from './recent.ts'
 import {
   type Change,
-  type ImportCounts,
   type ImportedPair,
   KeyValueRefusal,
   type KeyValueStore,
@@ -301,7 +301,7 @@ function importPairs(
   write: Write,
   data: ReadonlyMap<string, readonly ImportedPair[]>,
   mode: 'merge' | 'replace',
-): ImportCounts {
+): ImportedCounts {
   const { tx, now } = write
   let keys = 0
   let skipped = 0

@@ -1,13 +1,12 @@
 /** Export and import: `{"format":"footman.kv/1","exportedAt":"...","namespaces":{"ns1":[{"key","value","expiresAt"}]}}`. */
-import { z } from 'zod'
 import { type Caller, namespaceFilter, requireNamespace } from '../http/endpoint/caller.ts'
-import { queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { asIs } from '../http/endpoint/contract.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
 import { importableJson } from '../platform/json.ts'
-import { once } from '../platform/once.ts'
+import { EXPORT_PAIRS, exported, FORMAT, IMPORT_PAIRS } from './contract.ts'
 import { type KeyValueRouteDeps, storeErrors } from './http.ts'
-import { complainOfOthers, FORMAT, readPairs } from './pair-file.ts'
+import { complainOfOthers, readPairs } from './pair-file.ts'
 import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
 /** Pairs read at a time: with the largest values still a modest amount of memory. */
@@ -19,17 +18,6 @@ const MAX_ISSUES = 10
 /** 10 MiB. */
 const IMPORT_LIMIT = 10 * 1024 * 1024
 
-/** The content of an export, and of the body of an import. */
-const EXPORTED = once(() =>
-  z.object({
-    format: z.literal(FORMAT),
-    exportedAt: z.string().optional(),
-    namespaces: z.record(
-      z.string(),
-      z.array(z.object({ key: z.string(), value: z.string(), expiresAt: z.string().nullable().optional() })),
-    ),
-  }),
-)
 const EXPORT_EXAMPLE = {
   format: FORMAT,
   exportedAt: '2026-03-02T06:05:00.120Z',
@@ -50,32 +38,25 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
 
   return [
     route({
-      method: 'GET',
-      path: '/v4/keyvaluesexport',
+      ...EXPORT_PAIRS,
       switch: 'keyValueStore',
       scope: 'kv:read',
       action: 'kv.export',
       audited: 'always',
       summary: 'Export key-value pairs',
-      query: () =>
-        z.object({
-          namespace: queryField.texts().describe('Only this namespace; may be given several times.').optional(),
-        }),
-      answers: () => ({ 200: EXPORTED() }),
       examples: [{ name: 'all', status: 200, answer: EXPORT_EXAMPLE }],
       legacyErrors: storeErrors(log, 'Failed getting key-value data'),
       handle({ query, caller, note }) {
         const namespaces = exportedNamespaces(caller, query.namespace)
         note({ target: namespaces })
-        return new Response(streamOf(exportText(store, namespaces, clock.now())), {
-          status: 200,
-          headers: { 'content-type': 'application/json; charset=utf-8' },
-        })
+        const text = streamOf(exportText(store, namespaces, clock.now()))
+        return asIs(new Response(text, { headers: { 'content-type': 'application/json; charset=utf-8' } }))
       },
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/keyvaluesimport',
+      ...IMPORT_PAIRS,
+      body: undefined,
+      readByHandler: () => ({ body: exported() }),
       switch: 'keyValueStore',
       scope: 'kv:write',
       action: 'kv.import',
@@ -84,23 +65,14 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       isImport: true,
       summary: 'Import key-value pairs',
       description: 'The JSON of an export. `footman kv import` and the console also take tables (.csv, .xlsx).',
-      query: () =>
-        z.object({
-          mode: z
-            .enum(['merge', 'replace'], { error: 'must be merge or replace' })
-            .describe('Keep what is there (default), or replace the namespaces.')
-            .optional(),
-        }),
-      readByHandler: () => ({ body: EXPORTED() }),
-      answers: () => ({ 200: z.object({ namespaces: z.int(), keys: z.int(), skipped: z.int() }) }),
       examples: [{ name: 'merge', body: EXPORT_EXAMPLE, status: 200, answer: { namespaces: 1, keys: 1, skipped: 0 } }],
       legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
-      async handle({ query: { mode = 'merge' }, body, caller, note }) {
+      async handle({ query: { mode = 'merge' }, body, caller, note }, answer) {
         const data = readImport(body)
         for (const namespace of data.keys()) requireNamespace(caller, 'kv:write', namespace)
         const counts = await store.import(data, mode)
         note({ target: [...data.keys()], detail: `${counts.keys} imported` })
-        return jsonAnswer(200, counts)
+        return answer(200, counts)
       },
     }),
   ]

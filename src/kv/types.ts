@@ -1,4 +1,5 @@
 /** The key-value store as the rest of the program sees it. Times are milliseconds since 1970. */
+import type { ImportedCounts } from './contract.ts'
 
 export interface Pair {
   readonly key: string
@@ -34,13 +35,6 @@ export interface ImportedPair {
   readonly key: string
   readonly value: string
   readonly expiresAt: number | null
-}
-
-export interface ImportCounts {
-  readonly namespaces: number
-  readonly keys: number
-  /** Pairs that had expired. */
-  readonly skipped: number
 }
 
 export interface PageQuery {
@@ -118,7 +112,7 @@ export interface KeyValueStore {
   /** Removes the namespace with all that is in it. */
   clear(namespace: string): Promise<void>
   /** All or nothing; `replace` empties the namespaces named first. */
-  import(data: ReadonlyMap<string, readonly ImportedPair[]>, mode: 'merge' | 'replace'): Promise<ImportCounts>
+  import(data: ReadonlyMap<string, readonly ImportedPair[]>, mode: 'merge' | 'replace'): Promise<ImportedCounts>
   /** Removes up to `limit` pairs whose time is over; resolves with their number. */
   removeExpired(limit: number): Promise<number>
   /** Whether there is anything for `removeExpired`. */

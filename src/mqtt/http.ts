@@ -2,14 +2,13 @@
  * `PUT /v4/mqttpublishmessage`: a message for the broker; accepted means stored, whether the broker is there or not.
  * `GET /v4/mqttmessages`: what the broker has sent, newest first.
  */
-import { z } from 'zod'
-import { cursorOf, DEFAULT_LIMIT, LIST_PARAMETERS, positionInCursor, queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
-import { field, validate } from '../http/endpoint/validation.ts'
+import { cursorOf, DEFAULT_LIMIT, positionInCursor } from '../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
+import { validate } from '../http/endpoint/validation.ts'
 import { refused, shadowRefusal } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
-import { once } from '../platform/once.ts'
 import type { Clock } from '../platform/types.ts'
+import { MQTT_MESSAGES, type MqttMessage, PUBLISH, publishBody } from './contract.ts'
 import type { ReceivedStore, StoredMessage } from './received.ts'
 import type { MqttOutgoing } from './types.ts'
 
@@ -32,25 +31,10 @@ export interface PublishSettings {
   readonly shadow: boolean
 }
 
-const qos = () => {
-  const allowed = (value: number): value is 0 | 1 => value === 0 || value === 1
-  return field.integer().refine(allowed, { error: 'must be equal to one of the allowed values' })
-}
-
-const PUBLISH_BODY = once(() =>
-  field.object({
-    topic: field.string(),
-    message: field.string(),
-    qos: qos().optional(),
-    retain: field.boolean().optional(),
-  }),
-)
-
 export function publishRoutes({ outgoing, admit }: PublishDeps, settings: PublishSettings): ApiRoute[] {
   return [
     route({
-      method: 'PUT',
-      path: '/v4/mqttpublishmessage',
+      ...PUBLISH,
       switch: 'mqttPublishMessage',
       butler: true,
       scope: 'message:run',
@@ -58,14 +42,8 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
       summary: 'Publish an MQTT message',
       description: 'Accepted means stored: the message outlives an outage of the broker and a restart of Footman.',
       // The answer has the members in the order of the caller, which a checked body has lost.
-      readByHandler: () => ({ body: PUBLISH_BODY() }),
-      answers: () => ({
-        201: z.looseObject({ topic: z.string(), message: z.string() }),
-        403: 'The message would start tasks that the caller may not start, or past the start filter.',
-        502: 'The caller may start some tasks only, and Qlik Sense cannot be asked which the message selects.',
-        409: 'Footman runs in shadow mode, which sends nothing.',
-        503: 'MQTT is not enabled, or too many messages wait for the broker.',
-      }),
+      body: undefined,
+      readByHandler: () => ({ body: publishBody() }),
       examples: [
         {
           name: 'publish',
@@ -74,9 +52,9 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
           answer: { topic: 'qliksense/new_data_notification/sales', message: 'dt=20201028' },
         },
       ],
-      async handle(request) {
+      async handle(request, answer) {
         const { body, note } = request
-        const wanted = validate('body', PUBLISH_BODY(), body)
+        const wanted = validate('body', publishBody(), body)
         if (!outgoing) throw refused(503, 'MQTT is not enabled', 'Set Butler.mqttConfig.enable to true.')
         refuseTopic(wanted.topic, settings)
         const { topic, message: payload, qos, retain } = wanted
@@ -97,7 +75,7 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
           await withdraw?.()
           throw refused(503, 'Backlog is full', 'Butler.footman.delivery.maxBacklog messages wait for the MQTT broker.')
         }
-        return jsonAnswer(201, { ...(body as object), ...wanted })
+        return answer(201, { ...(body as object), ...wanted })
       },
     }),
   ]
@@ -114,39 +92,14 @@ function refuseTopic(topic: string, { closedTopics }: PublishSettings): void {
   )
 }
 
-const MESSAGE = once(() =>
-  z.object({
-    id: z.string(),
-    at: z.string(),
-    topic: z.string(),
-    qos: z.number(),
-    retained: z.boolean(),
-    payload: z.string().nullable(),
-    payloadBase64: z.string().nullable(),
-    truncated: z.boolean().optional(),
-  }),
-)
-
-const QUERY = once(() =>
-  z.object({
-    topic: queryField.text().describe('MQTT topic filter.').optional(),
-    ...LIST_PARAMETERS,
-  }),
-)
-
-const ANSWER = once(() => z.object({ messages: z.array(MESSAGE()), nextCursor: z.string().nullable() }))
-
 export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: Clock }): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/mqttmessages',
+      ...MQTT_MESSAGES,
       switch: 'mqttPublishMessage',
       scope: 'message:read',
       summary: 'List received MQTT messages',
       description: 'Messages received on the topics of `Butler.footman.mqtt.receivedTopics`, newest first.',
-      query: QUERY,
-      answers: () => ({ 200: ANSWER() }),
       examples: [
         {
           name: 'last-day',
@@ -168,7 +121,7 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
           },
         },
       ],
-      handle({ query: { topic = null, from, to, cursor, limit = DEFAULT_LIMIT } }) {
+      handle({ query: { topic = null, from, to, cursor, limit = DEFAULT_LIMIT } }, answer) {
         const now = clock.now()
         const found = store.find({
           filter: topic,
@@ -180,21 +133,13 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
         const page = found.slice(0, limit)
         const last = page.at(-1)
         const nextCursor = found.length > limit && last ? cursorOf(last.seq) : null
-        return jsonAnswer(200, { messages: page.map(messageOf), nextCursor })
+        return answer(200, { messages: page.map(messageOf), nextCursor })
       },
     }),
   ]
 }
 
-function messageOf({
-  id,
-  at,
-  topic,
-  qos,
-  retained,
-  truncated,
-  payload,
-}: StoredMessage): z.output<ReturnType<typeof MESSAGE>> {
+function messageOf({ id, at, topic, qos, retained, truncated, payload }: StoredMessage): MqttMessage {
   const text = textOf(payload)
   return {
     id,

@@ -2,46 +2,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { lacksOf } from '../../cluster/fitness.ts'
 import { NODE_LOST_MS } from '../../cluster/types.ts'
+import { CLUSTER, type ClusterNode, REMOVE_NODE, type SharedCluster, STEP_DOWN } from '../../console/contract.ts'
+import { addressOf } from '../../http/endpoint/contract.ts'
 import type { ZoneTimes } from '../../platform/zone-times.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, found, OLD, type Remote, type RemoteOptions, withRemote } from '../remote/client.ts'
 import { facts, table } from '../table.ts'
 import { zonedTimeText } from '../time.ts'
-
-interface Node {
-  readonly name: string
-  readonly mode: string
-  readonly version: string
-  readonly seenAgoMs: number
-  readonly appliedRev: number
-  readonly waiting: number
-  readonly clockOffsetMs: number
-  /** Absent from older versions. */
-  readonly health?: Readonly<Record<string, unknown>>
-}
-
-/** The answer of `/v4/cluster`. */
-interface Cluster {
-  readonly mode: string
-  readonly node: string
-  readonly database: {
-    readonly host: string | null
-    readonly up: boolean
-    readonly reason: string
-    /** Absent from older versions. */
-    readonly refused?: boolean
-  }
-  readonly leader: {
-    readonly epoch: number
-    readonly node: string
-    readonly from: string
-  } | null
-  readonly headRev: number
-  readonly appliedRev: number
-  readonly waiting: number
-  readonly nodes: readonly Node[]
-  readonly configDiffers: Readonly<Record<string, readonly string[]>>
-}
 
 /** Nodes report every two seconds; by then another one leads. */
 const SILENT_MS = 10_000
@@ -49,34 +16,31 @@ const LOOK_MS = 500
 const HAND_OVER_MS = 30_000
 const LEAVE_MS = 60_000
 
-async function read(remote: Remote, what: string): Promise<{ readonly text: string; readonly cluster: Cluster }> {
-  const { text } = await remote.call({ method: 'GET', path: '/v4/cluster', what, switchedOff: OLD })
-  const cluster = JSON.parse(text) as Cluster
-  if (cluster.mode === 'single') {
-    throw new CommandFailure(EXIT.badInput, what, 'this Footman works on its own (Butler.footman.cluster.enable)')
-  }
-  return { text, cluster }
+async function read(remote: Remote, what: string): Promise<SharedCluster> {
+  const cluster = await remote.ask(CLUSTER, { what, switchedOff: OLD })
+  if (cluster.mode !== 'single') return cluster
+  throw new CommandFailure(EXIT.badInput, what, 'this Footman works on its own (Butler.footman.cluster.enable)')
 }
 
-const leads = ({ nodes, leader }: Cluster): boolean =>
+const leads = ({ nodes, leader }: SharedCluster): boolean =>
   nodes.some(({ name, mode, seenAgoMs }) => name === leader?.node && mode === 'leader' && seenAgoMs < NODE_LOST_MS)
 
 export function runClusterStatus(options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { text, cluster } = await read(remote, 'cluster status')
+    const cluster = await read(remote, 'cluster status')
     const isWell = cluster.database.up && leads(cluster)
-    io.out(options.json ? text : statusText(cluster, await remote.times()))
+    io.out(options.json ? JSON.stringify(cluster) : statusText(cluster, await remote.times()))
     return isWell ? EXIT.ok : EXIT.unreachable
   })
 }
 
 /** The node that answers knows best what it is. */
-function partOf({ name, mode, seenAgoMs }: Node, cluster: Cluster): string {
+function partOf({ name, mode, seenAgoMs }: ClusterNode, cluster: SharedCluster): string {
   if (name === cluster.node) return cluster.mode
   return seenAgoMs < SILENT_MS ? mode : 'silent'
 }
 
-function statusText(cluster: Cluster, times: ZoneTimes): string {
+function statusText(cluster: SharedCluster, times: ZoneTimes): string {
   const { database, leader, nodes, headRev, configDiffers } = cluster
   const rows = nodes.map((node) => [
     node.name,
@@ -116,8 +80,8 @@ function statusText(cluster: Cluster, times: ZoneTimes): string {
 export function runStepDown(options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const what = 'cluster step-down'
-    const { leader: before } = (await read(remote, what)).cluster
-    await remote.call({ method: 'POST', path: '/v4/cluster/stepdown', what, switchedOff: OLD })
+    const { leader: before } = await read(remote, what)
+    await remote.ask(STEP_DOWN, { what, switchedOff: OLD })
     const after = await until(remote, what, HAND_OVER_MS, (now) => now.leader?.epoch !== before?.epoch && leads(now))
     if (!after) throw new CommandFailure(EXIT.unreachable, what, 'no other node leads yet; see footman cluster status')
     io.out(`${after.leader?.node} leads now`)
@@ -128,7 +92,7 @@ export function runStepDown(options: RemoteOptions, io: CommandIo): Promise<numb
 export function runLeave(options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const what = 'cluster leave'
-    const isWhole = ({ appliedRev, headRev, waiting, database }: Cluster) =>
+    const isWhole = ({ appliedRev, headRev, waiting, database }: SharedCluster) =>
       database.up && appliedRev >= headRev && waiting === 0
     await read(remote, what).catch((error: unknown) => {
       if (!(error instanceof CommandFailure) || error.exitCode !== EXIT.unreachable) throw error
@@ -156,14 +120,13 @@ async function until(
   remote: Remote,
   what: string,
   ms: number,
-  holds: (cluster: Cluster) => boolean,
-): Promise<Cluster | null> {
+  holds: (cluster: SharedCluster) => boolean,
+): Promise<SharedCluster | null> {
   const end = performance.now() + ms
   while (performance.now() < end) {
-    const { cluster } = await read(remote, what).catch((error: unknown) => {
-      if (error instanceof CommandFailure && error.status === undefined && error.exitCode === EXIT.unreachable) {
-        return { cluster: null }
-      }
+    const cluster = await read(remote, what).catch((error: unknown) => {
+      if (error instanceof CommandFailure && error.status === undefined && error.exitCode === EXIT.unreachable)
+        return null
       throw error
     })
     if (cluster && holds(cluster)) return cluster
@@ -174,8 +137,7 @@ async function until(
 
 export function runRemoveNode(name: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const path = `/v4/cluster/nodes/${encodeURIComponent(name)}`
-    const call = { method: 'DELETE', path, what: `node ${name}`, switchedOff: OLD } as const
+    const call = { ...addressOf(REMOVE_NODE, { params: { name } }), what: `node ${name}`, switchedOff: OLD }
     await found(remote, call, 'NODE_NOT_FOUND', 'the cluster has no such node')
     io.out(`${name} is off the list`)
     return EXIT.ok

@@ -1,14 +1,13 @@
 /** `footman audit verify`. */
-import type { ChainCheck } from '../../http/audit-chain.ts'
+import { AUDIT_CHECK, type ChainCheck } from '../../http/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { OLD, type RemoteOptions, withRemote } from './client.ts'
 
 /** Prints the state of the hash chains; the exit code is that of `missing` when an entry is not as it was written. */
 export function runAuditVerify(options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { text } = await remote.call({ path: '/v4/audit/verify', what: 'audit', switchedOff: OLD })
-    const check = JSON.parse(text) as ChainCheck
-    if (options.json) io.out(text)
+    const check = await remote.ask(AUDIT_CHECK, { what: 'audit', switchedOff: OLD })
+    if (options.json) io.out(JSON.stringify(check))
     else print(check, io)
     return check.broken ? EXIT.missing : EXIT.ok
   })

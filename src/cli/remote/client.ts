@@ -8,9 +8,18 @@ import { loadConfig } from '../../app/config/load.ts'
 import type { Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
+import { ABOUT, type About } from '../../console/contract.ts'
 import { LOCAL_KEY_FILE, LOCAL_USER_HEADER } from '../../http/auth/keys.ts'
 import { isOwnAddress } from '../../http/client-address.ts'
-import { type AnswerOf, type AnyCall, type AnyContract, addressOf, type CallOf } from '../../http/endpoint/contract.ts'
+import { HEALTH, type Health } from '../../http/contract.ts'
+import {
+  type AnswerOf,
+  type AnyCall,
+  type AnyContract,
+  type AnyQuery,
+  addressOf,
+  type CallOf,
+} from '../../http/endpoint/contract.ts'
 import type { Method } from '../../http/endpoint/route.ts'
 import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
@@ -80,7 +89,7 @@ export type Query = Readonly<Record<string, string | number | readonly string[] 
 export interface RemoteCall {
   readonly method?: Method
   readonly path: string
-  readonly query?: Query
+  readonly query?: AnyQuery
   readonly body?: unknown
   /** Repeated with the same key, the call is carried out once. */
   readonly idempotencyKey?: string
@@ -148,7 +157,7 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
   async function verify(what: string): Promise<void> {
     if (isVerified) return
     const headers = { accept: 'application/json', ...credentials }
-    const response = await http.request({ url: `${url}/health`, headers, timeoutMs })
+    const response = await http.request({ url: `${url}${HEALTH.path}`, headers, timeoutMs })
     isVerified = true
     const note = await judgeInstallation(installationOf(response.text()), place, what)
     if (note !== null) settings.note(note)
@@ -196,9 +205,8 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
   }
 
   const times = once(async () => {
-    const result = await attempt({ path: '/v4/about', what: 'time zone' }, []).catch(() => null)
-    const { timezone = '' } =
-      result && 'answer' in result ? (JSON.parse(result.answer.text) as { timezone?: string }) : {}
+    const result = await attempt({ path: ABOUT.path, what: 'time zone' }, []).catch(() => null)
+    const { timezone = '' } = result && 'answer' in result ? ownJson<Partial<About>>(result.answer.text) : {}
     return createZoneTimes(timezone)
   })
 
@@ -222,9 +230,10 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
     },
     async ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions) {
       const { params, query, body, ...rest }: AnyCall & AskOptions = call
-      const { method, path } = addressOf(contract, { params, query })
-      const { text } = await this.call({ ...rest, method, path, body })
-      return ownJson<AnswerOf<C>>(text)
+      const { method, path } = addressOf(contract, { params })
+      // In the query an empty text is kept: it was typed.
+      const { text } = await this.call({ ...rest, method, path, query, body })
+      return (text === '' ? undefined : ownJson(text)) as AnswerOf<C>
     },
     insist,
     times,
@@ -259,7 +268,7 @@ export async function* pages<T>(
   let cursor: string | undefined
   do {
     const { text } = await remote.call({ ...rest, query: { ...rest.query, limit: Math.min(500, left), cursor } })
-    const page = JSON.parse(text) as Readonly<Record<string, unknown>>
+    const page = ownJson<Readonly<Record<string, unknown>>>(text)
     const items = (page[member] as readonly T[] | undefined) ?? []
     yield* items
     left -= items.length
@@ -267,11 +276,10 @@ export async function* pages<T>(
   } while (cursor !== undefined && left > 0)
 }
 
-function queryText(query: Query = {}): string {
+function queryText(query: AnyQuery = {}): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    for (const one of [value].flat()) parameters.append(name, String(one))
+    for (const one of [value ?? []].flat()) parameters.append(name, String(one))
   }
   const text = parameters.toString()
   return text === '' ? '' : `?${text}`
@@ -414,15 +422,11 @@ async function ownPlace(
 }
 
 /** The installation that a running Footman reports to callers on its machine and to administrators. */
-interface Installation {
-  readonly version: string
-  /** Absolute path; null = without a file, as the demo runs. */
-  readonly configuration: string | null
-}
+type Installation = NonNullable<Health['footman']>
 
 /** Null where the answer of `/health` does not report it: older versions, callers of other machines. */
 function installationOf(text: string): Installation | null {
-  const { footman } = errorBody(text) as { readonly footman?: Partial<Installation> | null }
+  const { footman } = errorBody(text) as Partial<Health>
   if (typeof footman?.version !== 'string') return null
   return { version: footman.version, configuration: footman.configuration ?? null }
 }

@@ -1,5 +1,6 @@
 /** `footman console`: opens the console in the browser, signed in. */
 import { spawn } from 'node:child_process'
+import { SIGN_IN_LINK } from '../../console/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { OLD, type RemoteOptions, withRemote } from './client.ts'
 
@@ -8,17 +9,9 @@ interface ConsoleOptions extends RemoteOptions {
   readonly open: boolean
 }
 
-interface Link {
-  readonly path: string
-  /** Null while access control is off. */
-  readonly expiresAt: string | null
-}
-
 export function runConsole(options: ConsoleOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const call = { method: 'POST', path: '/v4/sessions/link', what: 'console', switchedOff: OLD } as const
-    const { text } = await remote.call(call)
-    const { path, expiresAt } = JSON.parse(text) as Link
+    const { path, expiresAt } = await remote.ask(SIGN_IN_LINK, { what: 'console', switchedOff: OLD })
     const url = remote.url.replace(/\/$/, '') + path
     if (options.json) {
       io.out(JSON.stringify({ url, expiresAt }))

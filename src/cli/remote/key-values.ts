@@ -1,10 +1,24 @@
 /** `footman kv`: the key-value store as a file, and single pairs. */
 import { readFile, writeFile } from 'node:fs/promises'
+import { type AnswerOf, type AnyContract, addressOf, type CallOf } from '../../http/endpoint/contract.ts'
+import {
+  CLEAR_NAMESPACE,
+  DELETE_PAIR,
+  EXPORT_PAIRS,
+  IMPORT_PAIRS,
+  type ImportedCounts,
+  KEYS,
+  NAMESPACES,
+  PAIR,
+  SET_PAIR,
+  type ValueOfKey,
+} from '../../kv/contract.ts'
 import { type PairsOfFile, pairsOf, pairsOfTable } from '../../kv/pair-file.ts'
 import { encodingNote, isZip, strictText, TextError } from '../../platform/encodings.ts'
+import { ownJson } from '../../platform/json.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
-import { CommandFailure, pages, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
+import { CommandFailure, pages, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
 interface ExportOptions extends RemoteOptions {
   /** None = all that the key may see. */
@@ -32,14 +46,14 @@ export function runKvExport(options: ExportOptions, io: CommandIo): Promise<numb
   return withRemote(options, io, async (remote) => {
     const { namespace, output } = options
     const { text } = await remote.call({
-      path: '/v4/keyvaluesexport',
+      path: EXPORT_PAIRS.path,
       query: { namespace },
       maxBodyBytes: MAX_BYTES,
       what: 'export',
       switchedOff: SWITCHED_OFF,
     })
     // A connection that breaks must not leave half a file that looks like all of it.
-    const { namespaces } = JSON.parse(text) as { namespaces: Record<string, unknown[]> }
+    const { namespaces } = ownJson<AnswerOf<typeof EXPORT_PAIRS>>(text)
     if (output === undefined) io.out(text)
     else {
       await writeFile(output, `${text}\n`, { mode: 0o600 }).catch((error: Error) => {
@@ -49,12 +63,6 @@ export function runKvExport(options: ExportOptions, io: CommandIo): Promise<numb
     }
     return EXIT.ok
   })
-}
-
-interface Counts {
-  readonly namespaces: number
-  readonly keys: number
-  readonly skipped: number
 }
 
 /**
@@ -104,16 +112,14 @@ function* partsOf(
   }
 }
 
-async function importPart(remote: Remote, { format, namespaces, mode, what }: Part): Promise<Counts> {
+async function importPart(remote: Remote, { format, namespaces, mode, what }: Part): Promise<ImportedCounts> {
   const { text } = await remote.call({
-    method: 'POST',
-    path: '/v4/keyvaluesimport',
-    query: { mode },
+    ...addressOf(IMPORT_PAIRS, { query: { mode } }),
     body: { format, namespaces },
     what,
     switchedOff: SWITCHED_OFF,
   })
-  return JSON.parse(text) as Counts
+  return ownJson(text)
 }
 
 function piecesOf(pairs: readonly unknown[]): (readonly unknown[])[] {
@@ -173,10 +179,10 @@ async function readPairs(bytes: Buffer, what: string, io: CommandIo): Promise<Pa
   }
 }
 
-const counted = (namespaces: readonly unknown[][]): string =>
+const counted = (namespaces: readonly (readonly unknown[])[]): string =>
   `${plural(namespaces.flat().length, 'pair')} of ${plural(namespaces.length, 'namespace')}`
 
-function imported({ namespaces, keys, skipped }: Counts): string {
+function imported({ namespaces, keys, skipped }: ImportedCounts): string {
   const left = skipped > 0 ? `; ${plural(skipped, 'pair')} skipped, because the time was over` : ''
   return `${plural(keys, 'pair')} imported into ${plural(namespaces, 'namespace')}${left}`
 }
@@ -204,22 +210,12 @@ interface ListOptions extends KvOptions {
   readonly prefix?: string
 }
 
-interface KeyRow {
-  readonly key: string
-  readonly value: string
-  /** Milliseconds left; 0 = no expiry. */
-  readonly ttl: number
-  readonly revision: number
-}
-
-const pathOf = (namespace: string): string => `/v4/keyvalues/${encodeURIComponent(namespace)}`
-
 /** Prints the value alone, or with `--json` the pair with its revision and expiry. Exit code 3 for an unknown key. */
 export function runKvGet(namespace: string, key: string, options: KvOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const query = { key, ...(options.json && { meta: 'true' }) }
-    const { text } = await ask(remote, { path: pathOf(namespace), query, what: `key "${key}"` })
-    io.out(options.json ? text : (JSON.parse(text) as { readonly value: string }).value)
+    const query = { key, ...(options.json && { meta: true }) }
+    const pair = await ask(remote, PAIR, { params: { namespace }, query, what: `key "${key}"` })
+    io.out(options.json ? JSON.stringify(pair) : pair.value)
     return EXIT.ok
   })
 }
@@ -238,8 +234,8 @@ export function runKvSet(
         ? textOf(await bytesOf(undefined, input, 'value'), 'standard input', io).replace(/\r?\n$/, '')
         : given
     const body = { key, value: stored, ...(options.ttl !== undefined && { ttl: options.ttl }) }
-    const { text } = await ask(remote, { method: 'POST', path: pathOf(namespace), body, what: `key "${key}"` })
-    io.out(options.json ? text : `Stored: ${key}`)
+    const pair = await ask(remote, SET_PAIR, { params: { namespace }, body, what: `key "${key}"` })
+    io.out(options.json ? JSON.stringify(pair) : `Stored: ${key}`)
     return EXIT.ok
   })
 }
@@ -256,8 +252,8 @@ export function runKvDelete(
       throw new CommandFailure(EXIT.badInput, 'kv delete', 'name a key, or give --all for the whole namespace')
     }
     const what = key === undefined ? `namespace "${namespace}"` : `key "${key}"`
-    const path = key === undefined ? pathOf(namespace) : `${pathOf(namespace)}/${encodeURIComponent(key)}`
-    await ask(remote, { method: 'DELETE', path, what })
+    if (key === undefined) await ask(remote, CLEAR_NAMESPACE, { params: { namespace }, what })
+    else await ask(remote, DELETE_PAIR, { params: { namespace, key }, what })
     io.out(
       options.json
         ? JSON.stringify({ namespace, ...(key !== undefined && { key }), deleted: true })
@@ -267,7 +263,7 @@ export function runKvDelete(
   })
 }
 
-const PAIR_COLUMNS: readonly Column<KeyRow>[] = [
+const PAIR_COLUMNS: readonly Column<ValueOfKey>[] = [
   { head: 'KEY', cell: ({ key }) => key, least: 12 },
   { head: 'VALUE', cell: ({ value }) => value, least: 20 },
   { head: 'EXPIRES IN', cell: ({ ttl }) => (ttl === 0 ? 'never' : span(ttl)) },
@@ -278,19 +274,18 @@ const PAIR_COLUMNS: readonly Column<KeyRow>[] = [
 export function runKvList(namespace: string | undefined, options: ListOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     if (namespace === undefined) {
-      const { text } = await ask(remote, { path: '/v4/keyvaluesnamespaces', what: 'namespaces' })
-      const names = JSON.parse(text) as readonly string[]
+      const names = (await ask(remote, NAMESPACES, { what: 'namespaces' })).filter((one) => typeof one === 'string')
       const columns = [{ head: 'NAMESPACE', cell: (name: string) => name, least: 20 }]
-      if (options.json) io.out(text)
+      if (options.json) io.out(JSON.stringify(names))
       else io.out(names.length === 0 ? 'No namespaces.' : listing(columns, names, await formOf(remote, options, io)))
       return EXIT.ok
     }
-    const path = `/v4/keylist/${encodeURIComponent(namespace)}`
+    const { path } = addressOf(KEYS, { params: { namespace } })
     const query = { values: 'true', prefix: options.prefix }
     const call = { path, query, member: 'keys', what: `namespace "${namespace}"`, switchedOff: SWITCHED_OFF }
-    const rows: KeyRow[] = []
+    const rows: ValueOfKey[] = []
     try {
-      for await (const row of pages<KeyRow>(remote, call)) rows.push(row)
+      for await (const row of pages<ValueOfKey>(remote, call)) rows.push(row)
     } catch (error) {
       throw missing(error)
     }
@@ -300,8 +295,8 @@ export function runKvList(namespace: string | undefined, options: ListOptions, i
   })
 }
 
-async function ask(remote: Remote, call: RemoteCall) {
-  return remote.call({ ...call, switchedOff: SWITCHED_OFF }).catch((error: unknown) => {
+async function ask<C extends AnyContract>(remote: Remote, contract: C, call: CallOf<C> & { readonly what: string }) {
+  return remote.ask(contract, { ...call, switchedOff: SWITCHED_OFF }).catch((error: unknown) => {
     throw missing(error)
   })
 }

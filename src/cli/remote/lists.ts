@@ -1,10 +1,11 @@
 /** The listings of a running Footman: endpoint, filters and columns of each. */
 import { matchedIds, matchText } from '../../alerts/match-text.ts'
 import type { Names } from '../../console/names.ts'
-import type { ListedKeys } from '../../http/auth/key-uses.ts'
+import { ACCESS_KEYS, AUDIT, type AuditItem } from '../../http/contract.ts'
 import { splitAtIds } from '../../platform/uuid.ts'
 import { span, stateText } from '../table.ts'
-import { type ListCommand, limit, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
+import type { Remote } from './client.ts'
+import { type ListCommand, limit, list, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
 
 const OLD = 'does an older Footman run there?'
 const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
@@ -154,18 +155,6 @@ const DELIVERIES: ListCommand<DeliveryRow> = {
   empty: 'No deliveries.',
 }
 
-interface AuditRow {
-  readonly at: string
-  readonly actor: string
-  readonly address: string | null
-  readonly action: string
-  readonly target: readonly string[]
-  readonly outcome: string
-  readonly status: number | null
-  readonly detail: string | null
-  readonly names?: Names
-}
-
 /** A text with names in the place of ids, as far as they are known. */
 const withNames = (text: string, names: Names = new Map()): string =>
   splitAtIds(text)
@@ -176,7 +165,8 @@ const withNames = (text: string, names: Names = new Map()): string =>
 const targets = ([first = '', ...more]: readonly string[]): string =>
   more.length === 0 ? first : `${first} and ${more.length} more`
 
-const AUDIT: ListCommand<AuditRow> = {
+const AUDIT_LIST = list({
+  of: AUDIT,
   description: 'list the audit: user, action, result; newest first',
   options: [
     one('--actor <glob>', 'only these: "key:erp", "key:*", local, ...'),
@@ -186,7 +176,6 @@ const AUDIT: ListCommand<AuditRow> = {
     NEWEST,
   ],
   help: '\nExample\n  footman audit --actor "key:*" --from 24h',
-  path: '/v4/audit',
   query: ({ actor, action, outcome, from, to }) => ({ actor, action, outcome, from, to }),
   member: 'audit',
   paged: true,
@@ -200,21 +189,19 @@ const AUDIT: ListCommand<AuditRow> = {
     { head: 'TARGET', cell: ({ target, names }) => withNames(targets(target), names), least: 8 },
     { head: 'DETAIL', cell: ({ detail, names }) => withNames(detail ?? '', names), least: 8, form: 'prose' },
   ],
-  async complete(remote, rows) {
+  async complete(remote: Remote, rows: readonly AuditItem[]) {
     const { nameSource } = await import('./names.ts')
     const { targetNames } = await import('../../console/names.ts')
     const names = await targetNames(nameSource(remote), rows)
     return rows.map((row) => ({ ...row, names }))
   },
   empty: 'The audit has no such entries.',
-}
+})
 
-type KeyRow = ListedKeys['keys'][number]
-
-const KEYS: ListCommand<KeyRow> = {
+const KEYS = list({
+  of: ACCESS_KEYS,
   description: 'list the keys of a running Footman with their last use',
   options: [],
-  path: '/v4/access/keys',
   member: 'keys',
   switchedOff: OLD,
   columns: [
@@ -225,7 +212,7 @@ const KEYS: ListCommand<KeyRow> = {
     { head: 'ENDS', cell: ({ expiresAt }) => expiresAt ?? 'never', form: 'time' },
   ],
   empty: 'There are no keys, or access control is off.',
-}
+})
 
 interface TaskRow {
   readonly taskId: string
@@ -502,7 +489,7 @@ const REPORT_RUNS: ListCommand<ReportRunRow> = {
 /** By the words of the command. */
 export const LISTS = {
   tasks: TASKS,
-  audit: AUDIT,
+  audit: AUDIT_LIST,
   'key list': KEYS,
   destinations: DESTINATIONS,
   'events list': EVENTS,

@@ -2,6 +2,7 @@
 
 import { distance, nearest } from '../../config/nearest.ts'
 import type { NameSource } from '../../console/names.ts'
+import { ownJson } from '../../platform/json.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
@@ -37,7 +38,7 @@ export const nameSource = (remote: Remote): NameSource => ({
   ask: {
     async get<T>(path: string, query: Query) {
       const answer = await remote.call({ path, query, what: 'names' }).catch(nothing)
-      return answer ? { ok: true, data: JSON.parse(answer.text) as T } : { ok: false }
+      return answer ? { ok: true, data: ownJson<T>(answer.text) } : { ok: false }
     },
   },
 })
@@ -59,7 +60,7 @@ export const isNoTask = (error: unknown): boolean =>
 
 async function tasksLike(remote: Remote, name?: string): Promise<readonly Task[]> {
   const { text } = await remote.call({ path: '/v4/tasks', query: { name, limit: 500 }, what: `task "${name ?? ''}"` })
-  return (JSON.parse(text) as { readonly tasks: readonly Task[] }).tasks
+  return ownJson<{ readonly tasks: readonly Task[] }>(text).tasks
 }
 
 /** One sentence for each of these names that no destination has; none while destinations cannot be listed. */
@@ -106,7 +107,7 @@ async function unknown(remote: Remote, wanted: readonly string[], listing: Listi
 
 async function namesOf(remote: Remote, { path, member, noun }: Listing): Promise<readonly string[]> {
   const { text } = await remote.call({ path, what: `${noun}s` })
-  const listed = JSON.parse(text) as Readonly<Record<string, readonly { readonly name: string }[]>>
+  const listed = ownJson<Readonly<Record<string, readonly { readonly name: string }[]>>>(text)
   return (listed[member] ?? []).map(({ name }) => name)
 }
 
@@ -181,7 +182,7 @@ const IDENTIFIED = {
     noun: 'schedule',
     async ids(remote) {
       const { text } = await remote.call({ path: '/v4/schedules', what: 'schedules' })
-      return (JSON.parse(text) as readonly { readonly id: string }[]).map(({ id }) => id)
+      return ownJson<readonly { readonly id: string }[]>(text).map(({ id }) => id)
     },
   },
 } as const satisfies Record<string, Identified>

@@ -13,6 +13,7 @@ import { invalidBody } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { isLoopback, limitedClient } from '../../platform/addresses.ts'
 import { createAsk } from '../ask.ts'
+import { ABOUT } from '../contract.ts'
 import { formOf, jsonOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
 import type { Guard, Visitor } from './guard.ts'
 import type { Sessions, SignInLinks } from './store.ts'
@@ -142,7 +143,7 @@ export function signInRoutes(app: Hono<SiteEnv>, { signIn, guard, page }: Routes
 
   /** The session for scripts; with the token that their requests need. */
   async function described(request: ApiRequest, status: number, visitor: Visitor): Promise<Response> {
-    const about = await createAsk(request.pages, visitor.identity, true).get<{ scopes: string[] }>('/v4/about')
+    const about = await createAsk(request.pages, visitor.identity, true)(ABOUT)
     return jsonAnswer(status, {
       actor: visitor.caller.actor,
       scopes: about.ok ? about.data.scopes : [],

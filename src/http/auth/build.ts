@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { errorText, StartError } from '../../platform/errors.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
+import { parseOutsideJson } from '../../platform/json.ts'
 import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
@@ -116,7 +117,7 @@ async function buildTokens(deps: AccessDeps, settings: NonNullable<AccessSetting
   const fetchJson = async (url: string, timeoutMs: number): Promise<unknown> => {
     const answer = await client.request({ url, timeoutMs, maxBodyBytes: MAX_KEY_SET_BYTES })
     if (answer.status !== 200) throw new Error(`${url} answered ${answer.status}`)
-    return JSON.parse(answer.text())
+    return parseOutsideJson(answer.text())
   }
   const keySet = createKeySet({ clock, log, fetchJson }, jwksUrl)
   return {

@@ -2,14 +2,12 @@
  * When each API key was used last, and from where: noted at each request, written once a minute and key at most. The list of
  * keys shows it.
  */
-import { z } from 'zod'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import { once } from '../../platform/once.ts'
 import type { Database, Migration, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Service } from '../../platform/types.ts'
+import { ACCESS_KEYS } from '../contract.ts'
 import { ANY_SCOPE } from '../endpoint/caller.ts'
-import { NO_QUERY } from '../endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../endpoint/route.ts'
+import { type ApiRoute, route } from '../endpoint/route.ts'
 import { fingerprintOf, type KnownKey } from './keys.ts'
 
 /** A key that is made anew under the same id has another fingerprint, and has not been used. */
@@ -116,28 +114,6 @@ export function createKeyUses({ db, writer, clock, node }: KeyUseDeps): KeyUses 
   }
 }
 
-const KEYS = once(() =>
-  z.object({
-    keys: z.array(
-      z.object({
-        id: z.string(),
-        scopes: z.array(z.string()),
-        expiresAt: z.string().nullable().describe('Null = never.'),
-        lastUsedAt: z
-          .string()
-          .nullable()
-          .describe(
-            'By a program, or by a page of a console session that was opened with the key; on another node of a cluster up to a minute earlier than it was. Null = never.',
-          ),
-        lastAddress: z.string().nullable().describe('From where.'),
-      }),
-    ),
-  }),
-)
-
-/** The answer of `GET /v4/access/keys`. */
-export type ListedKeys = z.output<ReturnType<typeof KEYS>>
-
 interface KeyRouteDeps {
   /** Those that are in force. */
   readonly keys: () => readonly KnownKey[]
@@ -148,14 +124,11 @@ export function keyRoutes({ keys, uses }: KeyRouteDeps): ApiRoute[] {
   const iso = (at: number) => new Date(at).toISOString()
   return [
     route({
-      method: 'GET',
-      path: '/v4/access/keys',
+      ...ACCESS_KEYS,
       scope: ANY_SCOPE,
       summary: 'List the API keys with their last use',
       description:
         'Those of `Butler.footman.access.keys`, in the order of the file: with the scope `admin` all, else the one of the caller. The secret of a key is stored nowhere.',
-      query: NO_QUERY,
-      answers: () => ({ 200: KEYS().describe('The keys; none while access control is off.') }),
       examples: [
         {
           name: 'keys',
@@ -173,9 +146,9 @@ export function keyRoutes({ keys, uses }: KeyRouteDeps): ApiRoute[] {
           },
         },
       ],
-      handle({ caller }) {
+      handle({ caller }, answer) {
         const seen = keys().filter(({ id }) => caller.may('admin') || caller.actor === `key:${id}`)
-        return jsonAnswer(200, {
+        return answer(200, {
           keys: seen.map((key) => {
             const { id, scopes, expiresAt } = key
             const last = uses.last(key)

@@ -5,7 +5,7 @@ import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { Refusal } from '../errors.ts'
 import type { Caller, Holder, Identity } from './caller.ts'
 import type { Answered, Answers, AnswerWith, Contract, Fields, Method } from './contract.ts'
-import { NO_QUERY, strictQuery } from './list-query.ts'
+import { strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
 
 export type { Method }
@@ -300,7 +300,7 @@ function built<Params extends Fields, Query extends Fields, Body extends Fields>
     schemas: () => ({
       ...readByHandler?.(),
       ...(params && { params: params() }),
-      ...(query && query !== NO_QUERY && { query: query() }),
+      ...(query && !isEmpty(query()) && { query: query() }),
       ...(body && typeof body !== 'string' && { body: body() }),
       answers: answers(),
     }),
@@ -321,6 +321,8 @@ function built<Params extends Fields, Query extends Fields, Body extends Fields>
     },
   }
 }
+
+const isEmpty = (fields: Fields): boolean => Object.keys(fields?.shape ?? {}).length === 0
 
 /** Path parameters are texts, so a schema that wants any texts has nothing to check. */
 function unlessText(params: Fields): Fields {

@@ -1,6 +1,7 @@
 /** `GET /metrics`, for Prometheus. */
 import { z } from 'zod'
-import { type ApiRoute, looseRoute as route } from '../../http/endpoint/route.ts'
+import { asIs } from '../../http/endpoint/contract.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { addressMatcher } from '../../platform/addresses.ts'
 import type { MetricFamily, Sample } from './families.ts'
 
@@ -23,7 +24,7 @@ export function metricsRoutes(families: readonly MetricFamily[], { allowFrom }: 
       examples: [{ name: 'scrape', status: 200, answer: EXAMPLE }],
       async handle({ headers }) {
         const { contentType, text } = await expose(families, headers.get('accept') ?? '')
-        return new Response(text, { headers: { 'content-type': contentType } })
+        return asIs(new Response(text, { headers: { 'content-type': contentType } }))
       },
     }),
   ]

@@ -1,8 +1,9 @@
 /** File operations that nobody waits for, and how many run at a time. */
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync } from 'node:fs'
+import type { FileJob } from '../../../src/files/contract.ts'
 import type { FileOperations } from '../../../src/files/operations.ts'
-import type { FileJob, FileRequest, Work } from '../../../src/files/types.ts'
+import type { FileRequest, Work } from '../../../src/files/types.ts'
 import { fileApi, fileDisk, operationsOn, snapshot } from '../../support/files.ts'
 import { until } from '../../support/wait.ts'
 

@@ -1,5 +1,6 @@
 /** InfluxDB: reach, login, database or bucket. Nothing is written and nothing is made. */
 
+import { z } from 'zod'
 import type { Config } from '../../../app/schema.ts'
 import {
   createConnection,
@@ -11,6 +12,7 @@ import {
 import { createClientSource } from '../../../platform/client-source.ts'
 import { errorText } from '../../../platform/errors.ts'
 import { type HttpResponse, jsonOf } from '../../../platform/http-client.ts'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import type { Finding, Probe } from '../types.ts'
 import { publicEndpoint, shakeHands } from './http-handshake.ts'
 
@@ -177,16 +179,25 @@ function wrongServer({ status }: HttpResponse, { place, config: { influxDb } }: 
 }
 
 function databasesOf(response: HttpResponse): readonly unknown[] | null {
-  const { results } = jsonOf(response) as { results?: readonly { series?: readonly { values?: unknown[][] }[] }[] }
-  if (response.status !== 200 || !Array.isArray(results)) return null
-  return results[0]?.series?.[0]?.values?.map(([name]: unknown[]) => name) ?? []
+  const { data } = DATABASES_1.safeParse(jsonOf(response))
+  if (response.status !== 200 || !data) return null
+  return data.results[0]?.series?.[0]?.values?.map(([name]) => name) ?? []
 }
+
+/** Answer of InfluxDB 1 to `SHOW DATABASES`. */
+const DATABASES_1 = z.object({
+  results: z.array(
+    z.object({ series: z.array(z.object({ values: z.array(z.array(z.unknown())).optional() })).optional() }),
+  ),
+})
+/** Databases of InfluxDB 3. */
+const DATABASES_3 = z.array(z.object({ 'iox::database': z.string() }))
 
 function databasesOf3(response: HttpResponse): readonly unknown[] | null {
   if (response.status !== 200) return null
   try {
-    const rows: unknown = JSON.parse(response.text())
-    return Array.isArray(rows) ? rows.map((row: Record<string, unknown>) => row?.['iox::database']) : null
+    const rows = DATABASES_3.parse(parseOutsideJson(response.text()))
+    return rows.map((row) => row['iox::database'])
   } catch {
     return null
   }

@@ -2,6 +2,7 @@
 
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../../../app/schema.ts'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import { SILENT } from '../../../platform/types.ts'
 import { type CertificatePaths, readCertificates } from '../../../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../../../qlik/qrs/client.ts'
@@ -143,7 +144,7 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 
 function parsed(text: string): Json | null {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseOutsideJson(text)
     return isObject(value) ? value : null
   } catch {
     return null

@@ -12,6 +12,7 @@ import { listSources, type MessageSource } from '../../../events/sources.ts'
 import { LOCAL_KEY_FILE } from '../../../http/auth/keys.ts'
 import { errorText } from '../../../platform/errors.ts'
 import { createHttpClient } from '../../../platform/http-client.ts'
+import { ownJson } from '../../../platform/json.ts'
 import { lockHolder } from '../../../platform/lock.ts'
 import { type Database, openDatabase } from '../../../platform/sqlite.ts'
 import { bindUdp } from '../../../platform/udp.ts'
@@ -286,7 +287,7 @@ async function askRunning<T>(
   try {
     const headers = { accept: 'application/json', ...(key !== '' && { authorization: `Bearer ${key}` }) }
     const response = await http.request({ method, url: `${url}${path}`, headers, timeoutMs: timeout })
-    return { state: 'answered', status: response.status, body: JSON.parse(response.text()) as T }
+    return { state: 'answered', status: response.status, body: ownJson<T>(response.text()) }
   } catch (error) {
     const strange = error instanceof SyntaxError ? 'what answers at the port of its REST API is another program' : null
     return { state: 'silent', reason: strange ?? errorText(error) }

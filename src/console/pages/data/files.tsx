@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** File operations that callers do not wait for. */
+import { FILE_JOB, FILE_JOBS, type FileJob } from '../../../files/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Mark, type State } from '../../ui/marks.tsx'
@@ -9,23 +10,7 @@ import { Ago, bytesText, durationText, Name, numberText, Time } from '../../ui/t
 import { SystemHead } from '../system/places.tsx'
 import { OffOr } from './keyvalues.tsx'
 
-interface Job {
-  readonly jobId: string
-  readonly operation: 'copy' | 'move' | 'delete'
-  readonly from: string
-  readonly to: string | null
-  readonly state: 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled'
-  readonly files: number
-  readonly filesDone: number
-  readonly bytes: number
-  readonly bytesDone: number
-  readonly bytesPerSecond: number
-  readonly startedAt: string
-  readonly finishedAt: string | null
-  readonly error: string | null
-}
-
-const MARKS: Readonly<Record<Job['state'], readonly [State, string]>> = {
+const MARKS: Readonly<Record<FileJob['state'], readonly [State, string]>> = {
   waiting: ['queued', 'waits'],
   running: ['running', 'running'],
   succeeded: ['success', 'succeeded'],
@@ -47,10 +32,7 @@ export const fileJobs: Page = {
   place: 'system',
   scope: 'file:write',
   async render(context) {
-    const answer = await context.ask.get<{ fileJobs: readonly Job[]; nextCursor: string | null }>('/v4/filejobs', {
-      limit: 50,
-      cursor: context.query.get('cursor'),
-    })
+    const answer = await context.ask(FILE_JOBS, { query: { limit: 50, cursor: context.query.get('cursor') } })
     return {
       title: 'File jobs',
       live: ['file'],
@@ -86,7 +68,7 @@ const NoJobs = ({ context }: { readonly context: PageContext }) => {
   )
 }
 
-const Jobs = ({ context, jobs }: { readonly context: PageContext; readonly jobs: readonly Job[] }) => (
+const Jobs = ({ context, jobs }: { readonly context: PageContext; readonly jobs: readonly FileJob[] }) => (
   <Table
     context={context}
     caption="File jobs, the newest first"
@@ -114,7 +96,7 @@ const Jobs = ({ context, jobs }: { readonly context: PageContext; readonly jobs:
   />
 )
 
-const JobState = ({ job: { state, error } }: { readonly job: Job }) => (
+const JobState = ({ job: { state, error } }: { readonly job: FileJob }) => (
   <>
     <Mark state={MARKS[state][0]} word={MARKS[state][1]} />
     {error && (
@@ -125,7 +107,11 @@ const JobState = ({ job: { state, error } }: { readonly job: Job }) => (
   </>
 )
 
-const Progress = ({ job: { bytes, bytesDone, bytesPerSecond, files, filesDone, state } }: { readonly job: Job }) => {
+const Progress = ({
+  job: { bytes, bytesDone, bytesPerSecond, files, filesDone, state },
+}: {
+  readonly job: FileJob
+}) => {
   const share = bytes === 0 ? (state === 'succeeded' ? 100 : 0) : Math.min(100, Math.round((bytesDone / bytes) * 100))
   const left = bytesPerSecond > 0 ? ((bytes - bytesDone) / bytesPerSecond) * 1000 : 0
   return (
@@ -141,7 +127,7 @@ const Progress = ({ job: { bytes, bytesDone, bytesPerSecond, files, filesDone, s
   )
 }
 
-const Cancel = ({ context, job: { jobId, finishedAt } }: { readonly context: PageContext; readonly job: Job }) =>
+const Cancel = ({ context, job: { jobId, finishedAt } }: { readonly context: PageContext; readonly job: FileJob }) =>
   finishedAt === null ? (
     <ActionLink context={context} operation="filejob.cancel" scope="file:write" values={{ jobId }}>
       Cancel…
@@ -153,7 +139,7 @@ export const fileJob: Page = {
   place: 'system',
   scope: 'file:write',
   async render(context) {
-    const answer = await context.ask.get<Job>(`/v4/filejobs/${encodeURIComponent(context.params.jobId ?? '')}`)
+    const answer = await context.ask(FILE_JOB, { params: { jobId: context.params.jobId ?? '' } })
     const trail = [...crumbs(context), { href: context.link('/system/files'), text: 'File jobs' }]
     if (!answer.ok) {
       return {

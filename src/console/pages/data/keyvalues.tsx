@@ -3,6 +3,15 @@
 /** Key-value pairs: the namespaces that the visitor may see, and the pairs of one. */
 
 import { namespaceFilter } from '../../../http/endpoint/caller.ts'
+import {
+  KEYS,
+  NAMESPACES,
+  PAIR,
+  type PairWithMeta,
+  pairsOfList,
+  type SizeOfNamespace,
+  type ValueOfKey,
+} from '../../../kv/contract.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
 import { asMissing, type Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
@@ -10,22 +19,6 @@ import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Facts, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { bytesText, Left, Name, numberText, plainName, Time } from '../../ui/text.tsx'
 import { SystemHead } from '../system/places.tsx'
-
-interface Namespace {
-  readonly namespace: string
-  readonly keys: number
-  readonly bytes: number
-  readonly changedAt: string | null
-}
-
-interface Pair {
-  readonly key: string
-  readonly value: string
-  /** Milliseconds; 0 = no expiry. */
-  readonly ttl: number
-  readonly revision: number
-  readonly updatedAt?: string
-}
 
 const PAIRS = 50
 /** Characters of a value that a list shows. */
@@ -57,7 +50,7 @@ export const keyValues: Page = {
   place: 'system',
   scope: 'kv:read',
   async render(context) {
-    const answer = await context.ask.get<readonly Namespace[]>('/v4/keyvaluesnamespaces', { counts: true })
+    const answer = await context.ask(NAMESPACES, { query: { counts: true } })
     return {
       title: 'Key-values',
       live: ['keyValue'],
@@ -78,7 +71,10 @@ export const keyValues: Page = {
             )}
           </SystemHead>
           {answer.ok ? (
-            <Namespaces context={context} namespaces={answer.data} />
+            <Namespaces
+              context={context}
+              namespaces={answer.data.flatMap((one) => (typeof one === 'string' ? [] : [one]))}
+            />
           ) : (
             <OffOr failure={answer} what="Key-values" yaml={SWITCH_ON} retry={context.here({})} />
           )}
@@ -88,7 +84,7 @@ export const keyValues: Page = {
   },
 }
 
-const Namespaces = ({ context, namespaces }: { context: PageContext; namespaces: readonly Namespace[] }) => {
+const Namespaces = ({ context, namespaces }: { context: PageContext; namespaces: readonly SizeOfNamespace[] }) => {
   if (namespaces.length === 0) {
     return (
       <Empty title="No namespaces" icon="planned">
@@ -161,13 +157,11 @@ export const keyValueNamespace: Page = {
     const key = query.get('key')
     const path = encodeURIComponent(namespace)
     const [pairs, pair] = await Promise.all([
-      context.ask.get<{ keys: readonly Pair[]; nextCursor: string | null }>(`/v4/keylist/${path}`, {
-        values: true,
-        limit: PAIRS,
-        prefix: query.get('prefix'),
-        cursor: query.get('cursor'),
+      context.ask(KEYS, {
+        params: { namespace },
+        query: { values: true, limit: PAIRS, prefix: query.get('prefix'), cursor: query.get('cursor') },
       }),
-      key === null ? null : context.ask.get<Pair>(`/v4/keyvalues/${path}`, { key, meta: true }),
+      key === null ? null : context.ask(PAIR, { params: { namespace }, query: { key, meta: true } }),
     ])
     const off = writeOff({ context, namespace })
     return {
@@ -213,9 +207,7 @@ export const keyValueNamespace: Page = {
           {pair && (
             <div data-part="pair">
               <Panel id="pair" title={<Name text={key} />}>
-                {part(pair, (one) => (
-                  <OnePair context={context} pair={one} />
-                ))}
+                {part(pair, (one) => 'revision' in one && <OnePair context={context} pair={one} />)}
               </Panel>
             </div>
           )}
@@ -230,8 +222,8 @@ export const keyValueNamespace: Page = {
                 <Empty title={query.get('prefix') ? 'Nothing matches' : 'No pairs'} icon="planned" />
               ) : (
                 <section class="panel">
-                  <Pairs context={context} namespace={namespace} pairs={pairs.data.keys} off={off} />
-                  <Pager context={context} nextCursor={pairs.data.nextCursor} />
+                  <Pairs context={context} namespace={namespace} pairs={pairsOfList(pairs.data)} off={off} />
+                  <Pager context={context} nextCursor={pairs.data.nextCursor ?? null} />
                 </section>
               )}
             </>
@@ -246,7 +238,7 @@ export const keyValueNamespace: Page = {
   },
 }
 
-const OnePair = ({ context, pair }: { readonly context: PageContext; readonly pair: Pair }) => (
+const OnePair = ({ context, pair }: { readonly context: PageContext; readonly pair: PairWithMeta }) => (
   <div class="body stack">
     <Value name={pair.key} value={pair.value} whole />
     <Facts
@@ -262,7 +254,7 @@ const OnePair = ({ context, pair }: { readonly context: PageContext; readonly pa
 interface PairsProps {
   readonly context: PageContext
   readonly namespace: string
-  readonly pairs: readonly Pair[]
+  readonly pairs: readonly ValueOfKey[]
   readonly off: string | null
 }
 

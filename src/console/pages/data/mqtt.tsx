@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** MQTT messages that the broker has sent. */
+import { MQTT_MESSAGES } from '../../../mqtt/contract.ts'
 import type { Page } from '../../page.ts'
 import { Filters } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
@@ -8,17 +9,6 @@ import { Empty, Pager, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { SystemHead } from '../system/places.tsx'
 import { formatted, OffOr } from './keyvalues.tsx'
-
-interface Message {
-  readonly id: string
-  readonly at: string
-  readonly topic: string
-  readonly qos: number
-  readonly retained: boolean
-  readonly payload: string | null
-  readonly payloadBase64: string | null
-  readonly truncated?: boolean
-}
 
 const SWITCH_ON = `Butler:
   mqttConfig:
@@ -35,15 +25,9 @@ export const mqttMessages: Page = {
   scope: 'message:read',
   async render(context) {
     const { query } = context
-    const answer = await context.ask.get<{ messages: readonly Message[]; nextCursor: string | null }>(
-      '/v4/mqttmessages',
-      {
-        limit: 50,
-        topic: query.get('topic'),
-        from: query.get('from'),
-        cursor: query.get('cursor'),
-      },
-    )
+    const answer = await context.ask(MQTT_MESSAGES, {
+      query: { limit: 50, topic: query.get('topic'), from: query.get('from'), cursor: query.get('cursor') },
+    })
     return {
       title: 'MQTT messages',
       body: (

@@ -2,6 +2,17 @@
 /** @jsxImportSource hono/jsx */
 /** Actions on key-value pairs and file jobs. */
 import type { Child } from 'hono/jsx'
+import { CANCEL_FILE_JOB } from '../../../files/contract.ts'
+import { addressOf } from '../../../http/endpoint/contract.ts'
+import {
+  CLEAR_NAMESPACE,
+  DELETE_PAIR_BY_QUERY,
+  IMPORT_PAIRS,
+  type ImportedCounts,
+  PAIR,
+  type PairWithMeta,
+  SET_PAIR,
+} from '../../../kv/contract.ts'
 import { type PairsOfFile, pairsOf } from '../../../kv/pair-file.ts'
 import { TextError } from '../../../platform/encodings.ts'
 import { type Fields, hiddenOf, type Operations } from '../../forms.tsx'
@@ -11,20 +22,13 @@ import { counted, Name } from '../../ui/text.tsx'
 
 const MINUTE_MS = 60_000
 
-const inNamespace = (base: string, fields: Fields): string =>
-  `/v4/${base}/${encodeURIComponent(fields.get('namespace'))}`
+const inNamespace = (fields: Fields) => ({ params: { namespace: fields.get('namespace') } })
 
-interface Current {
-  readonly value: string
-  readonly revision: number
-  readonly ttl: number
-}
-
-async function currentOf(fields: Fields, { ask }: PageContext): Promise<Current | null> {
+async function currentOf(fields: Fields, { ask }: PageContext): Promise<PairWithMeta | null> {
   const [namespace, key] = [fields.get('namespace'), fields.get('key')]
   if (namespace === '' || key === '') return null
-  const found = await ask.get<Current>(inNamespace('keyvalues', fields), { key, meta: true })
-  return found.ok ? found.data : null
+  const found = await ask(PAIR, { params: { namespace }, query: { key, meta: true } })
+  return found.ok && 'revision' in found.data ? found.data : null
 }
 
 /** The pair to write. After a change meanwhile both values are shown, and saving again replaces the new one. */
@@ -168,8 +172,7 @@ export const dataOperations: Operations = {
       const ttl = /^\d{0,9}$/.test(minutes) ? Number(minutes) * MINUTE_MS : minutes
       const revision = fields.get('revision')
       return {
-        method: 'POST',
-        path: inNamespace('keyvalues', fields),
+        ...addressOf(SET_PAIR, inNamespace(fields)),
         body: {
           key: fields.get('key'),
           // A form has lines that end with CR and LF.
@@ -188,9 +191,7 @@ export const dataOperations: Operations = {
     scope: 'kv:write',
     verb: 'Delete the pair',
     call: (fields) => ({
-      method: 'DELETE',
-      path: inNamespace('kvstore', fields),
-      query: { key: fields.get('key') },
+      ...addressOf(DELETE_PAIR_BY_QUERY, { ...inNamespace(fields), query: { key: fields.get('key') } }),
       ...etag(fields),
     }),
     dialog: (fields) => (
@@ -210,7 +211,7 @@ export const dataOperations: Operations = {
   'kv.deleteNamespace': {
     scope: 'kv:write',
     verb: 'Delete the namespace',
-    call: (fields) => ({ method: 'DELETE', path: inNamespace('keyvalues', fields) }),
+    call: (fields) => addressOf(CLEAR_NAMESPACE, inNamespace(fields)),
     dialog: (fields) => (
       <>
         <p>
@@ -233,9 +234,7 @@ export const dataOperations: Operations = {
     takesFile: true,
     fileFills: 'content',
     call: (fields) => ({
-      method: 'POST',
-      path: '/v4/keyvaluesimport',
-      query: { mode: isReplace(fields) ? 'replace' : 'merge' },
+      ...addressOf(IMPORT_PAIRS, { query: { mode: isReplace(fields) ? 'replace' : 'merge' } }),
       body: bodyOf(fields.get('content')),
     }),
     dialog: importInputs,
@@ -245,7 +244,7 @@ export const dataOperations: Operations = {
       return names.length === 1 ? names[0]! : counted(names.length, 'namespace')
     },
     done: (answer, fields) => {
-      const { keys, skipped } = answer as { readonly keys: number; readonly skipped: number }
+      const { keys, skipped } = answer as ImportedCounts
       const note = fields.get('note')
       return `${counted(keys, 'pair')} imported${skipped > 0 ? `, ${skipped} had expired` : ''}.${note && ` The file ${note}.`}`
     },
@@ -254,7 +253,7 @@ export const dataOperations: Operations = {
   'filejob.cancel': {
     scope: 'file:write',
     verb: 'Cancel the file job',
-    call: (fields) => ({ method: 'DELETE', path: `/v4/filejobs/${encodeURIComponent(fields.get('jobId'))}` }),
+    call: (fields) => addressOf(CANCEL_FILE_JOB, { params: { jobId: fields.get('jobId') } }),
     dialog: (fields) => (
       <>
         <p>The job ends. A copy leaves no partial file behind; files that are deleted or moved already stay so.</p>

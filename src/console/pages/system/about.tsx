@@ -1,34 +1,17 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** About this Footman: version, node, rights of the visitor, storage. */
+import { ABOUT, type About } from '../../contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Facts, Panel, part } from '../../ui/panel.tsx'
 import { bytesText, durationText, Name, OutsideLink } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
-interface About {
-  readonly version: string
-  readonly commit: string
-  readonly platform: string
-  readonly role: string
-  readonly node: string
-  readonly shadow: boolean
-  readonly startedAt: string
-  readonly timezone: string
-  readonly publicUrl: string | null
-  readonly actor: string
-  readonly scopes: readonly string[]
-  readonly dataDirectory?: {
-    readonly freeBytes: number
-    readonly databases: readonly { readonly name: string; readonly bytes: number }[]
-  }
-}
-
 export const aboutPage: Page = {
   path: '/system/about',
   place: 'system',
   async render(context) {
-    const answer = await context.ask.get<About>('/v4/about')
+    const answer = await context.ask(ABOUT)
     return {
       title: 'About',
       ...(answer.ok ? {} : { status: answer.status }),

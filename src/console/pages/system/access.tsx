@@ -1,7 +1,9 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The audit, the API keys, and the sessions of the console. */
-import type { ListedKeys } from '../../../http/auth/key-uses.ts'
+import { ACCESS_KEYS, type AccessKeys, AUDIT, type AuditItem, type AuditList } from '../../../http/contract.ts'
+import { addressOf } from '../../../http/endpoint/contract.ts'
+import { END_SESSION, SESSIONS, type SessionList } from '../../contract.ts'
 import type { Operations } from '../../forms.tsx'
 import { type Names, targetNames } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
@@ -11,25 +13,7 @@ import { Empty, Pager, part, Table } from '../../ui/panel.tsx'
 import { Ago, Name, Prose, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
-interface Entry {
-  readonly id: string
-  readonly at: string
-  readonly actor: string
-  readonly address: string | null
-  readonly action: string
-  readonly target: readonly string[]
-  readonly status: number | null
-  readonly outcome: 'ok' | 'denied' | 'failed'
-  readonly detail: string | null
-  readonly via?: string
-}
-
-interface AuditAnswer {
-  readonly audit: readonly Entry[]
-  readonly nextCursor: string | null
-}
-
-const OUTCOMES: Readonly<Record<Entry['outcome'], readonly [State, string]>> = {
+const OUTCOMES: Readonly<Record<AuditItem['outcome'], readonly [State, string]>> = {
   ok: ['success', 'done'],
   denied: ['aborted', 'denied'],
   failed: ['failed', 'failed'],
@@ -40,7 +24,7 @@ export const auditPage: Page = {
   place: 'system',
   scope: 'admin',
   async render(context) {
-    const answer = await context.ask.get<AuditAnswer>(`/v4/audit?${withoutSort(context.query)}`)
+    const answer = await context.ask(AUDIT, { query: withoutSort(context.query) })
     const names = answer.ok ? await targetNames(context, answer.data.audit) : new Map()
     return {
       title: 'Audit',
@@ -82,17 +66,16 @@ export const auditPage: Page = {
   },
 }
 
-interface EntriesProps extends AuditAnswer {
+interface EntriesProps extends AuditList {
   readonly context: PageContext
   readonly names: Names
 }
 
 /** The order is the page's own, no parameter of the API. */
-function withoutSort(query: URLSearchParams): URLSearchParams {
-  const rest = new URLSearchParams(query)
-  rest.delete('sort')
-  return rest
-}
+const withoutSort = (query: URLSearchParams) =>
+  Object.fromEntries(
+    [...new Set(query.keys())].filter((name) => name !== 'sort').map((name) => [name, query.getAll(name)]),
+  )
 
 const Entries = ({ context, names, audit, nextCursor }: EntriesProps) => {
   if (audit.length === 0) return <Empty title="No entries">Nothing matches, or nothing has been done yet.</Empty>
@@ -198,7 +181,7 @@ export const keysPage: Page = {
   place: 'system',
   scope: 'admin',
   async render(context) {
-    const answer = await context.ask.get<ListedKeys>('/v4/access/keys')
+    const answer = await context.ask(ACCESS_KEYS)
     return {
       title: 'Keys',
       ...(answer.ok ? {} : { status: answer.status }),
@@ -214,7 +197,7 @@ export const keysPage: Page = {
   },
 }
 
-const Keys = ({ context, keys }: { readonly context: PageContext } & ListedKeys) => {
+const Keys = ({ context, keys }: { readonly context: PageContext } & AccessKeys) => {
   if (keys.length === 0) {
     return (
       <Empty title="No keys">
@@ -254,21 +237,11 @@ const Keys = ({ context, keys }: { readonly context: PageContext } & ListedKeys)
   )
 }
 
-interface Session {
-  readonly id: string
-  readonly actor: string
-  readonly address: string
-  readonly browser: string
-  readonly createdAt: string
-  readonly lastSeenAt: string
-  readonly expiresAt: string
-}
-
 export const sessionsPage: Page = {
   path: '/system/sessions',
   place: 'system',
   async render(context) {
-    const answer = await context.ask.get<{ readonly sessions: readonly Session[] }>('/v4/sessions')
+    const answer = await context.ask(SESSIONS)
     return {
       title: 'Sessions',
       ...(answer.ok ? {} : { status: answer.status }),
@@ -284,7 +257,7 @@ export const sessionsPage: Page = {
   },
 }
 
-const Sessions = ({ context, sessions }: { readonly context: PageContext; readonly sessions: readonly Session[] }) => {
+const Sessions = ({ context, sessions }: { readonly context: PageContext } & SessionList) => {
   if (sessions.length === 0) {
     return (
       <Empty title="No sessions">
@@ -354,7 +327,7 @@ export const accessOperations: Operations = {
   'session.end': {
     scope: 'any',
     verb: 'End the session',
-    call: (fields) => ({ method: 'DELETE', path: `/v4/sessions/${encodeURIComponent(fields.get('id'))}` }),
+    call: (fields) => addressOf(END_SESSION, { params: { id: fields.get('id') } }),
     dialog: (fields) => (
       <>
         <p>

@@ -3,59 +3,21 @@
 /** The nodes of a cluster and who led it. */
 
 import { NODE_LOST_MS } from '../../../cluster/types.ts'
+import type { ClusterNode, SharedCluster } from '../../contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Badge, Mark, type State } from '../../ui/marks.tsx'
 import { Facts, Panel, Table } from '../../ui/panel.tsx'
 import { Ago, durationText, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
 
-/** Members of `GET /v4/cluster` that the page uses; of a node of its own there is the mode alone. */
-export interface ClusterAnswer {
-  readonly mode: string
-  readonly node?: string
-  readonly database?: {
-    readonly host: string | null
-    readonly up: boolean
-    readonly reason: string
-    readonly refused?: boolean | undefined
-  }
-  readonly headRev?: number
-  readonly inboxOpen?: number
-  readonly nodes?: readonly ClusterNode[]
-  readonly configDiffers?: Readonly<Record<string, readonly string[]>>
-  readonly leaderships?: readonly Leadership[]
-}
-
-interface ClusterNode {
-  readonly name: string
-  readonly mode: string
-  readonly version: string
-  readonly candidate: boolean
-  readonly url: string | null
-  readonly seenAt: string
-  readonly seenAgoMs: number
-  readonly appliedRev: number
-  readonly waiting: number
-  readonly clockOffsetMs: number
-  readonly health: Readonly<Record<string, unknown>>
-}
-
-interface Leadership {
-  readonly epoch: number
-  readonly node: string
-  readonly from: string
-  readonly reason: string
-}
-
 interface PanelProps {
   readonly context: PageContext
-  readonly cluster: ClusterAnswer
+  readonly cluster: SharedCluster
 }
 
 const CLOCK_OFF_MS = 2000
 
 export const ClusterPanels = ({ context, cluster }: PanelProps) => {
-  const { nodes = [], leaderships = [] } = cluster
-  if (cluster.mode === 'single') return null
+  const { nodes, leaderships } = cluster
   return (
     <>
       <Panel id="cluster" title="Nodes of the cluster" count={nodes.length}>
@@ -102,20 +64,20 @@ const REASONS: Readonly<Record<string, string>> = {
   free: 'the one before had ended',
 }
 
-const ClusterFacts = ({ cluster }: { readonly cluster: ClusterAnswer }) => {
-  const { database, inboxOpen = 0, configDiffers = {} } = cluster
+const ClusterFacts = ({ cluster }: { readonly cluster: SharedCluster }) => {
+  const { database, inboxOpen, configDiffers } = cluster
   const differences = Object.entries(configDiffers)
   return (
     <Facts
       facts={[
         [
           'Database',
-          database?.up ? (
+          database.up ? (
             <Mark state="success" word={database.host ?? 'up'} />
           ) : (
             <>
-              <Mark state="failed" word={database?.refused ? 'refuses this node' : 'not reached'} />{' '}
-              <Name text={database?.reason ?? ''} />
+              <Mark state="failed" word={database.refused ? 'refuses this node' : 'not reached'} />{' '}
+              <Name text={database.reason} />
             </>
           ),
         ],
@@ -141,7 +103,7 @@ const faultsOf = ({ health }: ClusterNode): readonly string[] =>
   )
 
 const Nodes = ({ context, cluster }: PanelProps) => {
-  const { nodes = [], headRev = 0 } = cluster
+  const { nodes, headRev } = cluster
   return (
     <Table
       context={context}

@@ -2,7 +2,16 @@
 /** @jsxImportSource hono/jsx */
 /** The configuration in use, masked; problems of the file; changes that are not in use yet. */
 import { stringify } from 'yaml'
+import { addressOf } from '../../../http/endpoint/contract.ts'
 import { TreeNode, yamlLines } from '../../config-page/page.tsx'
+import {
+  CONFIG,
+  CONFIG_PROBLEMS,
+  type ConfigProblems,
+  type CurrentConfiguration,
+  RELOAD_CONFIG,
+  type ReloadResult,
+} from '../../contract.ts'
 import type { Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
@@ -11,41 +20,12 @@ import { Choice, Empty, ErrorBox, Panel, part, Table } from '../../ui/panel.tsx'
 import { Ago, counted, Name } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
-interface Configuration {
-  readonly file: string | null
-  readonly inUseSince: string
-  readonly configuration: Readonly<Record<string, unknown>>
-}
-
-interface Problem {
-  readonly severity: 'error' | 'warning' | 'info'
-  readonly path: string
-  readonly message: string
-  readonly hint: string | null
-  readonly feature: string | null
-  readonly line: number
-}
-
-interface Pending {
-  readonly changedAt: string | null
-  readonly difference: string
-  readonly needsRestart: readonly string[]
-}
-
-interface Problems {
-  readonly problems: readonly Problem[]
-  readonly pending: Pending | null
-}
-
 export const configPage: Page = {
   path: '/system/config',
   place: 'system',
   scope: 'admin',
   async render(context) {
-    const [config, problems] = await Promise.all([
-      context.ask.get<Configuration>('/v4/config'),
-      context.ask.get<Problems>('/v4/config/problems'),
-    ])
+    const [config, problems] = await Promise.all([context.ask(CONFIG), context.ask(CONFIG_PROBLEMS)])
     return {
       title: 'Configuration',
       ...(config.ok ? {} : { status: config.status }),
@@ -82,13 +62,13 @@ export const configPage: Page = {
   },
 }
 
-const MARKS: Readonly<Record<Problem['severity'], readonly [IconName, Tone]>> = {
+const MARKS: Readonly<Record<ConfigProblems['problems'][number]['severity'], readonly [IconName, Tone]>> = {
   error: ['failed', 'bad'],
   warning: ['self', 'warn'],
   info: ['skip', 'muted'],
 }
 
-const ProblemsPanel = ({ context, problems, pending }: { readonly context: PageContext } & Problems) => (
+const ProblemsPanel = ({ context, problems, pending }: { readonly context: PageContext } & ConfigProblems) => (
   <>
     {pending && (
       <Panel id="pending" title="Changed in the file and not in use">
@@ -148,7 +128,11 @@ const ProblemsPanel = ({ context, problems, pending }: { readonly context: PageC
   </>
 )
 
-const Difference = ({ pending: { difference, needsRestart } }: { readonly pending: Pending }) => (
+const Difference = ({
+  pending: { difference, needsRestart },
+}: {
+  readonly pending: NonNullable<ConfigProblems['pending']>
+}) => (
   <>
     <pre class="diff" tabindex={0}>
       {difference.split('\n').map((line) =>
@@ -173,7 +157,7 @@ const Difference = ({ pending: { difference, needsRestart } }: { readonly pendin
   </>
 )
 
-const Shown = ({ context, data }: { readonly context: PageContext; readonly data: Configuration }) => {
+const Shown = ({ context, data }: { readonly context: PageContext; readonly data: CurrentConfiguration }) => {
   const isTree = context.query.get('as') === 'tree'
   const wanted = (context.query.get('q') ?? '').trim().toLowerCase()
   const { configuration, file, inUseSince } = data
@@ -241,9 +225,9 @@ export const configOperations: Operations = {
   'config.reload': {
     scope: 'admin',
     verb: 'Reload the configuration',
-    call: () => ({ method: 'POST', path: '/v4/config/reload' }),
+    call: () => addressOf(RELOAD_CONFIG, {}),
     async dialog(_, { ask }) {
-      const answer = await ask.get<Problems>('/v4/config/problems')
+      const answer = await ask(CONFIG_PROBLEMS)
       if (!answer.ok) return <ErrorBox failure={answer} />
       const { pending, problems } = answer.data
       const errors = problems.filter(({ severity }) => severity === 'error')
@@ -255,7 +239,7 @@ export const configOperations: Operations = {
       )
     },
     done(answer) {
-      const { changed, needsRestart } = answer as { changed: readonly string[]; needsRestart: readonly string[] }
+      const { changed, needsRestart } = answer as ReloadResult
       return `Reloaded: ${counted(changed.length, 'setting')} changed, ${needsRestart.length} ${needsRestart.length === 1 ? 'needs' : 'need'} a restart.`
     },
     next: () => '/system/config',

@@ -2,8 +2,10 @@
 /** @jsxImportSource hono/jsx */
 /** Health: what does not work, the parts of Footman, the UDP input, destinations and monitors. */
 
+import { HEALTH } from '../../../http/contract.ts'
 import { endSeverity } from '../../../platform/certificate-ends.ts'
 import { visible } from '../../../platform/visible.ts'
+import { ABOUT, type About, CLUSTER } from '../../contract.ts'
 import type { Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton } from '../../ui/forms.tsx'
@@ -11,8 +13,8 @@ import { Icon, Mark } from '../../ui/marks.tsx'
 import { CopyText, Empty, Facts, Panel, part, Table } from '../../ui/panel.tsx'
 import { Ago, bytesText, counted, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
 import { badness, type Destination, DestinationMark, problemsFirst, typeText } from '../delivery/words.tsx'
-import { type ClusterAnswer, ClusterPanels } from './cluster.tsx'
-import { type Health, Parts } from './parts.tsx'
+import { ClusterPanels } from './cluster.tsx'
+import { Parts } from './parts.tsx'
 import { SystemHead } from './places.tsx'
 
 interface SelfAlerts {
@@ -55,13 +57,6 @@ interface Destinations {
   readonly destinations: readonly Destination[]
 }
 
-interface About {
-  readonly dataDirectory?: {
-    readonly freeBytes: number
-    readonly databases: readonly { readonly name: string; readonly bytes: number }[]
-  }
-}
-
 interface Monitors {
   readonly services: readonly {
     readonly host: string
@@ -90,14 +85,14 @@ export const healthPage: Page = {
     const allowed = <T,>(scope: string, path: string) => (context.may(scope) ? ask.get<T>(path) : null)
     const token = context.query.get('test') ?? ''
     const [health, about, alerts, input, test, destinations, monitors, cluster] = await Promise.all([
-      ask.get<Health>('/health'),
-      allowed<About>('admin', '/v4/about'),
+      ask(HEALTH),
+      context.may('admin') ? ask(ABOUT) : null,
       allowed<SelfAlerts>('event:read', '/v4/selfalerts'),
       allowed<Input>('event:read', '/v4/udp'),
       token === '' ? null : allowed<SelfTest>('event:read', `/v4/udp/self-test/${encodeURIComponent(token)}`),
       allowed<Destinations>('event:read', '/v4/destinations'),
       allowed<Monitors>('metrics:read', '/v4/monitors'),
-      context.settings.cluster && allowed<ClusterAnswer>('admin', '/v4/cluster'),
+      context.settings.cluster && context.may('admin') ? ask(CLUSTER) : null,
     ])
     return {
       title: 'Health',
@@ -121,7 +116,12 @@ export const healthPage: Page = {
             {test && part(test, (state) => <TestState context={context} test={state} />, 'Self-test')}
             {alerts && part(alerts, (data) => <Alerts context={context} alerts={data} />, 'Self-alerts')}
             <Parts context={context} health={health} />
-            {cluster && part(cluster, (data) => <ClusterPanels context={context} cluster={data} />, 'Cluster')}
+            {cluster &&
+              part(
+                cluster,
+                (data) => data.mode !== 'single' && <ClusterPanels context={context} cluster={data} />,
+                'Cluster',
+              )}
             {input && part(input, (data) => <InputPanel context={context} input={data} />, 'UDP input')}
             {destinations &&
               part(destinations, (data) => <DestinationsPanel context={context} answer={data} />, 'Destinations')}

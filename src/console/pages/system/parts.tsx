@@ -2,26 +2,21 @@
 /** @jsxImportSource hono/jsx */
 /** The parts of Footman and their states. */
 import type { Child } from 'hono/jsx'
+import type { CheckState, Health } from '../../../http/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { Mark, type State } from '../../ui/marks.tsx'
 import { ErrorBox, Panel, Table } from '../../ui/panel.tsx'
 import { Name } from '../../ui/text.tsx'
 
-export interface Health {
-  readonly status: string
-  readonly checks?: Readonly<Record<string, string>>
-  readonly reasons?: Readonly<Record<string, string>>
-}
-
-const PART_STATES: Readonly<Record<string, readonly [State, string]>> = {
+const PART_STATES: Readonly<Record<CheckState, readonly [State, string]>> = {
   up: ['success', 'up'],
   down: ['failed', 'down'],
   degraded: ['warning', 'degraded'],
   waiting: ['queued', 'waiting'],
   off: ['skipped', 'off'],
 }
-const WORST_FIRST = ['down', 'degraded', 'waiting', 'up', 'off']
+const WORST_FIRST: readonly CheckState[] = ['down', 'degraded', 'waiting', 'up', 'off']
 
 const NAMES: Readonly<Record<string, string>> = {
   udp: 'UDP input',
@@ -60,7 +55,7 @@ export const Parts = ({
               head: 'State',
               sort: ([, state]) => WORST_FIRST.indexOf(state),
               cell: ([, state]) => {
-                const [mark, word] = PART_STATES[state] ?? ['unknown', state]
+                const [mark, word] = PART_STATES[state]
                 return <Mark state={mark} word={word} />
               },
             },

@@ -1,27 +1,12 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Search as a page, for readers without JavaScript and for links. */
+import { type Findings, SEARCH } from '../../contract.ts'
 import { type Page, type PageContext, PLACES, placesFor } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part } from '../../ui/panel.tsx'
 import { Name } from '../../ui/text.tsx'
-
-interface Answer {
-  readonly groups: readonly {
-    readonly kind: string
-    readonly items: readonly {
-      readonly id: string
-      readonly title: string
-      readonly detail: string
-      readonly path: string
-      readonly state: string | null
-      readonly matched: { readonly field: string; readonly text: string }
-    }[]
-  }[]
-  readonly exact: { readonly kind: string; readonly path: string } | null
-  readonly partial: boolean
-}
 
 /** The commands of the palette work here, too: `> start sales` finds the tasks that can be started, others are offered as links. */
 function readQuery(q: string): { readonly words: string; readonly isStart: boolean; readonly command: string | null } {
@@ -39,7 +24,7 @@ export const searchPage: Page = {
     const { words, isStart, command } = readQuery(q)
     const query = { q: words, limit: 50, kind: isStart ? 'Tasks' : undefined }
     const isShort = words.length < (isStart ? 1 : 2)
-    const answer = isShort || command !== null ? null : await context.ask.get<Answer>('/v4/search', query)
+    const answer = isShort || command !== null ? null : await context.ask(SEARCH, { query })
     return {
       title: 'Search',
       ...(answer && !answer.ok ? { status: answer.status } : {}),
@@ -97,7 +82,7 @@ const Commands = ({ context, command }: { readonly context: PageContext; readonl
   )
 }
 
-interface FoundProps extends Answer {
+interface FoundProps extends Findings {
   readonly context: PageContext
   /** Only tasks, each with a button. */
   readonly isStart: boolean
