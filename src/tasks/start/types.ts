@@ -1,6 +1,6 @@
 /** Starting tasks: one request shape and one function for every way in (REST, MQTT, schedules, retries, reloads). */
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
-import type { ExecutionSummary } from '../executions/types.ts'
+import type { ExecutionSummary } from '../executions/contract.ts'
 
 export interface CustomPropertySelector {
   readonly name: string
