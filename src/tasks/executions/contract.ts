@@ -16,6 +16,9 @@ const { from, to, limit, cursor } = LIST_PARAMETERS
 
 const params = () => z.object({ executionId: z.string().describe('Execution id, or `queueId` of a queued start.') })
 
+export const taskRef = () => z.strictObject({ taskId: z.string(), taskName: z.string() })
+export type TaskRef = Shape<typeof taskRef>
+
 const ids = () =>
   queryField
     .texts()

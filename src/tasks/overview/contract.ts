@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { task as listedTask } from '../executions/contract.ts'
+import { task as listedTask, taskRef } from '../executions/contract.ts'
 import { OUTCOMES, STATES } from '../executions/kinds.ts'
 
 export const ATTENTION_KINDS = [
@@ -33,8 +33,6 @@ const MOST_STRIPS = 200
 
 const text = () => z.string().nullable()
 const ms = () => z.number().nullable()
-const ref = () => z.strictObject({ taskId: z.string(), taskName: z.string() })
-export type TaskRef = Shape<typeof ref>
 /** Waits, runs, or the outcome of the last run. */
 const state = () => z.enum([...STATES, ...OUTCOMES])
 
@@ -59,7 +57,7 @@ const item = () =>
     since: z.string(),
     title: z.string(),
     cause: text(),
-    task: ref().nullable(),
+    task: taskRef().nullable(),
     eventId: text(),
     executionId: text(),
     count: z.int(),
@@ -80,7 +78,7 @@ const item = () =>
       .enum(['failed', 'aborted'])
       .nullable()
       .describe('How the last run ended, of `taskFailed`; null = another kind, or the task is well again.'),
-    behind: z.array(ref()).describe('Tasks that run after this one and have not started since it failed.'),
+    behind: z.array(taskRef()).describe('Tasks that run after this one and have not started since it failed.'),
     parent: text().describe('Key of the item whose failure explains this one.'),
     runningAgain: underWay().omit({ pessimisticEnd: true }).nullable(),
     usualMs: z
@@ -300,7 +298,7 @@ const trigger = () =>
     text: z.string(),
     timezone: text(),
     next: z.array(z.string()),
-    rules: z.array(ref().extend({ on: on() })).describe('All of them must come true, of a gate.'),
+    rules: z.array(taskRef().extend({ on: on() })).describe('All of them must come true, of a gate.'),
     withinMs: ms(),
     broken: z.boolean().describe('A rule is about a task that is gone: it never fires.'),
   })
@@ -318,7 +316,7 @@ export const TASK = contract({
         runningExecution: underWay().nullable(),
         usual: usual(),
         triggers: z.array(trigger()),
-        followedBy: z.array(ref().extend({ on: on(), alsoNeeds: z.array(ref()) })),
+        followedBy: z.array(taskRef().extend({ on: on(), alsoNeeds: z.array(taskRef()) })),
         retryPolicy: text(),
         watchPolicy: text(),
         due: z
