@@ -1,6 +1,6 @@
 /** The contracts of starts and of the start queue. The body decides about the form of the answer to a start. */
 import { z } from 'zod'
-import { contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { field } from '../../http/endpoint/validation.ts'
 import { once } from '../../platform/once.ts'
@@ -218,6 +218,8 @@ export const START_QUEUE = contract({
       .describe('The queue.'),
   }),
 })
+
+export type StartQueue = AnswerOf<typeof START_QUEUE>
 
 export const REMOVE_QUEUED = contract({
   method: 'DELETE',
