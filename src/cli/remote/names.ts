@@ -2,16 +2,13 @@
 
 import { distance, nearest } from '../../config/nearest.ts'
 import type { NameSource } from '../../console/names.ts'
+import type { CallOf } from '../../http/endpoint/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
+import { TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
 import { REPORTS_OFF } from './list-parts.ts'
-
-interface Task {
-  readonly taskId: string
-  readonly taskName: string
-}
 
 /** `; did you mean "ops-mail"?`, or nothing. */
 export function guess(name: string, names: readonly string[]): string {
@@ -34,12 +31,18 @@ export async function taskIdOf(remote: Remote, name: string, what: string): Prom
 
 /** Asks over REST for the names of ids; names that cannot be had are not worth a failure. */
 export const nameSource = (remote: Remote): NameSource => ({
-  ask: {
-    async get<T>(path: string, query: Query) {
-      const answer = await remote.call({ path, query, what: 'names' }).catch(nothing)
-      return answer ? { ok: true, data: JSON.parse(answer.text) as T } : { ok: false }
+  ask: Object.assign(
+    async (contract: typeof TASKS, { query }: Pick<CallOf<typeof TASKS>, 'query'>) => {
+      const data = await remote.ask(contract, { query, what: 'names' }).catch(nothing)
+      return data ? { ok: true as const, data } : { ok: false as const }
     },
-  },
+    {
+      async get<T>(path: string, query: Query) {
+        const answer = await remote.call({ path, query, what: 'names' }).catch(nothing)
+        return answer ? { ok: true as const, data: JSON.parse(answer.text) as T } : { ok: false as const }
+      },
+    },
+  ),
 })
 
 /** With what may be meant, if tasks may be listed. */
@@ -57,9 +60,9 @@ export async function noSuchTask(remote: Remote, name: string, what: string): Pr
 export const isNoTask = (error: unknown): boolean =>
   error instanceof CommandFailure && error.status === 400 && / is of no task\b/.test(error.message)
 
-async function tasksLike(remote: Remote, name?: string): Promise<readonly Task[]> {
-  const { text } = await remote.call({ path: '/v4/tasks', query: { name, limit: 500 }, what: `task "${name ?? ''}"` })
-  return (JSON.parse(text) as { readonly tasks: readonly Task[] }).tasks
+async function tasksLike(remote: Remote, name?: string): Promise<readonly TaskRef[]> {
+  const what = `task "${name ?? ''}"`
+  return (await remote.ask(TASKS, { query: { name, limit: 500 }, what })).tasks
 }
 
 /** One sentence for each of these names that no destination has; none while destinations cannot be listed. */

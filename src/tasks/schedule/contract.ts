@@ -37,16 +37,16 @@ const REVISION_FAILURE = { 412: 'The schedule is not at the revision of `If-Matc
 const text = () => z.string().nullable()
 const scheduleParams = () => z.object({ id: z.string().describe('Id of the schedule.') })
 
-/** As it stands in the file, which may have members that only people read. */
+/** As it stands in the file: written by hand, it may lack members, and have some that only people read. */
 const stored = () =>
   z.looseObject({
     id: z.string(),
     created: z.string().optional(),
-    name: z.string(),
-    cronSchedule: z.string(),
-    timezone: z.string(),
-    qlikSenseTaskId: z.string(),
-    startupState: z.string(),
+    name: z.string().optional(),
+    cronSchedule: z.string().optional(),
+    timezone: z.string().optional(),
+    qlikSenseTaskId: z.string().optional(),
+    startupState: z.string().optional(),
     tags: z.array(z.string()).optional(),
     lastKnownState: z.string().optional(),
   })

@@ -198,7 +198,6 @@ export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): ShownSc
   ...runMembers(scheduler, schedule),
 })
 
-/** The members of Butler are there in every schedule; a file with others may have been written by hand. */
 export const stored = (values: ScheduleValues) => values as StoredSchedule
 
 /** Numbers and booleans of the file are text in the list. */
