@@ -5,7 +5,8 @@ import type { NameSource } from '../../console/names.ts'
 import type { CallOf } from '../../http/endpoint/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
-import { TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
+import { HISTORY, type HistoryItem, TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
+import { SCHEDULES } from '../../tasks/schedule/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
 import { REPORTS_OFF } from './list-parts.ts'
@@ -160,11 +161,11 @@ const IDENTIFIED = {
   },
   execution: {
     noun: 'execution',
-    newest: { path: '/v4/history', member: 'executions', id: 'executionId' },
+    newest: { path: HISTORY.path, member: 'executions', id: 'executionId' },
     async ids(remote) {
-      const call = { path: '/v4/history', member: 'executions', query: { from: '30d' }, what: 'executions' }
+      const call = { path: HISTORY.path, member: 'executions', query: { from: '30d' }, what: 'executions' }
       const ids: string[] = []
-      for await (const { executionId } of pages<{ readonly executionId: string | null }>(remote, call)) {
+      for await (const { executionId } of pages<HistoryItem>(remote, call)) {
         if (executionId !== null) ids.push(executionId)
       }
       return ids
@@ -183,8 +184,7 @@ const IDENTIFIED = {
   schedule: {
     noun: 'schedule',
     async ids(remote) {
-      const { text } = await remote.call({ path: '/v4/schedules', what: 'schedules' })
-      return (JSON.parse(text) as readonly { readonly id: string }[]).map(({ id }) => id)
+      return (await remote.ask(SCHEDULES, { what: 'schedules' })).map(({ id }) => id)
     },
   },
 } as const satisfies Record<string, Identified>

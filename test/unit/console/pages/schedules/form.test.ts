@@ -33,7 +33,7 @@ const SCHEDULE: ShownSchedule = {
   startupState: 'started',
   state: 'running',
 }
-const sent = (schedule: ScheduleView, changes: Record<string, string> = {}) => {
+const sent = (schedule: ShownSchedule, changes: Record<string, string> = {}) => {
   const texts: Record<string, string> = { ...fieldsOfSchedule(schedule), ...changes }
   return membersOf({ get: (name) => texts[name] ?? '' })
 }
