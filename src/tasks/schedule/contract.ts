@@ -37,7 +37,7 @@ const REVISION_FAILURE = { 412: 'The schedule is not at the revision of `If-Matc
 const text = () => z.string().nullable()
 const scheduleParams = () => z.object({ id: z.string().describe('Id of the schedule.') })
 
-/** As it stands in the file: written by hand, it may lack members, and have some that only people read. */
+/** A schedule of the file. Written by hand, it may lack members, and have some that only people read. */
 const stored = () =>
   z.looseObject({
     id: z.string(),

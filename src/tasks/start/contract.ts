@@ -15,7 +15,7 @@ const keyValue = () =>
     ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
   })
 
-const objectBody = () =>
+export const objectBody = () =>
   z
     .looseObject({
       taskId: z.array(z.string()).describe('Start these tasks.').optional(),

@@ -12,8 +12,9 @@ import { lenientText } from '../../platform/encodings.ts'
 import { errorText } from '../../platform/errors.ts'
 import { parseOutsideJson } from '../../platform/json.ts'
 import { mayReach, topicMatches, topicProblem } from '../../platform/mqtt-topics.ts'
+import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { butlerQuery, footmanQuery } from './contract.ts'
+import { butlerQuery, footmanQuery, objectBody } from './contract.ts'
 import type { CustomPropertySelector, KeyValueItem, StartRequest } from './types.ts'
 
 type Problem =
@@ -64,8 +65,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-const SELECTORS = ['taskId', 'tag', 'customProperty', 'taskName', 'keyValueStore'] as const
-const MEMBERS: readonly string[] = [...SELECTORS, 'match', 'requestId', 'replyTopic']
+/** All that a request in the object form may hold. */
+const members = once(() => Object.keys(objectBody().shape))
+/** Over MQTT it may hold these, too. */
+const OF_MESSAGES = ['requestId', 'replyTopic']
 
 /** A JSON object or array; anything else is one `shape` problem. */
 export function parseStart(body: unknown): ParsedStart {
@@ -98,8 +101,8 @@ function parseObject(body: Record<string, unknown>): ParsedStart {
     match: match === 'any' ? 'any' : 'all',
     keyValues: list(body.keyValueStore),
     problems,
-    unknown: Object.keys(body).filter((name) => !MEMBERS.includes(name)),
-    selects: SELECTORS.some((name) => name in body),
+    unknown: Object.keys(body).filter((name) => !members().includes(name) && !OF_MESSAGES.includes(name)),
+    selects: members().some((name) => name !== 'match' && name in body),
   }
 }
 
@@ -202,20 +205,17 @@ function checkItems(items: readonly unknown[]): void {
 
 // Unknown members are ignored, but a misspelt selector starts something else than was meant.
 
-/** All that a request in the object form may hold. */
-const KNOWN = ['taskId', 'tag', 'customProperty', 'taskName', 'match', 'keyValueStore'] as const
-
 /**
  * One sentence for each member that looks like a misspelt one. When the request says nothing else (`selects`: a member
  * or the URL does), every unknown member has one.
  */
 function unknownMemberWarnings({ unknown }: Pick<ParsedStart, 'unknown'>, selects: boolean): string[] {
   return unknown.flatMap((name) => {
-    const near = nearest(name, KNOWN)
+    const near = nearest(name, members())
     if (near !== undefined && distance(name.toLowerCase(), near.toLowerCase()) < name.length) {
       return [`unknown member "${name}" is ignored; did you mean ${near}?`]
     }
-    return selects ? [] : [`unknown member "${name}" is ignored; known are ${KNOWN.join(', ')}`]
+    return selects ? [] : [`unknown member "${name}" is ignored; known are ${members().join(', ')}`]
   })
 }
 

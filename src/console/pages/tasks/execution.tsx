@@ -20,7 +20,7 @@ import { durationText, Name, Time } from '../../ui/text.tsx'
 import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
 import { stateOf } from './runs.tsx'
 
-/** Of an execution that only the history knows, there are no details. */
+/** An execution that only the history knows has no details. */
 type Detail = ListedExecution & Pick<Execution, 'details'>
 
 interface Events {
