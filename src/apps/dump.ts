@@ -8,14 +8,10 @@ import type { Logger } from '../platform/types.ts'
 import { openDoc } from '../qlik/engine/doc.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'
 import type { EngineClient, EngineObject } from '../qlik/engine/types.ts'
-
-interface AppListItem {
-  readonly id: string
-  readonly name: string
-}
+import type { Apps } from './contract.ts'
 
 /** The apps that the configured user may see, in the engine's order. Rejects with an `EngineError`. */
-export function listApps(engine: EngineClient, signal?: AbortSignal): Promise<readonly AppListItem[]> {
+export function listApps(engine: EngineClient, signal?: AbortSignal): Promise<Apps> {
   return engine.use(
     { app: null },
     async (session) => {

@@ -1,22 +1,14 @@
 /** The endpoints of apps, under their present and their older names. An empty app id is answered with a 400 of its own. */
-
-import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
-import {
-  type ApiRequest,
-  type ApiRoute,
-  type CheckedRequest,
-  jsonAnswer,
-  looseRoute as route,
-} from '../http/endpoint/route.ts'
-import { field } from '../http/endpoint/validation.ts'
+import { type Answered, asIs } from '../http/endpoint/contract.ts'
+import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
 import { type Refusal, refusal, refused } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
-import { once } from '../platform/once.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'
 import type { EngineClient } from '../qlik/engine/types.ts'
+import { APPS, DUMP_APP, RELOAD_APP, type ReloadBody } from './contract.ts'
 import { dumpAnswer, listApps, openDump } from './dump.ts'
 import type { AppReloadService } from './reload.ts'
 
@@ -43,70 +35,6 @@ const FAILED = {
 
 const NO_APP_ID = 'Required parameter (app ID) missing'
 
-const RELOAD_BODY = once(() =>
-  field.object({
-    reloadMode: field.integer().describe('0, 1 or 2, as DoReload of the engine has them. Default 0.').optional(),
-    partialReload: field.boolean().describe('Default false.').optional(),
-    startQSEoWTaskOnSuccess: field
-      .array(field.string())
-      .describe('Ids of tasks to start after a reload that succeeded.')
-      .optional(),
-    startQSEoWTaskOnFailure: field
-      .array(field.string())
-      .describe('Ids of tasks to start after a reload that failed.')
-      .optional(),
-  }),
-)
-
-const APP = once(() => z.object({ id: z.string(), name: z.string() }))
-/** The paths with an empty segment have no id. */
-const PARAMS = once(() => z.object({ appId: z.string().describe('Id of the app.').optional() }))
-
-const items = once(() => z.array(z.looseObject({})))
-
-const DUMP = once(() =>
-  z
-    .object({
-      properties: z.looseObject({}),
-      loadScript: z.string(),
-      lineage: items().optional(),
-      sheets: items(),
-      stories: items(),
-      masterobjects: items(),
-      appprops: items(),
-      dataconnections: items(),
-      dimensions: items(),
-      measures: items(),
-      bookmarks: items(),
-      embeddedmedia: items(),
-      snapshots: items(),
-      fields: items(),
-      variables: items(),
-      appId: z.string(),
-    })
-    .describe('The app, without its data; the order is always the same.'),
-)
-
-const RELOAD_ANSWER = once(() =>
-  z
-    .object({
-      appId: z.string(),
-      executionId: z.string().describe('To follow the reload.'),
-      tasksDenied: z
-        .array(z.object({ taskId: z.string() }))
-        .describe('Tasks that the start filter does not allow to follow; absent when there are none.')
-        .optional(),
-    })
-    .describe('The app is open and its reload begins.'),
-)
-
-const ENGINE_FAILURES = {
-  502: 'The Qlik engine is unreachable or refuses.',
-  504: 'The Qlik engine is silent.',
-} as const
-
-const WITH_APP = { ...ENGINE_FAILURES, 422: 'There is no such app, or the configured user may not open it.' } as const
-
 const SALES = 'a1000000-0000-4000-8000-000000000002'
 const INVENTORY = 'a1000000-0000-4000-8000-000000000008'
 
@@ -115,20 +43,19 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
   return [
     ...['/v4/apps/list', '/v4/senselistapps'].map((path) =>
       route({
-        method: 'GET',
+        ...APPS,
         path,
         switch: 'senseListApps',
         butler: true,
         scope: 'app:read',
         summary: 'List the apps that the configured user may see',
-        answers: () => ({ 200: z.array(APP()).describe('The apps, in the order of the engine.'), ...ENGINE_FAILURES }),
         examples: [{ name: 'list', status: 200, answer: [{ id: SALES, name: 'Sales Dashboard' }] }],
-        handle: (request) => list(deps, request),
+        handle: async ({ signal }, answer) => answer(200, await list(deps, signal)),
       }),
     ),
     ...['/v4/app/{appId}/dump', '/v4/app//dump', '/v4/senseappdump/{appId}', '/v4/senseappdump/'].map((path) =>
       route({
-        method: 'GET',
+        ...DUMP_APP,
         path,
         switch: 'senseAppDump',
         butler: true,
@@ -137,8 +64,6 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         audited: 'always',
         summary: 'Everything that describes an app, without its data',
         description: 'For backups and comparisons: the same app gives the same bytes.',
-        params: PARAMS,
-        answers: () => ({ 200: DUMP(), ...WITH_APP }),
         examples: [
           {
             name: 'dump',
@@ -169,7 +94,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
     ),
     ...['/v4/app/{appId}/reload', '/v4/app//reload'].map((path) =>
       route({
-        method: 'PUT',
+        ...RELOAD_APP,
         path,
         switch: 'senseAppReload',
         butler: true,
@@ -178,13 +103,6 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         summary: 'Reload an app without a task',
         description:
           'The answer comes when the app is open, before the reload. Tasks that follow are started at its end.',
-        params: PARAMS,
-        body: RELOAD_BODY,
-        answers: () => ({
-          201: RELOAD_ANSWER(),
-          ...WITH_APP,
-          409: 'Footman runs in shadow mode, which reloads nothing.',
-        }),
         examples: [
           {
             name: 'partial-reload-then-a-task',
@@ -199,36 +117,39 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
             answer: { appId: INVENTORY, executionId: '019cad26-62e0-7f58-b914-5b24d108d7ac' },
           },
         ],
-        handle: (request) => reload({ ...deps, log }, settings, request),
+        handle: async ({ params: { appId = '' }, body, caller, client }, answer) =>
+          answer(201, await reload({ ...deps, log }, settings, { appId, body, caller, client })),
       }),
     ),
   ]
 }
 
-async function list({ engine }: AppRoutesDeps, { signal }: Pick<ApiRequest, 'signal'>): Promise<Response> {
-  const apps = await listApps(engine, signal).catch((error: unknown) => {
+async function list({ engine }: AppRoutesDeps, signal: AbortSignal) {
+  return listApps(engine, signal).catch((error: unknown) => {
     throw engineRefusal(error, FAILED.list) ?? error
   })
-  return jsonAnswer(200, apps)
 }
 
-async function dump({ engine, log, stopping }: AppRoutesDeps, appId: string, hangup: AbortSignal): Promise<Response> {
+async function dump({ engine, log, stopping }: AppRoutesDeps, appId: string, hangup: AbortSignal): Promise<Answered> {
   if (appId === '') throw refused(400, FAILED.dump, NO_APP_ID)
   log.info(`APPDUMP: Dumping app: ${appId}`)
   const signal = AbortSignal.any([hangup, stopping])
   const opened = await openDump({ engine, log }, appId, signal).catch((error: unknown) => {
     throw openRefusal(error, FAILED.dump) ?? error
   })
-  return dumpAnswer(opened, log).catch((error: unknown) => {
+  const answer = await dumpAnswer(opened, log).catch((error: unknown) => {
     throw engineRefusal(error, FAILED.dump) ?? error
   })
+  return asIs(answer)
 }
 
-type ReloadRequest = CheckedRequest<ReturnType<typeof PARAMS>, undefined, ReturnType<typeof RELOAD_BODY>>
+interface ReloadRequest extends Pick<ApiRequest, 'caller' | 'client'> {
+  readonly appId: string
+  readonly body: ReloadBody
+}
 
-async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request: ReloadRequest): Promise<Response> {
-  const { appId = '' } = request.params
-  const wanted = request.body
+async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request: ReloadRequest) {
+  const { appId, body: wanted, caller, client } = request
   if (appId === '') throw refused(400, NO_APP_ID)
   const onSuccess = taskIds(wanted.startQSEoWTaskOnSuccess)
   const onFailure = taskIds(wanted.startQSEoWTaskOnFailure)
@@ -236,8 +157,8 @@ async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request:
     throw refusal('SHADOW_MODE', 'Footman runs in shadow mode, which reloads no apps.')
   }
   const followUps = [...onSuccess, ...onFailure]
-  if (followUps.length > 0) requireScope(request.caller, 'task:run')
-  const limitedTo = request.caller.limits('task:run').startFilter ?? undefined
+  if (followUps.length > 0) requireScope(caller, 'task:run')
+  const limitedTo = caller.limits('task:run').startFilter ?? undefined
   const denied = await deniedOf(deps, followUps, limitedTo)
   const allowed = (taskId: string) => !denied.includes(taskId)
   const begun = await deps.reloads
@@ -247,7 +168,7 @@ async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request:
       partial: wanted.partialReload ?? false,
       onSuccess: onSuccess.filter(allowed),
       onFailure: onFailure.filter(allowed),
-      actor: request.caller.actor === 'anonymous' ? request.client : request.caller.actor,
+      actor: caller.actor === 'anonymous' ? client : caller.actor,
       limitedTo,
     })
     .catch((error: unknown) => {
@@ -255,7 +176,7 @@ async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request:
     })
   const tasksDenied = denied.map((taskId) => ({ taskId }))
   const { executionId } = begun
-  return jsonAnswer(201, { appId, executionId, ...(tasksDenied.length > 0 && { tasksDenied }) })
+  return { appId, executionId, ...(tasksDenied.length > 0 && { tasksDenied }) }
 }
 
 /** Empty texts mean nothing; any other text that is no task id stops the request. */

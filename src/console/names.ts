@@ -1,14 +1,19 @@
 /** Names of what lists have only ids of, for pages and for the command line. */
+import type { CallOf } from '../http/endpoint/contract.ts'
 import { splitAtIds } from '../platform/uuid.ts'
+import { TASKS, type Tasks } from '../tasks/executions/contract.ts'
 import { QLIK_MS } from './ask.ts'
 
 /** Calls of the REST API: in this process, or over the network. */
 export interface NameSource {
   readonly ask: {
+    (
+      contract: typeof TASKS,
+      call: CallOf<typeof TASKS> & { readonly withinMs: number },
+    ): Promise<{ readonly ok: true; readonly data: Tasks } | { readonly ok: false }>
     get<T>(
       path: string,
-      query: Readonly<Record<string, string | number | readonly string[]>>,
-      options?: { readonly withinMs: number },
+      query: Readonly<Record<string, number>>,
     ): Promise<{ readonly ok: true; readonly data: T } | { readonly ok: false }>
   }
 }
@@ -32,8 +37,7 @@ const wholeIds = (ids: readonly string[]): string[] =>
 export async function taskNamesOf({ ask }: NameSource, ids: readonly string[]): Promise<Names> {
   const taskId = wholeIds(ids)
   if (taskId.length === 0) return new Map()
-  type Answer = { readonly tasks: readonly { readonly taskId: string; readonly taskName: string }[] }
-  const answer = await ask.get<Answer>('/v4/tasks', { taskId, limit: MOST }, { withinMs: QLIK_MS })
+  const answer = await ask(TASKS, { query: { taskId, limit: MOST }, withinMs: QLIK_MS })
   if (!answer.ok) return new Map()
   return new Map(
     answer.data.tasks.map(({ taskId: id, taskName }) => [id.toLowerCase(), { name: taskName, path: `/tasks/${id}` }]),
@@ -46,10 +50,9 @@ export async function qlikNamesOf(
   ids: { readonly taskId: readonly string[]; readonly appId: readonly string[] },
 ): Promise<Names> {
   const appId = wholeIds(ids.appId)
-  type Answer = { readonly tasks: readonly { readonly appId: string | null; readonly appName: string | null }[] }
   const [tasks, answer] = await Promise.all([
     taskNamesOf(context, ids.taskId),
-    appId.length > 0 ? context.ask.get<Answer>('/v4/tasks', { appId, limit: 500 }, { withinMs: QLIK_MS }) : null,
+    appId.length > 0 ? context.ask(TASKS, { query: { appId, limit: 500 }, withinMs: QLIK_MS }) : null,
   ])
   const apps = (answer?.ok ? answer.data.tasks : []).flatMap(({ appId: id, appName: name }) =>
     id && name ? [[id.toLowerCase(), { name, path: `/tasks?${new URLSearchParams({ app: name })}` }] as const] : [],

@@ -1,4 +1,6 @@
 /** `footman execution`: shows an execution and follows it, until it is final or the time is over. */
+import { addressOf } from '../../http/endpoint/contract.ts'
+import { EXECUTION, EXECUTION_LOG, type Execution } from '../../tasks/executions/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { facts, span } from '../table.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
@@ -29,15 +31,12 @@ export function runExecution(typed: string, options: ExecutionOptions, io: Comma
 }
 
 /** Time is over only for a command that waited. */
-export function executionExitCode(
-  { state, outcome }: Pick<ExecutionView, 'state' | 'outcome'>,
-  waited: boolean,
-): number {
+export function executionExitCode({ state, outcome }: Pick<Execution, 'state' | 'outcome'>, waited: boolean): number {
   if (state !== 'finished') return waited ? EXIT.timeOver : EXIT.ok
   return outcome === 'success' ? EXIT.ok : EXIT.failed
 }
 
-function describe(view: ExecutionView): string {
+function describe(view: Execution): string {
   return facts([
     [view.kind === 'task' ? 'Task' : 'App', view.taskName ?? view.appName],
     ['Execution', view.executionId],
@@ -47,23 +46,6 @@ function describe(view: ExecutionView): string {
     ['Attempts', view.attempts > 1 ? String(view.attempts) : null],
     ['Error', view.error],
   ])
-}
-
-/** The members of `GET /v4/execution/{executionId}` that the commands use. */
-export interface ExecutionView {
-  readonly executionId: string
-  readonly taskId: string | null
-  readonly taskName: string | null
-  readonly taskType: string | null
-  readonly appName: string | null
-  readonly kind: string
-  readonly state: 'queued' | 'running' | 'finished'
-  readonly outcome: 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown' | null
-  readonly statusText: string
-  readonly queueMs: number | null
-  readonly runMs: number | null
-  readonly attempts: number
-  readonly error: string | null
 }
 
 /** One answer waits no longer than this, as proxies on the way may give up. */
@@ -76,14 +58,14 @@ export async function follow(
   remote: Remote,
   id: string,
   deadline: number,
-): Promise<{ readonly view: ExecutionView; readonly text: string } | null> {
+): Promise<{ readonly view: Execution; readonly text: string } | null> {
   for (;;) {
     const left = Math.max(0, deadline - Date.now())
     const wait = Math.min(LONGEST_CALL_S, Math.ceil(left / 1000))
-    const call = { path: `/v4/execution/${id}`, query: { wait }, waitMs: wait * 1000, what: `execution ${id}` }
-    const { status, text } = await remote.insist(call, MISSING)
+    const call = addressOf(EXECUTION, { params: { executionId: id }, query: { wait } })
+    const { status, text } = await remote.insist({ ...call, waitMs: wait * 1000, what: `execution ${id}` }, MISSING)
     if (status === 404) return null
-    const view = JSON.parse(text) as ExecutionView
+    const view = JSON.parse(text) as Execution
     if (view.state === 'finished' || Date.now() >= deadline) return { view, text }
   }
 }
@@ -93,11 +75,8 @@ const LOG_COMES_WITHIN_MS = 10_000
 const LOG_PAUSE_MS = 500
 
 /** Null when there is none. */
-export async function scriptLog(
-  remote: Remote,
-  { executionId, taskType, state }: ExecutionView,
-): Promise<string | null> {
-  const call = { path: `/v4/execution/${executionId}/log`, what: `script log of ${executionId}` }
+export async function scriptLog(remote: Remote, { executionId, taskType, state }: Execution): Promise<string | null> {
+  const call = { ...addressOf(EXECUTION_LOG, { params: { executionId } }), what: `script log of ${executionId}` }
   const patience = taskType === 'reload' && state === 'finished' ? LOG_COMES_WITHIN_MS : 0
   const end = Date.now() + patience
   for (;;) {

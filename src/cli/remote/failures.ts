@@ -1,4 +1,5 @@
 /** `footman failures`: executions that failed or were aborted, the alerts about them, and whether the task has recovered. */
+import { HISTORY, type HistoryItem } from '../../tasks/executions/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
 import { zonedTimeText } from '../time.ts'
@@ -14,18 +15,6 @@ interface FailuresOptions extends RemoteOptions {
   readonly utc?: boolean
 }
 
-interface Execution {
-  readonly executionId: string | null
-  readonly taskId: string
-  readonly taskName: string
-  readonly taskType: string
-  readonly appName: string | null
-  readonly outcome: string
-  readonly node: string | null
-  readonly stoppedAt: string
-  readonly error: string | null
-}
-
 interface Alert {
   readonly eventId: string
   readonly destination: string
@@ -34,7 +23,7 @@ interface Alert {
   readonly reason: string | null
 }
 
-interface Failure extends Execution {
+interface Failure extends HistoryItem {
   readonly alerts: readonly Omit<Alert, 'eventId'>[]
   /** End of the first successful execution afterwards; null without one. */
   readonly recoveredAt: string | null
@@ -50,7 +39,7 @@ export function runFailures(taskName: string | undefined, options: FailuresOptio
     const to = await remote.pointInTime(options.to)
     const form = await formOf(remote, options, io)
     const { outcome = FAILURE_OUTCOMES } = options
-    const executions = await all<Execution>(remote, '/v4/history', 'executions', { taskName, outcome, from, to })
+    const executions = await history(remote, { taskName, outcome, from, to })
     const [alerts, successes] = await Promise.all([alertsOf(remote, executions), successesOf(remote, executions)])
     const failures = executions.map((one): Failure => {
       const recovered = successes.get(one.taskId)?.findLast((stoppedAt) => stoppedAt > one.stoppedAt)
@@ -97,7 +86,7 @@ function recoveryText({ stoppedAt, recoveredAt }: Failure): string {
 /** Deliveries by execution. An execution may have several events, and an event none. */
 async function alertsOf(
   remote: Remote,
-  executions: readonly Execution[],
+  executions: readonly HistoryItem[],
 ): Promise<ReadonlyMap<string, readonly Alert[]>> {
   const ids = executions.flatMap(({ executionId }) => executionId ?? [])
   const events = await byParts(ids, (executionId) =>
@@ -113,13 +102,11 @@ async function alertsOf(
 /** Ends of successful executions by task, newest first. */
 async function successesOf(
   remote: Remote,
-  failures: readonly Execution[],
+  failures: readonly HistoryItem[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const from = failures.map(({ stoppedAt }) => stoppedAt).sort()[0]
   const tasks = [...new Set(failures.map(({ taskId }) => taskId))]
-  const successes = await byParts(tasks, (taskId) =>
-    all<Execution>(remote, '/v4/history', 'executions', { outcome: 'success', taskId, from }),
-  )
+  const successes = await byParts(tasks, (taskId) => history(remote, { outcome: 'success', taskId, from }))
   const byTask = Map.groupBy(successes, ({ taskId }) => taskId)
   return new Map([...byTask].map(([id, ended]) => [id, ended.map(({ stoppedAt }) => stoppedAt)]))
 }
@@ -135,6 +122,8 @@ async function byParts<T>(
   for (let at = 0; at < ids.length; at += IDS_OF_A_CALL) found.push(...(await ask(ids.slice(at, at + IDS_OF_A_CALL))))
   return found
 }
+
+const history = (remote: Remote, query: Query) => all<HistoryItem>(remote, HISTORY.path, 'executions', query)
 
 async function all<T>(remote: Remote, path: string, member: string, query: Query): Promise<readonly T[]> {
   const items: T[] = []
@@ -168,9 +157,7 @@ export async function withTaskEnds<Row extends FoundEvent>(
   const first = Math.min(...found.map(({ receivedAt }) => Date.parse(receivedAt)))
   const from = new Date(first - OLDEST_MS).toISOString()
   const tasks = [...new Set(found.flatMap(({ taskId }) => taskId ?? []))]
-  const executions = await byParts(tasks, (taskId) =>
-    all<Execution>(remote, '/v4/history', 'executions', { taskId, from }),
-  ).catch((error: unknown) => {
+  const executions = await byParts(tasks, (taskId) => history(remote, { taskId, from })).catch((error: unknown) => {
     if (error instanceof CommandFailure) return []
     throw error
   })

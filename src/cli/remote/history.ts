@@ -1,9 +1,10 @@
 /** `footman history`: executions that have ended, one by one or summed up, as a listing, JSON or CSV. */
 import { withoutFormula } from '../../platform/csv.ts'
 import { visible } from '../../platform/visible.ts'
+import { HISTORY, HISTORY_SUMMARY, type HistoryItem, type SummaryGroup } from '../../tasks/executions/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
-import { pages, type RemoteOptions, withRemote } from './client.ts'
+import { pages, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
 interface HistoryOptions extends RemoteOptions {
   readonly from: string
@@ -16,9 +17,8 @@ interface HistoryOptions extends RemoteOptions {
 }
 
 type Cell = string | number | null | undefined
-type Row = Readonly<Record<string, unknown>>
 
-interface Form {
+interface Form<Row> {
   readonly path: string
   readonly member: string
   /** Columns of CSV: their names, and what is in them. */
@@ -28,27 +28,36 @@ interface Form {
 
 /** All pages, printed as they come where the form allows it. */
 export function runHistory(glob: string | undefined, options: HistoryOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
-    const { path, member, csv, columns } = options.summary ? SUMMARY : EXECUTIONS
-    const query = {
-      taskName: glob,
-      outcome: options.outcome,
-      from: await remote.pointInTime(options.from),
-      to: await remote.pointInTime(options.to),
-    }
-    const rows = pages<Row>(remote, { path, member, query, what: 'history' })
-    if (!options.json && options.format === 'csv') {
-      io.out(csvLine(csv.map(([name]) => name)))
-      for await (const row of rows) io.out(csvLine(csv.map(([, value]) => value(row))))
-      return EXIT.ok
-    }
-    const all: Row[] = []
-    for await (const row of rows) all.push(row)
-    if (options.json) io.out(JSON.stringify({ [member]: all, nextCursor: null }, null, 2))
-    else if (all.length === 0) io.out('No executions.')
-    else io.out(listing(columns, all, await formOf(remote, options, io)))
+  return withRemote(options, io, (remote) =>
+    options.summary ? print(SUMMARY, remote, glob, options, io) : print(EXECUTIONS, remote, glob, options, io),
+  )
+}
+
+async function print<Row>(
+  { path, member, csv, columns }: Form<Row>,
+  remote: Remote,
+  glob: string | undefined,
+  options: HistoryOptions,
+  io: CommandIo,
+): Promise<number> {
+  const query = {
+    taskName: glob,
+    outcome: options.outcome,
+    from: await remote.pointInTime(options.from),
+    to: await remote.pointInTime(options.to),
+  }
+  const rows = pages<Row>(remote, { path, member, query, what: 'history' })
+  if (!options.json && options.format === 'csv') {
+    io.out(csvLine(csv.map(([name]) => name)))
+    for await (const row of rows) io.out(csvLine(csv.map(([, value]) => value(row))))
     return EXIT.ok
-  })
+  }
+  const all: Row[] = []
+  for await (const row of rows) all.push(row)
+  if (options.json) io.out(JSON.stringify({ [member]: all, nextCursor: null }, null, 2))
+  else if (all.length === 0) io.out('No executions.')
+  else io.out(listing(columns, all, await formOf(remote, options, io)))
+  return EXIT.ok
 }
 
 function csvLine(cells: readonly Cell[]): string {
@@ -59,32 +68,31 @@ function csvLine(cells: readonly Cell[]): string {
 
 const quoted = (text: string): string => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
+/** Members that are a text or a number. */
+type Plain<Row> = { [Name in keyof Row]: Row[Name] extends Cell ? Name : never }[keyof Row] & string
+
 /** A member of the answer under its own name. */
-const member = (name: string) => [name, (row: Row) => row[name] as Cell] as const
-
-/** `p50` of `runMs` is `runP50Ms`. */
-const part = (of: 'runMs' | 'queueMs', name: string) =>
-  [`${of.slice(0, -2)}${name.charAt(0).toUpperCase()}${name.slice(1)}Ms`, (row: Row) => partOf(row, of, name)] as const
-
-function partOf(row: Row, of: 'runMs' | 'queueMs', name: string): number | null {
-  return (row[of] as Readonly<Record<string, number>> | null)?.[name] ?? null
-}
+const member = <Row>(name: Plain<Row>) => [name, (row: Row) => row[name] as Cell] as const
 
 /** A column with a member of the answer. */
-const shown = (head: string, name: string, more: Partial<Column<Row>> = {}): Column<Row> => ({
+const shown = <Row>(head: string, name: Plain<Row>, more: Partial<Column<Row>> = {}): Column<Row> => ({
   head,
   cell: (row) => String(row[name] ?? ''),
   ...more,
 })
 
-const lasting = (head: string, length: (row: Row) => number | null, more: Partial<Column<Row>> = {}): Column<Row> => ({
+const lasting = <Row>(
+  head: string,
+  length: (row: Row) => number | null | undefined,
+  more: Partial<Column<Row>> = {},
+): Column<Row> => ({
   head,
-  cell: (row) => span(length(row)),
+  cell: (row) => span(length(row) ?? null),
   ...more,
 })
 
-const EXECUTIONS: Form = {
-  path: '/v4/history',
+const EXECUTIONS: Form<HistoryItem> = {
+  path: HISTORY.path,
   member: 'executions',
   csv: [
     member('executionId'),
@@ -111,8 +119,8 @@ const EXECUTIONS: Form = {
     shown('OUTCOME', 'outcome'),
     shown('NODE', 'node', { least: 8 }),
     shown('ENDED', 'stoppedAt', { form: 'time' }),
-    lasting('QUEUED', (row) => row.queueMs as number | null),
-    lasting('RAN', (row) => row.runMs as number | null),
+    lasting('QUEUED', (row) => row.queueMs),
+    lasting('RAN', (row) => row.runMs),
     shown('APP', 'appName', { wide: true }),
     shown('STARTED BY', 'actor', { wide: true }),
     shown('ERROR', 'error', { wide: true }),
@@ -120,8 +128,8 @@ const EXECUTIONS: Form = {
   ],
 }
 
-const SUMMARY: Form = {
-  path: '/v4/history/summary',
+const SUMMARY: Form<SummaryGroup> = {
+  path: HISTORY_SUMMARY.path,
   member: 'summary',
   csv: [
     member('name'),
@@ -131,14 +139,14 @@ const SUMMARY: Form = {
     member('failed'),
     member('aborted'),
     member('successRate'),
-    part('runMs', 'min'),
-    part('runMs', 'p50'),
-    part('runMs', 'p95'),
-    part('runMs', 'max'),
-    part('runMs', 'total'),
-    part('queueMs', 'p50'),
-    part('queueMs', 'p95'),
-    part('queueMs', 'max'),
+    ['runMinMs', ({ runMs }) => runMs?.min],
+    ['runP50Ms', ({ runMs }) => runMs?.p50],
+    ['runP95Ms', ({ runMs }) => runMs?.p95],
+    ['runMaxMs', ({ runMs }) => runMs?.max],
+    ['runTotalMs', ({ runMs }) => runMs?.total],
+    ['queueP50Ms', ({ queueMs }) => queueMs?.p50],
+    ['queueP95Ms', ({ queueMs }) => queueMs?.p95],
+    ['queueMaxMs', ({ queueMs }) => queueMs?.max],
     member('lastOutcome'),
     member('lastStoppedAt'),
   ],
@@ -148,11 +156,11 @@ const SUMMARY: Form = {
     shown('OK', 'success'),
     shown('FAILED', 'failed'),
     shown('ABORTED', 'aborted'),
-    lasting('MEDIAN', (row) => partOf(row, 'runMs', 'p50')),
-    lasting('95 %', (row) => partOf(row, 'runMs', 'p95')),
-    lasting('MAX', (row) => partOf(row, 'runMs', 'max')),
-    lasting('TOTAL', (row) => partOf(row, 'runMs', 'total'), { wide: true }),
-    lasting('QUEUED 95 %', (row) => partOf(row, 'queueMs', 'p95'), { wide: true }),
+    lasting('MEDIAN', (row) => row.runMs?.p50),
+    lasting('95 %', (row) => row.runMs?.p95),
+    lasting('MAX', (row) => row.runMs?.max),
+    lasting('TOTAL', (row) => row.runMs?.total, { wide: true }),
+    lasting('QUEUED 95 %', (row) => row.queueMs?.p95, { wide: true }),
     shown('LAST', 'lastOutcome'),
     shown('ENDED', 'lastStoppedAt', { wide: true, form: 'time' }),
   ],

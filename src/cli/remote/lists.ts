@@ -3,6 +3,8 @@ import { matchedIds, matchText } from '../../alerts/match-text.ts'
 import type { Names } from '../../console/names.ts'
 import { ACCESS_KEYS, AUDIT, type AuditItem } from '../../http/contract.ts'
 import { splitAtIds } from '../../platform/uuid.ts'
+import { TASKS } from '../../tasks/executions/contract.ts'
+import { SCHEDULE_RUNS, SCHEDULES, type ShownRun } from '../../tasks/schedule/contract.ts'
 import { span, stateText } from '../table.ts'
 import type { Remote } from './client.ts'
 import { type ListCommand, limit, list, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
@@ -214,27 +216,14 @@ const KEYS = list({
   empty: 'There are no keys, or access control is off.',
 })
 
-interface TaskRow {
-  readonly taskId: string
-  readonly taskName: string
-  readonly taskType: string
-  readonly enabled: boolean
-  readonly last: {
-    readonly state: string
-    readonly outcome: string | null
-    readonly stoppedAt: string | null
-    readonly runMs: number | null
-  } | null
-}
-
-const TASKS: ListCommand<TaskRow> = {
+const TASK_LIST = list({
+  of: TASKS,
   description: 'list tasks and their last runs',
   argument: '[glob]',
   options: [
     many('--tag <tag>', 'only tasks with this tag'),
     many('--outcome <outcome>', 'only tasks whose last run ended like this: success, failed, ...'),
   ],
-  path: '/v4/tasks',
   query: ({ tag, outcome }, glob) => ({ name: glob, tag, outcome }),
   member: 'tasks',
   paged: true,
@@ -248,58 +237,37 @@ const TASKS: ListCommand<TaskRow> = {
     { head: 'ID', cell: ({ taskId }) => taskId, wide: true },
   ],
   empty: 'No tasks.',
-}
+})
 
-interface ScheduleRow {
-  readonly id: string
-  readonly name: string
-  readonly cronSchedule: string
-  readonly timezone: string
-  readonly nextRun?: string
-  readonly lastRun?: string
-  readonly lastResult?: string
-}
-
-const SCHEDULES: ListCommand<ScheduleRow> = {
+const SCHEDULE_LIST = list({
+  of: SCHEDULES,
   description: 'list the schedules, their next and their last runs',
   options: [],
   help: SCHEDULE_EXIT_CODES,
-  path: '/v4/schedules',
   member: null,
   switchedOff: SCHEDULES_OFF,
   columns: [
-    { head: 'SCHEDULE', cell: ({ name }) => name, least: 12 },
-    { head: 'CRON', cell: ({ cronSchedule }) => cronSchedule, least: 11 },
-    { head: 'TIME ZONE', cell: ({ timezone }) => timezone, wide: true },
+    { head: 'SCHEDULE', cell: ({ id, name }) => name ?? id, least: 12 },
+    { head: 'CRON', cell: ({ cronSchedule }) => cronSchedule ?? '', least: 11 },
+    { head: 'TIME ZONE', cell: ({ timezone }) => timezone ?? '', wide: true },
     { head: 'NEXT RUN', cell: ({ nextRun }) => nextRun ?? 'stopped', form: 'time' },
     { head: 'LAST RUN', cell: ({ lastRun }) => lastRun ?? 'never', form: 'time' },
     { head: 'RESULT', cell: ({ lastResult }) => lastResult ?? '', least: 7 },
     { head: 'ID', cell: ({ id }) => id, form: 'id', least: 8 },
   ],
   empty: 'No schedules.',
-}
+})
 
-interface RunRow {
-  readonly runId: string
-  readonly dueAt: string
-  readonly firedAt: string | null
-  readonly trigger: string
-  readonly state: string
-  readonly outcome: string | null
-  readonly reason: string | null
-  readonly tasks: readonly unknown[]
-  readonly detail: string | null
-}
-
-const late = ({ dueAt, firedAt }: RunRow): string =>
+const late = ({ dueAt, firedAt }: ShownRun): string =>
   firedAt === null ? '' : span(Math.max(0, Date.parse(firedAt) - Date.parse(dueAt)))
 
-const RUNS: ListCommand<RunRow> = {
+const SCHEDULE_RUN_LIST = list({
+  of: SCHEDULE_RUNS,
   description: 'show the runs of a schedule, newest first',
   argument: '<id>',
   options: [limit(20, 500), many('--outcome <outcome>', 'only this outcome: started, failed, ...')],
   help: SCHEDULE_EXIT_CODES,
-  path: (id) => `/v4/schedules/${encodeURIComponent(id)}/runs`,
+  params: (id) => ({ id }),
   query: (options) => ({ limit: options.limit }),
   member: 'runs',
   switchedOff: SCHEDULES_OFF,
@@ -319,7 +287,7 @@ const RUNS: ListCommand<RunRow> = {
     return { argument: await scheduleId(remote, argument), options }
   },
   empty: 'The schedule has not run yet.',
-}
+})
 
 interface SnoozeRow {
   readonly id: string
@@ -488,15 +456,15 @@ const REPORT_RUNS: ListCommand<ReportRunRow> = {
 
 /** By the words of the command. */
 export const LISTS = {
-  tasks: TASKS,
+  tasks: TASK_LIST,
   audit: AUDIT_LIST,
   'key list': KEYS,
   destinations: DESTINATIONS,
   'events list': EVENTS,
   'events dropped': DROPPED,
   'deliveries list': DELIVERIES,
-  'schedules list': SCHEDULES,
-  'schedules runs': RUNS,
+  'schedules list': SCHEDULE_LIST,
+  'schedules runs': SCHEDULE_RUN_LIST,
   'routes list': ROUTES,
   'snooze list': SNOOZES,
   'reports list': REPORT_TASKS,

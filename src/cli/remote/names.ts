@@ -2,17 +2,15 @@
 
 import { distance, nearest } from '../../config/nearest.ts'
 import type { NameSource } from '../../console/names.ts'
+import type { CallOf } from '../../http/endpoint/contract.ts'
 import { ownJson } from '../../platform/json.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
+import { HISTORY, type HistoryItem, TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
+import { SCHEDULES } from '../../tasks/schedule/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
 import { REPORTS_OFF } from './list-parts.ts'
-
-interface Task {
-  readonly taskId: string
-  readonly taskName: string
-}
 
 /** `; did you mean "ops-mail"?`, or nothing. */
 export function guess(name: string, names: readonly string[]): string {
@@ -35,12 +33,18 @@ export async function taskIdOf(remote: Remote, name: string, what: string): Prom
 
 /** Asks over REST for the names of ids; names that cannot be had are not worth a failure. */
 export const nameSource = (remote: Remote): NameSource => ({
-  ask: {
-    async get<T>(path: string, query: Query) {
-      const answer = await remote.call({ path, query, what: 'names' }).catch(nothing)
-      return answer ? { ok: true, data: ownJson<T>(answer.text) } : { ok: false }
+  ask: Object.assign(
+    async (contract: typeof TASKS, { query }: Pick<CallOf<typeof TASKS>, 'query'>) => {
+      const data = await remote.ask(contract, { query, what: 'names' }).catch(nothing)
+      return data ? { ok: true as const, data } : { ok: false as const }
     },
-  },
+    {
+      async get<T>(path: string, query: Query) {
+        const answer = await remote.call({ path, query, what: 'names' }).catch(nothing)
+        return answer ? { ok: true as const, data: ownJson<T>(answer.text) } : { ok: false as const }
+      },
+    },
+  ),
 })
 
 /** With what may be meant, if tasks may be listed. */
@@ -58,9 +62,9 @@ export async function noSuchTask(remote: Remote, name: string, what: string): Pr
 export const isNoTask = (error: unknown): boolean =>
   error instanceof CommandFailure && error.status === 400 && / is of no task\b/.test(error.message)
 
-async function tasksLike(remote: Remote, name?: string): Promise<readonly Task[]> {
-  const { text } = await remote.call({ path: '/v4/tasks', query: { name, limit: 500 }, what: `task "${name ?? ''}"` })
-  return ownJson<{ readonly tasks: readonly Task[] }>(text).tasks
+async function tasksLike(remote: Remote, name?: string): Promise<readonly TaskRef[]> {
+  const what = `task "${name ?? ''}"`
+  return (await remote.ask(TASKS, { query: { name, limit: 500 }, what })).tasks
 }
 
 /** One sentence for each of these names that no destination has; none while destinations cannot be listed. */
@@ -158,11 +162,11 @@ const IDENTIFIED = {
   },
   execution: {
     noun: 'execution',
-    newest: { path: '/v4/history', member: 'executions', id: 'executionId' },
+    newest: { path: HISTORY.path, member: 'executions', id: 'executionId' },
     async ids(remote) {
-      const call = { path: '/v4/history', member: 'executions', query: { from: '30d' }, what: 'executions' }
+      const call = { path: HISTORY.path, member: 'executions', query: { from: '30d' }, what: 'executions' }
       const ids: string[] = []
-      for await (const { executionId } of pages<{ readonly executionId: string | null }>(remote, call)) {
+      for await (const { executionId } of pages<HistoryItem>(remote, call)) {
         if (executionId !== null) ids.push(executionId)
       }
       return ids
@@ -181,8 +185,7 @@ const IDENTIFIED = {
   schedule: {
     noun: 'schedule',
     async ids(remote) {
-      const { text } = await remote.call({ path: '/v4/schedules', what: 'schedules' })
-      return ownJson<readonly { readonly id: string }[]>(text).map(({ id }) => id)
+      return (await remote.ask(SCHEDULES, { what: 'schedules' })).map(({ id }) => id)
     },
   },
 } as const satisfies Record<string, Identified>

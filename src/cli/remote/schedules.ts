@@ -1,7 +1,18 @@
 /** `footman schedules add`, `edit`, `start`, `stop`, `delete`, `preview` and `run`. */
 import { randomUUID } from 'node:crypto'
+import { type AnswerOf, addressOf } from '../../http/endpoint/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { createZoneTimes } from '../../platform/zone-times.ts'
+import {
+  CHANGE_SCHEDULE,
+  CREATE_SCHEDULE,
+  DELETE_SCHEDULE,
+  PREVIEW_SCHEDULE,
+  RUN_SCHEDULE,
+  START_SCHEDULE,
+  STOP_SCHEDULE,
+  type StoredSchedule,
+} from '../../tasks/schedule/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { zonedTimeText } from '../time.ts'
 import { CommandFailure, found, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
@@ -22,19 +33,12 @@ export function runSchedulePreview(cron: string, options: PreviewOptions, io: Co
   return withRemote(options, io, async (remote) => {
     const { timezone = (await remote.times()).timezone, count } = options
     const body = { cronSchedule: cron, timezone, count }
-    const call = { method: 'POST', path: '/v4/schedules/preview', body, switchedOff: SWITCHED_OFF } as const
-    const { text } = await remote.call({ ...call, what: 'schedules preview' }).catch((error: unknown) => {
-      throw error instanceof CommandFailure ? withOwnLines(error) : error
-    })
-    if (options.json) io.out(text)
+    const call = { body, switchedOff: SWITCHED_OFF, what: 'schedules preview' }
+    const coming = await remote.ask(PREVIEW_SCHEDULE, call).catch(withOwnLines)
+    if (options.json) io.out(JSON.stringify(coming))
     else {
-      const coming = JSON.parse(text) as {
-        next: readonly string[]
-        text: string
-        /** Absent: an older Footman. */
-        warnings?: readonly string[]
-      }
       const times = createZoneTimes(timezone)
+      // An older Footman has none.
       for (const warning of coming.warnings ?? []) io.err(`warning: cannot be read: ${warning}`)
       io.out([coming.text, ...coming.next.map((at) => zonedTimeText(at, times))].join('\n'))
     }
@@ -42,23 +46,24 @@ export function runSchedulePreview(cron: string, options: PreviewOptions, io: Co
   })
 }
 
-/** The marks stand below the expression again. */
-function withOwnLines({ exitCode, what, message, status }: CommandFailure): CommandFailure {
+/** Throws the failure with its marks below the expression again. */
+function withOwnLines(error: unknown): never {
+  if (!(error instanceof CommandFailure)) throw error
+  const { exitCode, what, message, status } = error
   const [, before, lines] = /^([^\n]*?): ([^\n]*\n[\s\S]*)$/.exec(message) ?? []
-  return new CommandFailure(exitCode, what, lines === undefined ? message : `${before}\n${lines}`, status)
+  throw new CommandFailure(exitCode, what, lines === undefined ? message : `${before}\n${lines}`, status)
 }
 
 export function runScheduleRun(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const call = {
-      method: 'POST',
-      path: `/v4/schedules/${encodeURIComponent(await scheduleId(remote, id))}/run`,
+      ...addressOf(RUN_SCHEDULE, { params: { id: await scheduleId(remote, id) } }),
       idempotencyKey: randomUUID(),
       what: `schedule ${id}`,
       switchedOff: RUN_SWITCHED_OFF,
-    } as const
+    }
     const { text } = await found(remote, call, NO_SCHEDULE.code, NO_SCHEDULE.why)
-    io.out(options.json ? text : `run ${(JSON.parse(text) as { runId: string }).runId}`)
+    io.out(options.json ? text : `run ${(JSON.parse(text) as AnswerOf<typeof RUN_SCHEDULE>).runId}`)
     return EXIT.ok
   })
 }
@@ -86,11 +91,9 @@ export function runScheduleAdd(options: ScheduleOptions, io: CommandIo): Promise
     }
     const { timezone = (await remote.times()).timezone, stopped } = options
     const body = { ...(await membersOf(remote, options)), timezone, startupState: stopped ? 'stopped' : 'started' }
-    const call = { method: 'POST', path: '/v4/schedules', body, switchedOff: switchOf('createNewSchedule') } as const
-    const { text } = await remote.call({ ...call, what: 'schedules add' }).catch((error: unknown) => {
-      throw error instanceof CommandFailure ? withOwnLines(error) : error
-    })
-    io.out(options.json ? text : `Created: ${(JSON.parse(text) as { id: string }).id}`)
+    const call = { ...addressOf(CREATE_SCHEDULE, {}), body, switchedOff: switchOf('createNewSchedule') }
+    const { text } = await remote.call({ ...call, what: 'schedules add' }).catch(withOwnLines)
+    io.out(options.json ? text : `Created: ${(JSON.parse(text) as StoredSchedule).id}`)
     return EXIT.ok
   })
 }
@@ -106,8 +109,8 @@ export function runScheduleEdit(id: string, options: ScheduleOptions, io: Comman
         'say what to change: --name, --cron, --task, --timezone, --tag or --stopped',
       )
     }
-    const path = `/v4/schedules/${encodeURIComponent(await scheduleId(remote, id))}`
-    const call = { method: 'PUT', path, body, what: `schedule ${id}`, switchedOff: switchOf('updateSchedule') } as const
+    const address = addressOf(CHANGE_SCHEDULE, { params: { id: await scheduleId(remote, id) } })
+    const call = { ...address, body, what: `schedule ${id}`, switchedOff: switchOf('updateSchedule') }
     const { text } = await changed(remote, call)
     io.out(options.json ? text : `Changed: ${id}`)
     return EXIT.ok
@@ -115,9 +118,9 @@ export function runScheduleEdit(id: string, options: ScheduleOptions, io: Comman
 }
 
 const CHANGES = {
-  start: { method: 'PUT', end: '/start', switch: 'startSchedule', done: 'Started' },
-  stop: { method: 'PUT', end: '/stop', switch: 'stopSchedule', done: 'Stopped' },
-  delete: { method: 'DELETE', end: '', switch: 'deleteSchedule', done: 'Deleted' },
+  start: { contract: START_SCHEDULE, switch: 'startSchedule', done: 'Started' },
+  stop: { contract: STOP_SCHEDULE, switch: 'stopSchedule', done: 'Stopped' },
+  delete: { contract: DELETE_SCHEDULE, switch: 'deleteSchedule', done: 'Deleted' },
 } as const
 
 /** Starts, stops or deletes a schedule. */
@@ -128,10 +131,10 @@ export function runScheduleChange(
   io: CommandIo,
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { method, end, done, switch: name } = CHANGES[verb]
+    const { contract, done, switch: name } = CHANGES[verb]
     const id = await scheduleId(remote, typed)
-    const path = `/v4/schedules/${encodeURIComponent(id)}${end}`
-    const { text } = await changed(remote, { method, path, what: `schedule ${typed}`, switchedOff: switchOf(name) })
+    const call = { ...addressOf(contract, { params: { id } }), what: `schedule ${typed}`, switchedOff: switchOf(name) }
+    const { text } = await changed(remote, call)
     io.out(options.json ? text || JSON.stringify({ id, deleted: true }) : `${done}: ${id}`)
     return EXIT.ok
   })
@@ -156,6 +159,7 @@ async function changed(remote: Remote, call: RemoteCall) {
     if (!(error instanceof CommandFailure)) throw error
     const isUnknown =
       error.status === 400 && /^(?:Bad Request: )?REST SCHEDULER: [^:]*\(status 400\)$/.test(error.message)
-    throw isUnknown ? new CommandFailure(EXIT.missing, error.what, NO_SCHEDULE.why) : withOwnLines(error)
+    if (isUnknown) throw new CommandFailure(EXIT.missing, error.what, NO_SCHEDULE.why)
+    return withOwnLines(error)
   })
 }

@@ -1,10 +1,19 @@
 /** `footman start-task`: starts tasks and, if wanted, follows them to their end. */
+import { addressOf, type CallOf } from '../../http/endpoint/contract.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
+import { EXECUTION, type Execution, type ExecutionSummary, TASKS } from '../../tasks/executions/contract.ts'
+import {
+  type Denied,
+  type ObjectAnswer,
+  type QueuedTasks,
+  START_TASKS,
+  type StartedTask,
+} from '../../tasks/start/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { span } from '../table.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
-import { type ExecutionView, follow, LONGEST_WAIT_S, scriptLog } from './execution.ts'
+import { follow, LONGEST_WAIT_S, scriptLog } from './execution.ts'
 
 export interface StartTaskOptions extends RemoteOptions {
   readonly tag: readonly string[]
@@ -64,19 +73,23 @@ async function startTasks(
   return startExitCode(final, unknown, wait !== undefined)
 }
 
-const NOTHING: StartAnswer = { tasksStarted: [], tasksNotFound: [], totalTasksStarted: 0 }
+const NOTHING: ObjectAnswer = { tasksStarted: [], tasksNotFound: [], totalTasksStarted: 0 }
 
-async function start(remote: Remote, body: object, maxConcurrent: number | undefined): Promise<StartAnswer> {
-  const { text } = await remote.call({
-    method: 'POST',
-    path: '/v4/reloadtask/-/start',
+async function start(
+  remote: Remote,
+  body: CallOf<typeof START_TASKS>['body'],
+  maxConcurrent: number | undefined,
+): Promise<ObjectAnswer> {
+  const answer = await remote.ask(START_TASKS, {
+    params: { taskId: '-' },
     // The ids are wanted at once; following them is a matter of several calls.
     query: { wait: 0, maxConcurrent },
     body,
     idempotencyKey: uuidV7(),
     what: WHAT,
   })
-  return JSON.parse(text) as StartAnswer
+  // The form that belongs to a body that is an object.
+  return answer as ObjectAnswer
 }
 
 interface ResolvedNames {
@@ -91,8 +104,7 @@ async function resolveNames(remote: Remote, names: readonly string[]): Promise<R
   const ids: string[] = []
   const unknown: string[] = []
   for (const name of names.filter(isGlob)) {
-    const { text } = await remote.call({ path: '/v4/tasks', query: { name, limit: 500 }, what: `task "${name}"` })
-    const { tasks } = JSON.parse(text) as { tasks: readonly { taskId: string; taskName: string }[] }
+    const { tasks } = await remote.ask(TASKS, { query: { name, limit: 500 }, what: `task "${name}"` })
     const found = tasks.filter(({ taskName }) => sameName(taskName, name)).map(({ taskId }) => taskId)
     ids.push(...found)
     if (found.length === 0) unknown.push(name)
@@ -104,7 +116,7 @@ const isGlob = (name: string): boolean => /[*?]/.test(name)
 const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 
 /** Unknown names are no error to the REST API. */
-function unknownNames(names: readonly string[], answer: StartAnswer): string[] {
+function unknownNames(names: readonly string[], answer: ObjectAnswer): string[] {
   const { tasksStarted, tasksFailed = [], tasksQueued = [] } = answer
   const known = [...tasksStarted, ...tasksFailed, ...tasksQueued].map(({ taskName }) => taskName)
   return names.filter((name) => !known.some((one) => sameName(one, name)))
@@ -138,7 +150,7 @@ const NO_ID = '00000000-0000-4000-8000-000000000000'
 
 /** Checks before the start that the key may read executions, which waiting needs. */
 async function requireReading(remote: Remote): Promise<void> {
-  const call = { path: `/v4/execution/${NO_ID}`, what: WHAT }
+  const call = { ...addressOf(EXECUTION, { params: { executionId: NO_ID } }), what: WHAT }
   await remote.call(call, ['EXECUTION_NOT_FOUND']).catch((error: unknown) => {
     if (!(error instanceof CommandFailure)) throw error
     // Other errors are reported by the start.
@@ -162,10 +174,10 @@ interface FinishOptions {
  */
 export async function finish(
   remote: Remote,
-  answer: StartAnswer,
+  answer: ObjectAnswer,
   options: FinishOptions,
   io: CommandIo,
-): Promise<StartAnswer> {
+): Promise<ObjectAnswer> {
   const { wait, json, log } = options
   const say = (line: string): void => {
     if (!json) io.out(visible(line))
@@ -177,12 +189,12 @@ export async function finish(
 
   const deadline = Date.now() + (wait === true ? LONGEST_WAIT_S : wait) * 1000
   const tasksStarted: StartedTask[] = []
-  const tasksFailed: FailedTask[] = [...(answer.tasksFailed ?? [])]
-  const tasksQueued: WaitingTask[] = []
+  const tasksFailed: NonNullable<ObjectAnswer['tasksFailed']>[number][] = [...(answer.tasksFailed ?? [])]
+  const tasksQueued: NonNullable<QueuedTasks>[number][] = []
   let lost: CommandFailure | null = null
 
   for (const task of answer.tasksStarted) {
-    const view = task.executionId === null ? null : await seen(task.executionId)
+    const view = task.executionId == null ? null : await seen(task.executionId)
     tasksStarted.push(view ? { ...task, execution: summaryOf(view) } : task)
     if (view) await report(view)
     else say(`started   ${task.taskName}  (what became of it is not known)`)
@@ -205,7 +217,7 @@ export async function finish(
   conclude(open)
 
   /** Null for what is unknown, and for everything after a refusal. */
-  async function seen(id: string): Promise<ExecutionView | null> {
+  async function seen(id: string): Promise<Execution | null> {
     if (lost) return null
     try {
       return (await follow(remote, id, deadline))?.view ?? null
@@ -216,7 +228,7 @@ export async function finish(
     }
   }
 
-  async function report(view: ExecutionView): Promise<void> {
+  async function report(view: Execution): Promise<void> {
     say(executionLine(view))
     const failed = view.state === 'finished' && view.outcome !== 'success'
     if (failed && log) (json ? io.err : io.out)(await logOf(remote, view))
@@ -236,7 +248,7 @@ export async function finish(
   }
 }
 
-async function logOf(remote: Remote, view: ExecutionView): Promise<string> {
+async function logOf(remote: Remote, view: Execution): Promise<string> {
   try {
     return (await scriptLog(remote, view)) ?? '(there is no script log)'
   } catch (error) {
@@ -245,7 +257,7 @@ async function logOf(remote: Remote, view: ExecutionView): Promise<string> {
   }
 }
 
-const summaryOf = ({ state, outcome, statusText, queueMs, runMs }: ExecutionView): Summary => ({
+const summaryOf = ({ state, outcome, statusText, queueMs, runMs }: Execution): ExecutionSummary => ({
   state,
   outcome,
   statusText,
@@ -254,54 +266,14 @@ const summaryOf = ({ state, outcome, statusText, queueMs, runMs }: ExecutionView
 })
 
 /** `failed    Sales ETL hourly  after 1.5 s: Error: Cannot open file`. */
-function executionLine({ state, outcome, taskName, appName, runMs, error }: ExecutionView): string {
+function executionLine({ state, outcome, taskName, appName, runMs, error }: Execution): string {
   const words = `${(outcome ?? state).padEnd(8)}  ${taskName ?? appName ?? ''}`
   const time = runMs === null ? '' : `  after ${span(runMs)}`
   return `${words}${time}${error ? `: ${error}` : ''}`
 }
 
-type Summary = Pick<ExecutionView, 'state' | 'outcome' | 'statusText' | 'queueMs' | 'runMs'>
-
-interface StartedTask {
-  readonly taskId: string
-  readonly taskName: string
-  readonly status: 'started'
-  readonly executionId: string | null
-  readonly execution: Summary | null
-}
-
-interface WaitingTask {
-  readonly taskId: string
-  readonly taskName: string
-  readonly status: 'queued'
-  readonly queueId: string
-}
-
-interface FailedTask {
-  readonly taskId: string
-  readonly taskName: string
-  readonly status: 'failed'
-  readonly error: string
-}
-
-interface DeniedSelector {
-  readonly taskId?: string
-  readonly tag?: string
-  readonly customProperty?: { readonly name: string; readonly value: string }
-}
-
-/** The answer of the start endpoint with `wait`. */
-export interface StartAnswer {
-  readonly tasksStarted: readonly StartedTask[]
-  readonly tasksNotFound: readonly string[]
-  readonly totalTasksStarted: number
-  readonly tasksDenied?: readonly DeniedSelector[]
-  readonly tasksFailed?: readonly FailedTask[]
-  readonly tasksQueued?: readonly WaitingTask[]
-}
-
 /** The highest that applies wins; what still runs counts only for a command that waited. */
-export function startExitCode(answer: StartAnswer, unknownNames: readonly string[], waited: boolean): number {
+export function startExitCode(answer: ObjectAnswer, unknownNames: readonly string[], waited: boolean): number {
   const { tasksStarted, tasksNotFound, tasksDenied = [], tasksFailed = [], tasksQueued = [] } = answer
   const ended = tasksStarted.filter(({ execution }) => execution?.state === 'finished')
   if (waited && (tasksQueued.length > 0 || ended.length < tasksStarted.length)) return EXIT.timeOver
@@ -312,7 +284,7 @@ export function startExitCode(answer: StartAnswer, unknownNames: readonly string
 }
 
 /** One line for each that was not started. */
-export function refusals(answer: StartAnswer, unknownNames: readonly string[]): string[] {
+export function refusals(answer: ObjectAnswer, unknownNames: readonly string[]): string[] {
   const { tasksStarted, tasksNotFound, tasksDenied = [], tasksFailed = [], tasksQueued = [] } = answer
   const lines = [
     ...tasksNotFound.map((id) => `task ${id}: Qlik Sense has no task with this id`),
@@ -324,8 +296,9 @@ export function refusals(answer: StartAnswer, unknownNames: readonly string[]): 
   return nothing ? ['no task was selected; check tags, properties and names'] : lines
 }
 
-function selectorText({ taskId, tag, customProperty }: DeniedSelector): string {
-  if (taskId !== undefined) return `task ${taskId}`
-  if (tag !== undefined) return `tag "${tag}"`
-  return `custom property ${customProperty?.name}=${customProperty?.value}`
+function selectorText(denied: Denied): string {
+  if ('taskId' in denied) return `task ${denied.taskId}`
+  if ('tag' in denied) return `tag "${denied.tag}"`
+  const { name, value } = denied.customProperty
+  return `custom property ${name}=${value}`
 }

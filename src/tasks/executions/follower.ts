@@ -2,8 +2,9 @@
 import type { Clock, Logger } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
+import type { ExecutionSummary } from './contract.ts'
 import { JUST_TRIGGERED, type KnownStatus, meaningOf, type StatusCache, summaryOf, timeOf } from './status.ts'
-import type { ExecutionFollower, ExecutionSummary, RunningStarts, StartRecord, StartRecords } from './types.ts'
+import type { ExecutionFollower, RunningStarts, StartRecord, StartRecords } from './types.ts'
 
 export interface Follower extends ExecutionFollower {
   /** Follows until it is final or `unwatch` is called, with or without waiting callers. */

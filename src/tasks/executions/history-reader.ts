@@ -9,21 +9,18 @@ import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
 import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
 import { concurrencyOf, durationsOf, slowerTasks, stripsOf, timelineOf, usualOfTasks } from '../overview/queries.ts'
+import type { HistoryItem, SummaryGroup } from './contract.ts'
 import { nearestRank } from './durations.ts'
+import type { ExecutionOutcome, Grouping, Sorting } from './kinds.ts'
 import { isoOf, statusTextOf } from './status.ts'
 import { EXECUTION_COLUMNS } from './store.ts'
 import type {
   EndedExecution,
-  ExecutionOutcome,
-  Grouping,
   HistoryFilter,
-  HistoryItem,
   HistoryPosition,
   ListAnswer,
   ListQuery,
-  Sorting,
   SummaryAnswer,
-  SummaryGroup,
   SummaryQuery,
 } from './types.ts'
 

@@ -12,15 +12,8 @@ import { reasonOf } from '../../qlik/qrs/failure.ts'
 import { and, compare } from '../../qlik/qrs/filter.ts'
 import type { ExecutionReader, QrsClient, QrsExecutionResult, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
 import { createEndedFeed } from './ended-feed.ts'
-import {
-  lastResultOf,
-  mayHaveAttempts,
-  OUTCOMES,
-  type Progress,
-  progressOf,
-  TASK_TYPES,
-  taskTypeText,
-} from './status.ts'
+import { OUTCOMES, TASK_TYPES } from './kinds.ts'
+import { lastResultOf, mayHaveAttempts, type Progress, progressOf, taskTypeText } from './status.ts'
 import { knownBefore, recordExecution, standingAt, successBefore, taskState } from './store.ts'
 import type { EndedExecution, EndedOnSite, EndedReader, StartRecords } from './types.ts'
 

@@ -1,21 +1,12 @@
 /** The endpoints of executions, their script logs, and tasks. */
-import { z } from 'zod'
-import {
-  DEFAULT_LIMIT,
-  invalidQuery,
-  keyCursorOf,
-  keyInCursor,
-  LIST_PARAMETERS,
-  queryField,
-} from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { DEFAULT_LIMIT, invalidQuery, keyCursorOf, keyInCursor } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
-import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
+import { EXECUTION, EXECUTION_LOG, TASKS, type TasksQuery } from './contract.ts'
 import type { ExecutionLookup } from './lookup.ts'
-import { OUTCOMES, STATES, TASK_TYPES } from './status.ts'
 import type { TaskFilter, TaskList } from './tasks.ts'
 
 export interface ExecutionRoutesDeps {
@@ -27,139 +18,18 @@ export interface ExecutionRoutesDeps {
   readonly stopping: AbortSignal
 }
 
-const MAX_WAIT_SECONDS = 3600
-const MAX_LINES = 1_000_000
-
-const UNREACHABLE = 'Qlik Sense is unreachable or refuses.'
-
-const PARAMS = once(() =>
-  z.object({ executionId: z.string().describe('Execution id, or `queueId` of a queued start.') }),
-)
-
-const text = once(() => z.string().nullable())
-const ms = once(() => z.number().nullable())
-
-/** Members of an execution without its details. */
-export const EXECUTION_FIELDS = {
-  executionId: z.string(),
-  kind: z.enum(['task', 'appReload']),
-  taskId: text(),
-  taskName: text(),
-  taskType: text(),
-  appId: text(),
-  appName: text(),
-  state: z.enum(STATES),
-  outcome: z.enum(OUTCOMES).nullable().describe('Null until it is finished.'),
-  statusNum: z.int().nullable(),
-  statusText: z.string(),
-  node: text(),
-  actor: z.string().describe('Caller that had Footman start it; absent when Footman did not start it.').optional(),
-  triggeredAt: text(),
-  startedAt: text(),
-  stoppedAt: text(),
-  queueMs: ms(),
-  runMs: ms(),
-  attempts: z.int(),
-  error: text(),
-} as const
-
-const EXECUTION = once(() =>
-  z.object({
-    ...EXECUTION_FIELDS,
-    details: z.array(z.object({ at: z.string(), level: z.enum(['error', 'warn', 'info']), message: z.string() })),
-  }),
-)
-
-const EXECUTION_QUERY = once(() =>
-  z.object({
-    wait: queryField
-      .integer(0, MAX_WAIT_SECONDS)
-      .describe('Seconds that the answer may wait until it is final.')
-      .optional(),
-  }),
-)
-
-const LOG_QUERY = once(() =>
-  z.object({
-    head: queryField.integer(1, MAX_LINES).describe('Only the first lines.').optional(),
-    tail: queryField.integer(1, MAX_LINES).describe('Only the last lines.').optional(),
-    fromLine: queryField
-      .integer(1, MAX_LINES)
-      .describe('Only from this line on (1 = the first), before `head` and `tail`.')
-      .optional(),
-  }),
-)
-
-export const TASKS_QUERY = once(() =>
-  z.object({
-    name: queryField
-      .texts()
-      .describe('Glob over the name. Every filter may be given several times: any of the values.')
-      .optional(),
-    tag: queryField.texts().optional(),
-    customProperty: queryField.texts().describe('`name:value`').optional(),
-    type: queryField.words(TASK_TYPES).optional(),
-    outcome: queryField.words(OUTCOMES).describe('Of the last run.').optional(),
-    state: queryField.words(STATES).describe('Of the last run.').optional(),
-    app: queryField.texts().describe('Glob over the name of the app.').optional(),
-    stream: queryField.texts().describe('Glob over the name of the stream.').optional(),
-    enabled: queryField.words(['true', 'false']).optional(),
-    taskId: queryField.texts().optional(),
-    appId: queryField.texts().optional(),
-    slower: queryField
-      .text()
-      .refine((factor) => /^\d{1,3}(\.\d{1,3})?$/.test(factor) && Number(factor) > 0, {
-        error: 'must be a number greater than 0, like 1.5',
-      })
-      .describe('The last run took longer than so many times the usual, like `1.5`.')
-      .optional(),
-    limit: LIST_PARAMETERS.limit,
-    cursor: LIST_PARAMETERS.cursor,
-  }),
-)
-
-/** A task of the list. */
-export const TASK = once(() =>
-  z.object({
-    taskId: z.string(),
-    taskName: z.string(),
-    taskType: z.string(),
-    enabled: z.boolean(),
-    tags: z.array(z.string()),
-    customProperties: z.array(z.object({ name: z.string(), value: z.string() })),
-    appId: text(),
-    appName: text(),
-    stream: text(),
-    nextExecution: text(),
-    last: z
-      .object({
-        executionId: text(),
-        state: z.enum(STATES),
-        outcome: z.enum(OUTCOMES).nullable(),
-        stoppedAt: text(),
-        runMs: ms(),
-      })
-      .nullable()
-      .describe('Null when it never ran.'),
-  }),
-)
-
 export function executionRoutes(deps: ExecutionRoutesDeps): ApiRoute[] {
   return [readExecution(deps), readLog(deps), listTasks(deps)]
 }
 
 function readExecution({ executions, stopping }: ExecutionRoutesDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/execution/{executionId}',
+    ...EXECUTION,
     switch: 'senseStartTask',
     scope: 'task:read',
     summary: 'How an execution is doing',
     description:
       'Executions of tasks, reloads of apps begun over this API, and starts that wait in the start queue. Data of Qlik Sense may be 10 seconds old, except at the end of `wait`.',
-    params: PARAMS,
-    query: EXECUTION_QUERY,
-    answers: () => ({ 200: EXECUTION().describe('The execution.'), 502: UNREACHABLE }),
     examples: [
       {
         name: 'failed-reload',
@@ -191,29 +61,25 @@ function readExecution({ executions, stopping }: ExecutionRoutesDeps): ApiRoute 
         },
       },
     ],
-    async handle({ params, query: { wait = 0 }, signal }) {
-      const id = executionIdOf(params)
+    async handle({ params, query: { wait = 0 }, signal }, answer) {
+      const id = executionIdOf(params.executionId)
       const waited =
         wait === 0 ? AbortSignal.abort() : AbortSignal.any([signal, stopping, AbortSignal.timeout(wait * 1000)])
       const found = await executions.get(id, waited).catch(repositoryFailure)
       if (!found) throw notFound(id)
-      return jsonAnswer(200, found)
+      return answer(200, found)
     },
   })
 }
 
 function readLog({ executions }: ExecutionRoutesDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/execution/{executionId}/log',
+    ...EXECUTION_LOG,
     scope: 'task:read',
     action: 'execution.log',
     audited: 'always',
     summary: 'The script log of an execution',
     description: 'The header `X-Log-Lines` has the number of lines of the whole log.',
-    params: PARAMS,
-    query: LOG_QUERY,
-    answers: () => ({ 200: z.string().describe('The log.'), 502: UNREACHABLE }),
     examples: [
       {
         name: 'last-lines',
@@ -224,35 +90,28 @@ function readLog({ executions }: ExecutionRoutesDeps): ApiRoute {
           '20260302T070310.804+0100      Execution Failed\r\n20260302T070310.804+0100      Execution finished.\r\n',
       },
     ],
-    async handle({ params, query: { head, tail, fromLine }, note }) {
-      const id = executionIdOf(params)
+    async handle({ params, query: { head, tail, fromLine }, note }, answer) {
+      const id = executionIdOf(params.executionId)
       note({ target: [id] })
-      const answer = await executions.scriptLog(id).catch(repositoryFailure)
-      if (answer.found) {
-        const lines = linesOf(answer.log)
-        const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-log-lines': String(lines.length) }
-        const rest = fromLine === undefined ? answer.log : lines.slice(fromLine - 1).join('')
-        return new Response(excerpt(rest, head, tail), { headers })
+      const found = await executions.scriptLog(id).catch(repositoryFailure)
+      if (found.found) {
+        const lines = linesOf(found.log)
+        const rest = fromLine === undefined ? found.log : lines.slice(fromLine - 1).join('')
+        return answer(200, excerpt(rest, head, tail), { 'x-log-lines': String(lines.length) })
       }
-      if (!answer.execution) throw notFound(id)
-      throw refusal('LOG_NOT_AVAILABLE', answer.reason)
+      if (!found.execution) throw notFound(id)
+      throw refusal('LOG_NOT_AVAILABLE', found.reason)
     },
   })
 }
 
 function listTasks({ tasks, slowerTasks }: ExecutionRoutesDeps): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/tasks',
+    ...TASKS,
     switch: 'senseStartTask',
     scope: 'task:read',
     summary: 'List tasks',
     description: 'Tasks of all types, sorted by name, with their last run. Data of Qlik Sense may be 10 seconds old.',
-    query: TASKS_QUERY,
-    answers: () => ({
-      200: z.object({ tasks: z.array(TASK()), nextCursor: text() }).describe('The tasks.'),
-      502: UNREACHABLE,
-    }),
     examples: [
       {
         name: 'by-tag',
@@ -284,17 +143,17 @@ function listTasks({ tasks, slowerTasks }: ExecutionRoutesDeps): ApiRoute {
         },
       },
     ],
-    async handle({ query }) {
+    async handle({ query }, answer) {
       const { limit = DEFAULT_LIMIT, cursor } = query
       const filter = await withSlower(readTaskFilter(query), query.slower, slowerTasks)
       const page = await tasks.page(filter, keyInCursor(cursor, 2), limit).catch(repositoryFailure)
-      return jsonAnswer(200, { tasks: page.tasks, nextCursor: page.next && keyCursorOf(page.next) })
+      return answer(200, { tasks: page.tasks, nextCursor: page.next && keyCursorOf(page.next) })
     },
   })
 }
 
 /** Throws 400 `VALIDATION`. */
-export function readTaskFilter(query: z.output<ReturnType<typeof TASKS_QUERY>>): TaskFilter {
+export function readTaskFilter(query: TasksQuery): TaskFilter {
   const { name, tag, customProperty, type, outcome, state, app, stream, enabled, taskId, appId } = query
   return {
     taskId: taskId?.map((id) => id.toLowerCase()) ?? null,
@@ -328,7 +187,7 @@ function propertyOf(text: string): { name: string; value: string } {
   throw invalidQuery([{ path: 'customProperty', message: 'must be name:value' }])
 }
 
-function executionIdOf({ executionId }: z.output<ReturnType<typeof PARAMS>>): string {
+function executionIdOf(executionId: string): string {
   if (isGuid(executionId)) return executionId.toLowerCase()
   throw refusal('INVALID_ID', 'An execution ID is a GUID.', { error: 'Invalid execution ID' })
 }

@@ -3,8 +3,9 @@ import type { AppReload, AppReloads } from '../../apps/types.ts'
 import { errorLine } from '../../qlik/qrs/execution.ts'
 import { readScriptLog, type ScriptLogReader, UnreadLog } from '../../qlik/qrs/script-log.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import type { Execution } from './contract.ts'
 import { isoOf, type Progress, type StatusCache, summaryOf, taskTypeText } from './status.ts'
-import type { Execution, ExecutionFollower, QueuedStart, StartRecord, StartRecords } from './types.ts'
+import type { ExecutionFollower, QueuedStart, StartRecord, StartRecords } from './types.ts'
 
 interface ExecutionLookupDeps extends Pick<ScriptLogReader, 'logProblem'> {
   readonly qrs: Pick<QrsClient, 'taskById' | 'scriptLog'>

@@ -10,10 +10,8 @@ import {
   type QrsExecutionResult,
   type QrsTask,
 } from '../../qlik/qrs/types.ts'
-import type { ExecutionDetail, ExecutionOutcome, ExecutionState, ExecutionSummary } from './types.ts'
-
-export const STATES = ['queued', 'running', 'finished'] as const satisfies ExecutionState[]
-export const OUTCOMES = ['success', 'failed', 'aborted', 'skipped', 'unknown'] as const satisfies ExecutionOutcome[]
+import type { ExecutionDetail, ExecutionSummary } from './contract.ts'
+import { type ExecutionOutcome, type ExecutionState, TASK_TYPES } from './kinds.ts'
 
 interface StatusMeaning {
   readonly state: ExecutionState
@@ -57,9 +55,6 @@ export function meaningOf(status: number): StatusMeaning {
 export function statusTextOf(status: number): string {
   return STATUS_TEXTS[status] ?? `Status ${status}`
 }
-
-/** By the number of QRS. */
-export const TASK_TYPES = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'] as const
 
 export function taskTypeText(taskType: number): string {
   return TASK_TYPES[taskType] ?? `type ${taskType}`
@@ -171,9 +166,8 @@ export function lastResultOf({ operational }: QrsTask): QrsExecutionResult | nul
 }
 
 /** Null stays null. */
-export function isoOf(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString()
-}
+export const isoOf = <Time extends number | null>(time: Time) =>
+  (time === null ? null : new Date(time).toISOString()) as Time extends null ? null : string
 
 // The execution-status cache.
 

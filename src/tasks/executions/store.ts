@@ -1,7 +1,7 @@
 /** Starts that Footman has made, and the history of executions. Open starts are also kept in memory. */
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
-import { TASK_TYPES } from './status.ts'
+import { TASK_TYPES } from './kinds.ts'
 import type { EndedExecution, StartRecord, StartRecords, TaskState } from './types.ts'
 
 /** Starts that Footman has made. */

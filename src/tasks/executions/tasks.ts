@@ -15,6 +15,8 @@ import {
   type QrsTaskKey,
   type SiteReader,
 } from '../../qlik/qrs/types.ts'
+import type { LastRun, TaskInfo } from './contract.ts'
+import { TASK_TYPES } from './kinds.ts'
 import {
   isoOf,
   lastResultOf,
@@ -24,7 +26,6 @@ import {
   progressOf,
   STATUSES,
   type StatusCache,
-  TASK_TYPES,
   taskTypeText,
 } from './status.ts'
 
@@ -295,31 +296,6 @@ function forgetOldest(map: Map<string, unknown>): void {
     if (map.size <= KEEP) return
     map.delete(key)
   }
-}
-
-interface TaskInfo {
-  readonly taskId: string
-  readonly taskName: string
-  readonly taskType: string
-  readonly enabled: boolean
-  readonly tags: readonly string[]
-  readonly customProperties: readonly { readonly name: string; readonly value: string }[]
-  readonly appId: string | null
-  readonly appName: string | null
-  readonly stream: string | null
-  /** ISO 8601. */
-  readonly nextExecution: string | null
-  /** Null when it never ran. */
-  readonly last: LastRun | null
-}
-
-interface LastRun {
-  /** Null while QRS does not return it. */
-  readonly executionId: string | null
-  readonly state: Progress['state']
-  readonly outcome: Progress['outcome']
-  readonly stoppedAt: string | null
-  readonly runMs: number | null
 }
 
 /** The last run without its execution id, which tasks do not carry. */

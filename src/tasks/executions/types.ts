@@ -1,52 +1,8 @@
 /** Executions of tasks and reloads of apps, followed to their end. */
 import type { Database } from '../../platform/sqlite.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
-
-export type ExecutionState = 'queued' | 'running' | 'finished'
-
-/** `unknown`: Footman stopped while it reloaded the app. */
-export type ExecutionOutcome = 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown'
-
-/** The state of an execution, as answers to start requests contain it. */
-export interface ExecutionSummary {
-  readonly state: ExecutionState
-  /** Null until it is finished. */
-  readonly outcome: ExecutionOutcome | null
-  /** The word of Qlik Sense: `FinishedFail`. */
-  readonly statusText: string
-  /** Milliseconds from the start request to the start; null until then. */
-  readonly queueMs: number | null
-  /** Milliseconds from the start to the end, retries included; null until then. */
-  readonly runMs: number | null
-}
-
-export interface ExecutionDetail {
-  readonly at: string
-  readonly level: 'error' | 'warn' | 'info'
-  readonly message: string
-}
-
-/** One execution as answers contain it. Times are ISO 8601 in UTC. */
-export interface Execution extends ExecutionSummary {
-  readonly executionId: string
-  readonly kind: 'task' | 'appReload'
-  readonly taskId: string | null
-  readonly taskName: string | null
-  readonly taskType: string | null
-  readonly appId: string | null
-  readonly appName: string | null
-  /** Number of the status in Qlik Sense; null where there is none. */
-  readonly statusNum: number | null
-  readonly node: string | null
-  /** The actor of a start by Footman; absent for other starts. */
-  readonly actor?: string
-  readonly triggeredAt: string | null
-  readonly startedAt: string | null
-  readonly stoppedAt: string | null
-  readonly attempts: number
-  readonly error: string | null
-  readonly details: readonly ExecutionDetail[]
-}
+import type { ExecutionSummary, HistoryItem, SummaryGroup } from './contract.ts'
+import type { ExecutionOutcome, Grouping, Sorting } from './kinds.ts'
 
 /** A task that Footman has started, or that its start queue could not start. */
 export interface StartRecord {
@@ -225,12 +181,6 @@ export interface HistoryFilter {
 /** End time and sequence number of the last row of a page. */
 export type HistoryPosition = readonly [stoppedAt: number, seq: number]
 
-export const GROUPINGS = ['task', 'app', 'node', 'type', 'day', 'hour'] as const
-export type Grouping = (typeof GROUPINGS)[number]
-
-export const SORTINGS = ['runs', 'failures', 'p95', 'total'] as const
-export type Sorting = (typeof SORTINGS)[number]
-
 export interface ListQuery {
   readonly kind: 'list'
   readonly filter: HistoryFilter
@@ -250,57 +200,11 @@ export interface SummaryQuery {
   readonly limit: number
 }
 
-/** An execution without its details, as REST answers contain it. Times are ISO 8601. */
-export interface HistoryItem {
-  readonly executionId: string | null
-  readonly kind: 'task'
-  readonly taskId: string
-  readonly taskName: string
-  readonly taskType: string
-  readonly appId: string | null
-  readonly appName: string | null
-  readonly state: 'finished'
-  readonly outcome: ExecutionOutcome
-  readonly statusNum: number | null
-  readonly statusText: string
-  readonly node: string | null
-  readonly actor?: string
-  readonly triggeredAt: string | null
-  readonly startedAt: string | null
-  readonly stoppedAt: string
-  readonly queueMs: number | null
-  readonly runMs: number | null
-  readonly attempts: number
-  readonly error: string | null
-}
-
 export interface ListAnswer {
   readonly executions: readonly HistoryItem[]
   readonly next: HistoryPosition | null
   /** The time was over before the page was full. */
   readonly partial: boolean
-}
-
-export interface SummaryGroup {
-  readonly key: string | null
-  readonly name: string | null
-  readonly runs: number
-  readonly success: number
-  readonly failed: number
-  readonly aborted: number
-  /** 0 to 1. */
-  readonly successRate: number
-  /** Milliseconds; null when no run time is known. */
-  readonly runMs: {
-    readonly min: number
-    readonly p50: number
-    readonly p95: number
-    readonly max: number
-    readonly total: number
-  } | null
-  readonly queueMs: { readonly p50: number; readonly p95: number; readonly max: number } | null
-  readonly lastOutcome: ExecutionOutcome
-  readonly lastStoppedAt: string
 }
 
 export interface SummaryAnswer {

@@ -1,24 +1,14 @@
 /** Firings of a range of days: Footman's schedules, Qlik's triggers and report tasks, and how many tasks run at once. */
 import type { HistoryReader } from '../executions/history-reader.ts'
 import type { Run, Schedule } from '../schedule/types.ts'
+import type { Calendar } from './contract.ts'
 import type { Site, SiteTask } from './site.ts'
 import { tasksOf } from './timeline.ts'
 import { instantsOf } from './triggers.ts'
 
-/** Times in milliseconds since 1970, lengths in milliseconds. */
-export interface CalendarEntry {
+/** An entry of the answer; its time in milliseconds since 1970. */
+export interface CalendarEntry extends Omit<Calendar['entries'][number], 'at'> {
   readonly at: number
-  /** Median of the longest task; null where nothing is known of it. */
-  readonly durationMs: number | null
-  readonly source: 'footman' | 'qlik' | 'report'
-  /** Id of the schedule, the trigger or the report task. */
-  readonly id: string
-  readonly name: string
-  readonly taskIds: readonly string[]
-  /** Why it does not happen. */
-  readonly skipped: 'CALENDAR' | 'WINDOW' | null
-  /** The calendars or windows behind `skipped`. */
-  readonly by: string | null
 }
 
 /** Firings of report tasks in [from, to), with the median of their last runs. */

@@ -1,7 +1,9 @@
 /** Facts about one task from the history, the triggers of Qlik Sense and Footman's schedules. */
+import type { TaskInfo } from '../executions/contract.ts'
 import { isoOf } from '../executions/status.ts'
 import { taskState } from '../executions/store.ts'
 import { planText } from '../schedule/plan.ts'
+import type { TaskDetail, Trigger } from './contract.ts'
 import { dueAt, parseDue, usualDistance } from './due.ts'
 import type { TimelineRouteDeps } from './http-timeline.ts'
 import { failingSince, liveEta } from './queries.ts'
@@ -22,11 +24,15 @@ type Deps = Omit<TimelineRouteDeps, 'maintenance'>
 type Settings = PlanSettings & { readonly retryPolicy: string }
 
 /** The execution under way, else the last outcome in the history; null without one. */
-export const stateNow = ({ db, site }: Pick<Deps, 'db' | 'site'>, taskId: string): string | null =>
+export const stateNow = ({ db, site }: Pick<Deps, 'db' | 'site'>, taskId: string): TaskDetail['state'] =>
   site.last.running.find((one) => one.taskId === taskId)?.state ?? taskState(db, taskId)?.lastOutcome ?? null
 
 /** The last state of the site is enough: nothing is asked of Qlik Sense. */
-export async function describeTask(deps: Deps, settings: Settings, taskId: string) {
+export async function describeTask(
+  deps: Deps,
+  settings: Settings,
+  taskId: string,
+): Promise<Omit<TaskDetail, keyof TaskInfo | 'stale'>> {
   const { db, site, reader, clock } = deps
   const now = clock.now()
   const { tasks, triggers, running } = site.last
@@ -87,7 +93,7 @@ export async function describeTask(deps: Deps, settings: Settings, taskId: strin
 
 const NO_GATE = { rules: [], withinMs: null, broken: false } as const
 
-function timeTriggers({ site }: Deps, { times }: Triggers, taskId: string, now: number) {
+function timeTriggers({ site }: Deps, { times }: Triggers, taskId: string, now: number): Trigger[] {
   return times
     .filter((event) => event.taskId === taskId)
     .map((event) => {
@@ -108,7 +114,12 @@ function timeTriggers({ site }: Deps, { times }: Triggers, taskId: string, now: 
     })
 }
 
-function schedulesOf({ schedules }: Deps, tasks: ReadonlyMap<string, SiteTask>, taskId: string, now: number) {
+function schedulesOf(
+  { schedules }: Deps,
+  tasks: ReadonlyMap<string, SiteTask>,
+  taskId: string,
+  now: number,
+): Trigger[] {
   return schedules.list().flatMap((schedule) => {
     const { id, plan, running } = schedule
     if (!plan || !tasksOf(schedule, tasks).includes(taskId)) return []
@@ -126,7 +137,7 @@ function schedulesOf({ schedules }: Deps, tasks: ReadonlyMap<string, SiteTask>, 
   })
 }
 
-function gatesOf({ gates }: Triggers, tasks: ReadonlyMap<string, SiteTask>, taskId: string) {
+function gatesOf({ gates }: Triggers, tasks: ReadonlyMap<string, SiteTask>, taskId: string): Trigger[] {
   return gates
     .filter((gate) => gate.taskId === taskId)
     .map((gate) => {
@@ -149,7 +160,11 @@ function gatesOf({ gates }: Triggers, tasks: ReadonlyMap<string, SiteTask>, task
     })
 }
 
-function followers({ after }: Triggers, tasks: ReadonlyMap<string, SiteTask>, taskId: string) {
+function followers(
+  { after }: Triggers,
+  tasks: ReadonlyMap<string, SiteTask>,
+  taskId: string,
+): TaskDetail['followedBy'] {
   const refOf = (id: string, name: string) => ({ taskId: id, taskName: tasks.get(id)?.name ?? name })
   return (after.get(taskId) ?? [])
     .filter(({ enabled }) => enabled)
@@ -161,7 +176,12 @@ function followers({ after }: Triggers, tasks: ReadonlyMap<string, SiteTask>, ta
 }
 
 /** When the run of the last planned start is due; null without a planned start within a day, or without a rule. */
-async function dueOf(deps: Deps, { timezone }: Settings, task: SiteTask | undefined, triggers: Triggers) {
+async function dueOf(
+  deps: Deps,
+  { timezone }: Settings,
+  task: SiteTask | undefined,
+  triggers: Triggers,
+): Promise<TaskDetail['due']> {
   const { site, clock } = deps
   const planned = task ? lastPlanned(site, triggers, task.id, clock.now()) : null
   if (!task || planned === null) return null

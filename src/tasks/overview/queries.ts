@@ -13,10 +13,12 @@ import {
   type Usual,
   usualOf,
 } from '../executions/durations.ts'
+import type { ExecutionOutcome } from '../executions/kinds.ts'
 import { taskStates } from '../executions/store.ts'
 import type { TaskState } from '../executions/types.ts'
+import type { Timeline, TimelineRow } from './contract.ts'
 import { missingStarts, type Planned, type Span } from './due.ts'
-import { type Bar, beginOf, type ExecutionBar, fitBars, type MissingBar, type Outcome } from './shapes.ts'
+import { type Bar, beginOf, type ExecutionBar, fitBars, type MissingBar } from './shapes.ts'
 import { firingsOf } from './triggers.ts'
 
 /** Times in milliseconds since 1970, ids in lower case. */
@@ -58,36 +60,16 @@ export interface TimelineQuery {
   readonly names: Readonly<Record<string, string>>
 }
 
-export interface TimelineRow {
-  readonly taskId: string
-  readonly taskName: string
-  readonly taskType: string | null
+/** A row of the answer, with what groups are made by; times in milliseconds since 1970. */
+export interface FoundRow extends Omit<TimelineRow, 'failingSince' | 'bars'> {
   readonly appName: string | null
   readonly node: string | null
-  readonly state: 'queued' | 'running' | Outcome | null
   readonly failingSince: number | null
-  readonly runs: number
-  readonly problem: boolean
-  readonly usualMs: number | null
   readonly bars: readonly Bar[]
 }
 
-export interface TimelineAnswer {
-  readonly summary: {
-    readonly runs: number
-    readonly success: number
-    readonly failed: number
-    readonly aborted: number
-    /** Failed or aborted, and the task has succeeded since. */
-    readonly recovered: number
-    /** Tasks that have not. */
-    readonly stillFailing: number
-    readonly neverStarted: number
-  }
-  readonly rows: readonly TimelineRow[]
-  readonly rowsLeftOut: number
-  /** There were more executions than are looked at. */
-  readonly partial: boolean
+export interface TimelineAnswer extends Pick<Timeline, 'summary' | 'rowsLeftOut' | 'partial'> {
+  readonly rows: readonly FoundRow[]
 }
 
 interface Row {
@@ -97,7 +79,7 @@ interface Row {
   readonly appName: string | null
   readonly node: string | null
   readonly executionId: string | null
-  readonly outcome: Outcome
+  readonly outcome: ExecutionOutcome
   readonly triggeredAt: number | null
   readonly startedAt: number | null
   readonly stoppedAt: number
@@ -257,7 +239,7 @@ const barOf = ({ executionId, outcome, triggeredAt, startedAt, stoppedAt }: Row)
 
 /** By the end of the executions. */
 function summaryOf(rows: readonly Row[], states: ReadonlyMap<string, TaskState>) {
-  const count = (outcome: Outcome) => rows.filter((row) => row.outcome === outcome).length
+  const count = (outcome: ExecutionOutcome) => rows.filter((row) => row.outcome === outcome).length
   const bad = rows.filter(({ outcome }) => isBad(outcome))
   const isRecovered = ({ taskId, stoppedAt }: Row) => (states.get(taskId)?.lastSuccessAt ?? 0) > stoppedAt
   const failing = bad.filter((row) => !isRecovered(row))
@@ -369,7 +351,7 @@ interface StripsQuery {
 export interface Point {
   readonly executionId: string | null
   readonly stoppedAt: number
-  readonly outcome: Outcome
+  readonly outcome: ExecutionOutcome
   readonly runMs: number | null
   readonly queueMs: number | null
 }

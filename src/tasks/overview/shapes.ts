@@ -1,12 +1,12 @@
 /** The bars of a timeline: executions that lie close together become batches, until all of them fit. */
 
-export type Outcome = 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown'
+import type { ExecutionOutcome } from '../executions/kinds.ts'
 
 /** Times in milliseconds since 1970. */
 export interface ExecutionBar {
   readonly kind: 'execution'
   readonly executionId: string | null
-  readonly outcome: Outcome
+  readonly outcome: ExecutionOutcome
   /** Null where it was not measured. */
   readonly triggeredAt: number | null
   readonly startedAt: number | null
@@ -18,7 +18,7 @@ interface BatchBar {
   readonly from: number
   readonly to: number
   readonly count: number
-  readonly worst: Outcome
+  readonly worst: ExecutionOutcome
 }
 
 export interface MissingBar {
@@ -61,7 +61,13 @@ interface RowBars {
 
 /** Closer than this share of the range, bars are one. */
 const CLOSE = 0.0015
-const BADNESS: Readonly<Record<Outcome, number>> = { failed: 4, aborted: 3, unknown: 2, skipped: 1, success: 0 }
+const BADNESS: Readonly<Record<ExecutionOutcome, number>> = {
+  failed: 4,
+  aborted: 3,
+  unknown: 2,
+  skipped: 1,
+  success: 0,
+}
 
 export const beginOf = ({ triggeredAt, startedAt, stoppedAt }: ExecutionBar): number =>
   triggeredAt ?? startedAt ?? stoppedAt
@@ -128,6 +134,9 @@ export function mergeClose(bars: readonly ExecutionBar[], gapMs: number): (Execu
 }
 
 function batchOf(bars: readonly ExecutionBar[], to: number): BatchBar {
-  const worst = bars.reduce<Outcome>((bad, { outcome }) => (BADNESS[outcome] > BADNESS[bad] ? outcome : bad), 'success')
+  const worst = bars.reduce<ExecutionOutcome>(
+    (bad, { outcome }) => (BADNESS[outcome] > BADNESS[bad] ? outcome : bad),
+    'success',
+  )
   return { kind: 'batch', from: beginOf(bars[0]!), to, count: bars.length, worst }
 }

@@ -3,12 +3,12 @@ import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { QrsCompositeEvent } from '../../qlik/qrs/triggers.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
-import { TASK_TYPES } from '../executions/status.ts'
+import { TASK_TYPES } from '../executions/kinds.ts'
 import { isReported, RECONCILED, readMark } from '../safety-net/store.ts'
 import { maintenanceEvent } from '../safety-net/watchdog.ts'
 import type { Run, Schedule } from '../schedule/types.ts'
 import type { Planned } from './due.ts'
-import type { TimelineAnswer, TimelineQuery, TimelineRow } from './queries.ts'
+import type { FoundRow, TimelineAnswer, TimelineQuery } from './queries.ts'
 import { isSelected, type Site, type SiteTask, type Triggers, watchPolicyOf } from './site.ts'
 import { instantsOf } from './triggers.ts'
 
@@ -261,7 +261,7 @@ export interface Group {
   readonly key: string | null
   /** Rows with a problem. */
   readonly problems: number
-  readonly rows: readonly TimelineRow[]
+  readonly rows: readonly FoundRow[]
 }
 
 /** Groups and rows with problems first, then by name. */
@@ -287,9 +287,9 @@ export function groupsOf(
     )
 }
 
-function keyBy(grouping: string): (row: TimelineRow, task: SiteTask | undefined) => string | null {
+function keyBy(grouping: string): (row: FoundRow, task: SiteTask | undefined) => string | null {
   const [kind = '', argument = ''] = [grouping.split(':')[0], grouping.slice(grouping.indexOf(':') + 1)]
-  const keys: Readonly<Record<string, (row: TimelineRow, task: SiteTask | undefined) => string | null | undefined>> = {
+  const keys: Readonly<Record<string, (row: FoundRow, task: SiteTask | undefined) => string | null | undefined>> = {
     stream: (_, task) => task?.stream,
     task: ({ taskName }) => taskName,
     app: ({ appName }, task) => task?.appName ?? appName,

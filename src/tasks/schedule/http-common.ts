@@ -1,23 +1,17 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
 import { ForwardingError } from '../../cluster/types.ts'
 import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
-import type { Fields } from '../../http/endpoint/contract.ts'
-import {
-  type ApiRoute,
-  type CheckedRequest,
-  type LooseEndpoint,
-  looseRoute as route,
-} from '../../http/endpoint/route.ts'
+import type { Answered, Answers, AnswerWith, Fields } from '../../http/endpoint/contract.ts'
+import { type ApiRoute, type CheckedRequest, type Endpoint, route } from '../../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../../http/errors.ts'
 import { forwardingRefusal } from '../../http/forwarding.ts'
 import { errorText } from '../../platform/errors.ts'
-import { once } from '../../platform/once.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'
 import type { CheckCurrent } from './changes.ts'
+import type { ShownSchedule, StoredSchedule } from './contract.ts'
 import { planText } from './plan.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './repository.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -32,25 +26,23 @@ export interface GuardDeps {
 }
 
 /** An endpoint of schedules: one of the API, and how it refuses. */
-export interface ScheduleEndpoint<Params extends Fields, Query extends Fields, Body extends Fields>
-  extends Omit<LooseEndpoint<Params, Query, Body>, 'handle' | 'legacyErrors'> {
+interface ScheduleEndpoint<Params extends Fields, Query extends Fields, Body extends Fields, All extends Answers>
+  extends Omit<Endpoint<Params, Query, Body, All>, 'handle' | 'legacyErrors'> {
   /** Message of the 500. */
   readonly failure: string
   /** Message of the 400 for a schedule that is not there; absent: 404 in the form of new endpoints. */
   readonly unknown?: (id: string) => string
   /** It changes or runs something. */
   readonly changes: boolean
-  handle(request: CheckedRequest<Params, Query, Body>, scheduler: Scheduler): Response | Promise<Response>
+  handle(
+    request: CheckedRequest<Params, Query, Body>,
+    answer: AnswerWith<All>,
+    scheduler: Scheduler,
+  ): Answered | Promise<Answered>
 }
 
-export const PARAMS = once(() => z.object({ id: z.string().describe('Id of the schedule.') }))
 export const EXAMPLE_ID = 'Manually-added-schedule-1'
 export const EXAMPLE_TASK = 'a8b4c123-def4-5678-9abc-def012345678'
-
-export const CHANGE_FAILURES = {
-  409: 'This Footman is a satellite, or runs in shadow mode.',
-  500: 'The schedule file could not be read or written; nothing has changed.',
-}
 
 /** Names the content of a schedule that a caller has read; starting and stopping do not change it. */
 function revisionOf(values: ScheduleValues): string {
@@ -80,14 +72,15 @@ export function requiredSchedule(scheduler: Scheduler, id: string): Schedule {
 
 /** `route()` with refusals in the form that clients know; whether there is a scheduler comes before the request. */
 export function scheduleRoute<
+  const All extends Answers,
   Params extends Fields = undefined,
   Query extends Fields = undefined,
   Body extends Fields = undefined,
->(deps: GuardDeps, definition: ScheduleEndpoint<Params, Query, Body>): ApiRoute {
+>(deps: GuardDeps, definition: ScheduleEndpoint<Params, Query, Body, All>): ApiRoute {
   const { failure, unknown, changes, handle, ...endpoint } = definition
-  const made = route<Params, Query, Body>({
+  const made = route<All, Params, Query, Body>({
     ...endpoint,
-    handle: (request) => handle(request, requireScheduler(deps.scheduler)),
+    handle: (request, answer) => handle(request, answer, requireScheduler(deps.scheduler)),
   })
   return {
     ...made,
@@ -123,7 +116,7 @@ function requireOwn(fixed: GuardDeps['fixed']): void {
 
 function refusalOf(
   error: unknown,
-  { failure, unknown }: Pick<ScheduleEndpoint<undefined, undefined, undefined>, 'failure' | 'unknown'>,
+  { failure, unknown }: { readonly failure: string; readonly unknown?: (id: string) => string },
   log: Logger,
   requestId: string,
 ): Refusal {
@@ -183,11 +176,11 @@ const LISTED = [
 ]
 
 /** Butler's list has nine members; the members about runs follow. */
-export function listedSchedule(scheduler: Scheduler, schedule: Schedule): object {
+export function listedSchedule(scheduler: Scheduler, schedule: Schedule): ShownSchedule {
   const { values } = schedule
   const known = LISTED.filter((name) => values[name] !== undefined && values[name] !== null)
   return {
-    ...Object.fromEntries(known.map((name) => [name, plain(values[name])])),
+    ...stored(Object.fromEntries(known.map((name) => [name, plain(values[name])]))),
     ...runMembers(scheduler, schedule),
     ...further(values),
   }
@@ -200,16 +193,18 @@ const further = ({ target, action }: ScheduleValues): object => ({
 })
 
 /** All members in stored order, then the members about runs. */
-export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): object => ({
-  ...schedule.values,
+export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): ShownSchedule => ({
+  ...stored(schedule.values),
   ...runMembers(scheduler, schedule),
 })
+
+export const stored = (values: ScheduleValues) => values as StoredSchedule
 
 /** Numbers and booleans of the file are text in the list. */
 const plain = (value: unknown): unknown =>
   typeof value === 'number' || typeof value === 'boolean' ? String(value) : value
 
-function runMembers(scheduler: Scheduler, { id, problem, plan, running, values }: Schedule): object {
+function runMembers(scheduler: Scheduler, { id, problem, plan, running, values }: Schedule) {
   const nextRun = scheduler.nextRun(id)
   const last = scheduler.lastRun(id)
   const lastResult = problem ? `error: ${problem.message}` : last && resultText(last)
@@ -217,7 +212,7 @@ function runMembers(scheduler: Scheduler, { id, problem, plan, running, values }
     ...(nextRun !== null && { nextRun: new Date(nextRun).toISOString() }),
     ...(last && { lastRun: new Date(last.firedAt ?? last.dueAt).toISOString() }),
     ...(lastResult && { lastResult }),
-    state: plan === null ? 'invalid' : running ? 'running' : 'stopped',
+    state: plan === null ? ('invalid' as const) : running ? ('running' as const) : ('stopped' as const),
     ...(plan && { text: planText(plan) }),
     revision: revisionOf(values),
   }

@@ -17,6 +17,7 @@ import { isGuid } from '../../platform/uuid.ts'
 import { hostZone } from '../../platform/zone.ts'
 import { createZoneClock, type ZoneClock } from '../../platform/zone-clock.ts'
 import { parseStart } from '../start/parse.ts'
+import { EXTRA_MEMBERS } from './contract.ts'
 import { createOccurrences } from './occurrences.ts'
 import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
 
@@ -68,7 +69,7 @@ const actionSchema = once(() =>
 )
 
 /** The members beyond those of Butler. */
-export const EXTRA_FIELDS = {
+const EXTRA_FIELDS = {
   target: z.unknown(),
   action: actionSchema(),
   window: oneOrMany('Windows.', windowReference),
@@ -78,7 +79,7 @@ export const EXTRA_FIELDS = {
   overlapPolicy: z.enum(['allow', 'skip', 'queue']),
   misfirePolicy: z.enum(['skip', 'runOnce']),
   jitter: durationText({ min: 0 }),
-} as const
+} as const satisfies Record<(typeof EXTRA_MEMBERS)[number], z.ZodType>
 
 const EXTRAS = once(() => z.object(EXTRA_FIELDS).partial())
 
@@ -268,7 +269,7 @@ const BUTLER_MEMBERS = [
   'tags',
 ] as const
 
-const KNOWN: readonly string[] = [...BUTLER_MEMBERS, ...Object.keys(EXTRA_FIELDS)]
+const KNOWN: readonly string[] = [...BUTLER_MEMBERS, ...EXTRA_MEMBERS]
 
 export interface UnknownMember {
   readonly member: string

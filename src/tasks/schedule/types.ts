@@ -1,7 +1,9 @@
 /** Schedules and their runs. */
 
 import type { CronExpression } from '../../platform/cron.ts'
+import type { ExecutionOutcome } from '../executions/kinds.ts'
 import type { StartRequest } from '../start/types.ts'
+import type { EXCLUSIONS, RUN_STATES, RUN_TRIGGERS, SKIP_REASONS } from './contract.ts'
 
 /** A schedule as it stands in the file, members in order. */
 export type ScheduleValues = Readonly<Record<string, unknown>>
@@ -46,9 +48,9 @@ export const ACTION_SCOPES: Readonly<Record<ScheduleAction['type'], string>> = {
 }
 
 /** Why a firing does not happen. */
-export type Exclusion = 'WINDOW' | 'CALENDAR'
+export type Exclusion = (typeof EXCLUSIONS)[number]
 
-export type SkipReason = Exclusion | 'OVERLAP' | 'MAINTENANCE' | 'MISFIRE' | 'SHADOW_MODE'
+export type SkipReason = (typeof SKIP_REASONS)[number]
 
 /** A schedule that can run, read from its values. */
 export interface Plan {
@@ -91,9 +93,8 @@ export interface Schedule {
   readonly running: boolean
 }
 
-export type RunTrigger = 'cron' | 'manual' | 'misfire'
-export const RUN_OUTCOMES = ['success', 'failed', 'aborted', 'skipped', 'unknown'] as const
-export type RunOutcome = (typeof RUN_OUTCOMES)[number]
+export type RunTrigger = (typeof RUN_TRIGGERS)[number]
+export type RunOutcome = ExecutionOutcome
 
 export interface RunTask {
   readonly taskId: string
@@ -116,7 +117,7 @@ export interface Run {
   /** Null while it waits, and when it was skipped. */
   readonly firedAt: number | null
   readonly trigger: RunTrigger
-  readonly state: 'running' | 'finished' | 'skipped'
+  readonly state: (typeof RUN_STATES)[number]
   /** Null until it has finished. */
   readonly outcome: RunOutcome | null
   readonly reason: SkipReason | null

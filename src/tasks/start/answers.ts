@@ -1,7 +1,10 @@
 /** The result of a start request as an answer in the dialect of the request, as a log line and as an audit entry. */
 
+import { type Answered, type AnswerWith, asIs } from '../../http/endpoint/contract.ts'
 import { type AuditNote, jsonAnswer, jsonText } from '../../http/endpoint/route.ts'
 import { Refusal, reasonPhrase, refusal } from '../../http/errors.ts'
+import type { TaskRef } from '../executions/contract.ts'
+import type { ArrayAnswer, Denied, ObjectAnswer, QueuedTasks, START_TASKS, StartedTask } from './contract.ts'
 import {
   type Followed,
   type KnownSoFar,
@@ -10,7 +13,6 @@ import {
   ShadowModeError,
   type StartOutcome,
   type StartRequest,
-  type TaskRef,
 } from './types.ts'
 
 type Executions = Followed['executions']
@@ -19,14 +21,14 @@ type Executions = Followed['executions']
  * The answer of the object dialect; `tasksDenied`, `tasksFailed` and `tasksQueued` only when there is something in them.
  * With `executions` each started task says how far it is.
  */
-export function objectAnswer(outcome: StartOutcome, executions?: Executions) {
+export function objectAnswer(outcome: StartOutcome, executions?: Executions): ObjectAnswer {
   const tasksDenied = deniedList(outcome.denied)
   const tasksFailed = outcome.failed.map(({ taskId, taskName, error, perhaps }) => ({
     taskId,
     taskName,
-    status: 'failed',
+    status: 'failed' as const,
     error,
-    ...(perhaps && { perhapsStarted: true }),
+    ...(perhaps && { perhapsStarted: true as const }),
   }))
   return {
     tasksStarted: startedList(outcome, executions),
@@ -38,7 +40,7 @@ export function objectAnswer(outcome: StartOutcome, executions?: Executions) {
   }
 }
 
-function startedList({ started }: StartOutcome, executions: Executions | undefined) {
+function startedList({ started }: StartOutcome, executions: Executions | undefined): StartedTask[] {
   return started.map(({ taskId, taskName, executionId }) => ({
     taskId,
     taskName,
@@ -47,7 +49,7 @@ function startedList({ started }: StartOutcome, executions: Executions | undefin
   }))
 }
 
-function queuedMember({ queued = [] }: StartOutcome) {
+function queuedMember({ queued = [] }: StartOutcome): { readonly tasksQueued?: QueuedTasks } {
   if (queued.length === 0) return {}
   return {
     tasksQueued: queued.map(({ taskId, taskName, queueId }) => ({ taskId, taskName, status: 'queued', queueId })),
@@ -67,7 +69,7 @@ function objectLookupFailure(message: string, { notFound, denied, perhaps = [] }
 }
 
 /** The list in answers of the object dialect. */
-export function deniedList({ taskIds, tags, customProperties }: StartOutcome['denied']) {
+export function deniedList({ taskIds, tags, customProperties }: StartOutcome['denied']): Denied[] {
   return [
     ...taskIds.map((taskId) => ({ taskId })),
     ...tags.map((tag) => ({ tag })),
@@ -80,7 +82,7 @@ export function deniedList({ taskIds, tags, customProperties }: StartOutcome['de
  * twice, although its task was started once. A task that QRS refused is only in `tasksFailed`, one that waits only in
  * `tasksQueued`.
  */
-function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?: Executions) {
+function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?: Executions): ArrayAnswer {
   const absent = new Set([...outcome.failed, ...(outcome.queued ?? [])].map(({ taskId }) => taskId))
   const heldBack = new Set(outcome.heldBack.map(({ taskId }) => taskId))
   const listed = (by: 'id' | 'tag' | 'customProperty'): TaskRef[] =>
@@ -101,7 +103,7 @@ function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?:
       tasksFailed: outcome.failed.map(({ taskId, taskName, perhaps }) => ({
         taskId,
         taskName,
-        ...(perhaps && { perhapsStarted: true }),
+        ...(perhaps && { perhapsStarted: true as const }),
       })),
     }),
     ...queuedMember(outcome),
@@ -137,20 +139,21 @@ interface AnswerParts {
 }
 
 export function startAnswer(
+  answer: AnswerWith<ReturnType<typeof START_TASKS.answers>>,
   outcome: StartOutcome,
   { dialect, taskIds }: StartRequest,
   { followed, warnings }: AnswerParts,
-): Response {
+): Answered {
   const status = statusOf(outcome, followed)
-  return dialect === 'array'
-    ? jsonText(status, indented(arrayAnswer(outcome, taskIds, followed?.executions)))
-    : jsonAnswer(status, {
-        ...objectAnswer(outcome, followed?.executions),
-        ...(warnings.length > 0 && { warnings }),
-      })
+  if (dialect === 'array') {
+    return asIs(jsonText(status, indented(arrayAnswer(outcome, taskIds, followed?.executions))))
+  }
+  const body = { ...objectAnswer(outcome, followed?.executions), ...(warnings.length > 0 && { warnings }) }
+  // A failure that says what was done all the same.
+  return status === 502 ? asIs(jsonAnswer(status, body)) : answer(status, body)
 }
 
-function statusOf({ interrupted, started }: StartOutcome, followed: Followed | undefined): number {
+function statusOf({ interrupted, started }: StartOutcome, followed: Followed | undefined): 200 | 202 | 502 {
   if (interrupted === true && started.length === 0) return 502
   return followed && !followed.allFinal ? 202 : 200
 }

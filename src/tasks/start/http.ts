@@ -1,22 +1,16 @@
 /** The start endpoint and those of the start queue: what they take and answer, and waiting until the started tasks are final. */
-import { z } from 'zod'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import {
-  type ApiRequest,
-  type ApiRoute,
-  jsonAnswer,
-  type RouteExample,
-  looseRoute as route,
-} from '../../http/endpoint/route.ts'
+import type { Answered, AnswerWith } from '../../http/endpoint/contract.ts'
+import { type ApiRequest, type ApiRoute, type RouteExample, route } from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import { within } from '../../platform/deadline.ts'
-import { once } from '../../platform/once.ts'
 import type { Logger } from '../../platform/types.ts'
-import type { ExecutionFollower, ExecutionSummary, RunningStarts } from '../executions/types.ts'
+import type { ExecutionSummary } from '../executions/contract.ts'
+import type { ExecutionFollower, RunningStarts } from '../executions/types.ts'
 import { auditNote, START_ACTION, startAnswer, startRefusal } from './answers.ts'
-import { readStart, SCOPE, START_QUERY } from './parse.ts'
-import { PREVIEW, type StartPreview } from './preview.ts'
+import { REMOVE_QUEUED, START_QUEUE, START_TASKS, startBody, startQuery } from './contract.ts'
+import { readStart, SCOPE } from './parse.ts'
+import type { StartPreview } from './preview.ts'
 import type { StartQueue } from './queue.ts'
 import type { Followed, QueuedTask, StartOutcome, StartTask, TaskResult } from './types.ts'
 
@@ -33,143 +27,6 @@ export interface StartTaskRoutesDeps {
   /** Whether the limit of the start queue is for all starts. */
   readonly limited?: boolean
 }
-
-const PARAMS = once(() =>
-  z.object({
-    taskId: z.string().describe('A task to start besides those of the body; `-` = only those of the body.'),
-  }),
-)
-
-const task = { taskId: z.string(), taskName: z.string() }
-const customProperty = once(() => z.object({ name: z.string(), value: z.string() }))
-const keyValue = once(() =>
-  z.looseObject({
-    namespace: z.string(),
-    key: z.string(),
-    value: z.string(),
-    ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
-  }),
-)
-
-const OBJECT_BODY = once(() =>
-  z
-    .looseObject({
-      taskId: z.array(z.string()).describe('Start these tasks.').optional(),
-      tag: z.array(z.string()).describe('Start all tasks that carry any of these tags.').optional(),
-      customProperty: z.array(customProperty()).describe('Start tasks with any of these values.').optional(),
-      taskName: z
-        .array(z.string())
-        .describe('Start tasks with these names: `*` stands for any text, `?` for one character, case is ignored.')
-        .optional(),
-      match: z
-        .enum(['any', 'all'])
-        .describe(
-          '`all`: only tasks that are among the ids, match a name, carry every tag and have every value. Default `any`.',
-        )
-        .optional(),
-      keyValueStore: z.array(keyValue()).describe('Stored before the tasks are started.').optional(),
-    })
-    .describe('Selects tasks; each is started once, however many selectors match it.'),
-)
-
-const item = <T extends z.ZodRawShape>(type: string, payload: T) =>
-  z.looseObject({ type: z.literal(type), payload: z.looseObject(payload) })
-
-const ARRAY_BODY = once(() =>
-  z
-    .array(
-      z.union([
-        item('starttaskid', { taskId: z.string() }),
-        item('starttasktag', { tag: z.string() }),
-        item('starttaskcustomproperty', { customPropertyName: z.string(), customPropertyValue: z.string() }),
-        item('keyvaluestore', keyValue().shape),
-      ]),
-    )
-    .describe('The older form: a list of objects with type and payload.'),
-)
-
-const denied = once(() =>
-  z.union([
-    z.object({ taskId: z.string() }),
-    z.object({ tag: z.string() }),
-    z.object({ customProperty: customProperty() }),
-  ]),
-)
-
-const EXECUTION = once(() =>
-  z.object({
-    state: z.enum(['queued', 'running', 'finished']),
-    outcome: z.enum(['success', 'failed', 'aborted', 'skipped', 'unknown']).nullable(),
-    statusText: z.string(),
-    queueMs: z.number().nullable(),
-    runMs: z.number().nullable(),
-  }),
-)
-
-const STARTED = once(() =>
-  z.object({
-    ...task,
-    status: z.literal('started'),
-    executionId: z.string().nullable().describe('Only with `wait`.').optional(),
-    execution: EXECUTION().nullable().describe('How far it is. Only with `wait`.').optional(),
-  }),
-)
-
-const QUEUED = once(() =>
-  z
-    .array(z.object({ ...task, status: z.literal('queued'), queueId: z.string() }))
-    .describe('Tasks that wait in the start queue; absent when there are none.')
-    .optional(),
-)
-
-const PERHAPS = once(() =>
-  z
-    .literal(true)
-    .describe('Qlik Sense was asked to start it and gave no answer: it may run. Absent otherwise.')
-    .optional(),
-)
-
-const OBJECT_ANSWER = once(() =>
-  z
-    .object({
-      tasksStarted: z.array(STARTED()),
-      tasksNotFound: z.array(z.string()).describe('Ids that Qlik Sense does not know.'),
-      totalTasksStarted: z.int(),
-      tasksDenied: z
-        .array(denied())
-        .describe('Tasks that the start filter does not allow; absent when there are none.')
-        .optional(),
-      tasksFailed: z
-        .array(z.object({ ...task, status: z.literal('failed'), error: z.string(), perhapsStarted: PERHAPS() }))
-        .describe('Tasks that Qlik Sense refused to start, or gave no answer about; absent when there are none.')
-        .optional(),
-      tasksQueued: QUEUED(),
-      warnings: z
-        .array(z.string())
-        .describe('Members of the body that were ignored and look misspelt; absent when there are none.')
-        .optional(),
-    })
-    .describe('Answer to an object, or to no body.'),
-)
-
-const ARRAY_ANSWER = once(() =>
-  z
-    .object({
-      tasksId: z.object({
-        started: z.array(z.object(task)),
-        invalid: z.array(z.object({ taskId: z.string() })),
-        denied: z.array(z.looseObject({ taskId: z.string() })),
-      }),
-      tasksTag: z.array(z.object(task)),
-      tasksTagDenied: z.array(z.object({ tag: z.string() })),
-      tasksCP: z.array(z.object(task)),
-      tasksCPDenied: z.array(customProperty()),
-      tasksFailed: z.array(z.object({ ...task, perhapsStarted: PERHAPS() })).optional(),
-      tasksQueued: QUEUED(),
-      executions: z.array(STARTED()).describe('Only with `wait`.').optional(),
-    })
-    .describe('Answer to an array.'),
-)
 
 const DASHBOARD = { taskId: 'a8b4c123-def4-5678-9abc-def012345678', taskName: 'Financial Dashboard Reload' }
 const SALES_REPORT = { taskId: 'b9c5d234-efe5-6789-abcd-ef0123456789', taskName: 'Sales Report Update' }
@@ -279,6 +136,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
     const named = path.includes('{taskId}')
     return (['POST', 'PUT'] as const).map((method) =>
       route({
+        ...START_TASKS,
         method,
         path,
         switch: 'senseStartTask',
@@ -289,27 +147,14 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
         summary: 'Start tasks by id, tag, custom property and name',
         description:
           'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith `Idempotency-Key` a repeat of a call that was answered with 5xx, or not at all, starts what the first one has not: each start is noted before Qlik Sense is asked, and a task that shows a new run since is reported as started. While that cannot be seen yet, it is in `tasksFailed` with `perhapsStarted: true`; repeat the call once more.',
-        ...(named && { params: PARAMS }),
+        params: named ? START_TASKS.params : undefined,
         // The body has two forms, of which each has its own errors, and they come before those of the query.
-        readByHandler: () => ({ query: START_QUERY(), body: z.xor([OBJECT_BODY(), ARRAY_BODY()]).optional() }),
-        answers: () => ({
-          200: z.xor([OBJECT_ANSWER(), ARRAY_ANSWER(), PREVIEW()]).describe('The started tasks.'),
-          202: z
-            .xor([OBJECT_ANSWER(), ARRAY_ANSWER()])
-            .describe('The started tasks; the time to wait was over before all of them were final.'),
-          400: z
-            .union([
-              z.object({ error: z.string(), details: z.string() }),
-              z.looseObject({ statusCode: z.int(), error: z.string(), message: z.string() }),
-            ])
-            .describe('The body is wrong; nothing was started.'),
-          409: 'Footman runs in shadow mode, which starts nothing; or the start queue is full; or the Idempotency-Key belongs to another call.',
-          502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so (`tasksStarted`, `perhapsStarted`, `tasksPerhapsStarted`).',
-          504: 'Qlik Sense is silent; nothing was started, except perhaps the `tasksPerhapsStarted` of an earlier attempt with the same `Idempotency-Key`.',
-        }),
+        query: undefined,
+        body: undefined,
+        readByHandler: () => ({ query: startQuery(), body: startBody() }),
         examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, DRY_RUN, MALFORMED],
         eachTime: isDryRun,
-        handle: (request) => handle(deps, request, request.onceId ?? null),
+        handle: (request, answer) => handle(deps, request, answer),
       }),
     )
   })
@@ -326,8 +171,9 @@ function needsNoOther({ query, body }: ApiRequest): boolean {
 
 const isDryRun = ({ query }: ApiRequest): boolean => query.dryRun === 'true'
 
-/** `id` stays the same when a call with an idempotency key is repeated. */
-async function handle(deps: StartTaskRoutesDeps, request: ApiRequest, id: string | null): Promise<Response> {
+type Answer = AnswerWith<ReturnType<typeof START_TASKS.answers>>
+
+async function handle(deps: StartTaskRoutesDeps, request: ApiRequest, answer: Answer): Promise<Answered> {
   const { start, executions, log } = deps
   const { wanted, waitMs, dryRun, warnings } = readStart(request)
   if (dryRun) {
@@ -335,17 +181,19 @@ async function handle(deps: StartTaskRoutesDeps, request: ApiRequest, id: string
     const preview = await deps.preview(wanted).catch((error: unknown) => {
       throw startRefusal(error, wanted)
     })
-    return jsonAnswer(200, preview)
+    return answer(200, preview)
   }
   for (const warning of warnings) log?.warn(`STARTTASK: rest request from ${wanted.requestedBy}: ${warning}`)
-  const outcome = await start(id === null ? wanted : { ...wanted, id }).catch((error: unknown) => {
+  // It stays the same when a call with an idempotency key is repeated.
+  const id = request.onceId
+  const outcome = await start(id == null ? wanted : { ...wanted, id }).catch((error: unknown) => {
     throw startRefusal(error, wanted)
   })
   request.note(auditNote(outcome))
-  if (waitMs === null || !executions) return startAnswer(outcome, wanted, { warnings })
+  if (waitMs === null || !executions) return startAnswer(answer, outcome, wanted, { warnings })
   const followed = await waitForAll(outcome, executions, endOfWait(deps, request, waitMs))
   request.note(auditNote(followed.outcome))
-  return startAnswer(followed.outcome, wanted, { followed, warnings })
+  return startAnswer(answer, followed.outcome, wanted, { followed, warnings })
 }
 
 function endOfWait({ stopping }: StartTaskRoutesDeps, { signal }: ApiRequest, waitMs: number): AbortSignal {
@@ -419,25 +267,6 @@ export interface QueueRoutesDeps {
   readonly running: Pick<RunningStarts, 'open' | 'refresh'>
 }
 
-const QUEUE_ENTRY = once(() =>
-  z.object({
-    queueId: z.string(),
-    position: z.int().describe('1 = next.'),
-    taskId: z.string(),
-    taskName: z.string(),
-    actor: z.string().describe('The caller that requested the start.'),
-    queuedAt: z.string(),
-  }),
-)
-
-const QUEUE = once(() =>
-  z.object({
-    running: z.int().describe('Tasks that Footman has started and that are not final.'),
-    maxConcurrent: z.int().describe('Most of them at a time; 0 = no limit.'),
-    queue: z.array(QUEUE_ENTRY()),
-  }),
-)
-
 /** Largest age of the states of running tasks. */
 const CACHE_MS = 10_000
 /** QRS may be away; the queue is shown all the same. */
@@ -447,18 +276,15 @@ const PATIENCE_MS = 2000
 export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/startqueue',
+      ...START_QUEUE,
       // The node that starts the tasks has it in memory.
       at: 'leader',
       switch: 'senseStartTask',
       scope: 'task:read',
       summary: 'List the tasks that wait to be started',
       description: 'First in, first out.',
-      query: NO_QUERY,
-      answers: () => ({ 200: QUEUE().describe('The queue.') }),
       examples: [{ name: 'nothing-waits', status: 200, answer: { running: 0, maxConcurrent: 0, queue: [] } }],
-      async handle() {
+      async handle(_, answer) {
         await within(running.refresh(CACHE_MS), PATIENCE_MS, () => undefined).catch(() => undefined)
         const entries = queue.list().map(({ id, taskId, taskName, actor, queuedAt }, index) => ({
           queueId: id,
@@ -468,21 +294,18 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
           actor,
           queuedAt: new Date(queuedAt).toISOString(),
         }))
-        return jsonAnswer(200, { running: running.open().length, maxConcurrent: queue.maxConcurrent, queue: entries })
+        return answer(200, { running: running.open().length, maxConcurrent: queue.maxConcurrent, queue: entries })
       },
     }),
     route({
-      method: 'DELETE',
-      path: '/v4/startqueue/{queueId}',
+      ...REMOVE_QUEUED,
       switch: 'senseStartTask',
       scope: 'task:run',
       action: 'startqueue.delete',
       summary: 'Remove a task from the start queue',
       description: 'Its task is not started. `-` removes all entries.',
-      params: () => z.object({ queueId: z.string().describe('An entry; `-` = all.') }),
-      answers: () => ({ 204: z.void().describe('Removed.') }),
       examples: [{ name: 'all', params: { queueId: '-' }, status: 204 }],
-      async handle({ params: { queueId }, note }) {
+      async handle({ params: { queueId }, note }, answer) {
         const ids = queueId === '-' ? queue.list().map(({ id }) => id) : [queueId]
         const targets = new Map(queue.list().map(({ id, taskId }) => [id, taskId]))
         const removed: string[] = []
@@ -492,7 +315,7 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
           const details = `The start queue has no entry with the id ${queueId}, or its task is just being started.`
           throw refusal('QUEUE_ENTRY_NOT_FOUND', details)
         }
-        return new Response(null, { status: 204 })
+        return answer(204)
       },
     }),
   ]

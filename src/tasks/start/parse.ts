@@ -2,12 +2,11 @@
  * Parses start requests of REST and MQTT, as an object or in Butler's array form. The parser
  * collects problems instead of throwing, so that REST can refuse the request and MQTT can skip the bad element.
  */
-import { z } from 'zod'
 import { distance, nearest } from '../../config/nearest.ts'
 import { type Caller, callerText, requireNamespace, requireScope } from '../../http/endpoint/caller.ts'
-import { queryField, readQuery } from '../../http/endpoint/list-query.ts'
+import { readQuery } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
-import { field, validate } from '../../http/endpoint/validation.ts'
+import { validate } from '../../http/endpoint/validation.ts'
 import { invalid, type Refusal, refused, shortError } from '../../http/errors.ts'
 import { lenientText } from '../../platform/encodings.ts'
 import { errorText } from '../../platform/errors.ts'
@@ -15,6 +14,7 @@ import { parseOutsideJson } from '../../platform/json.ts'
 import { mayReach, topicMatches, topicProblem } from '../../platform/mqtt-topics.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { butlerQuery, footmanQuery, objectBody } from './contract.ts'
 import type { CustomPropertySelector, KeyValueItem, StartRequest } from './types.ts'
 
 type Problem =
@@ -65,8 +65,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-const SELECTORS = ['taskId', 'tag', 'customProperty', 'taskName', 'keyValueStore'] as const
-const MEMBERS: readonly string[] = [...SELECTORS, 'match', 'requestId', 'replyTopic']
+/** All that a request in the object form may hold. */
+const members = once(() => Object.keys(objectBody().shape))
+/** Over MQTT it may hold these, too. */
+const OF_MESSAGES = ['requestId', 'replyTopic']
 
 /** A JSON object or array; anything else is one `shape` problem. */
 export function parseStart(body: unknown): ParsedStart {
@@ -99,8 +101,8 @@ function parseObject(body: Record<string, unknown>): ParsedStart {
     match: match === 'any' ? 'any' : 'all',
     keyValues: list(body.keyValueStore),
     problems,
-    unknown: Object.keys(body).filter((name) => !MEMBERS.includes(name)),
-    selects: SELECTORS.some((name) => name in body),
+    unknown: Object.keys(body).filter((name) => !members().includes(name) && !OF_MESSAGES.includes(name)),
+    selects: members().some((name) => name !== 'match' && name in body),
   }
 }
 
@@ -203,20 +205,17 @@ function checkItems(items: readonly unknown[]): void {
 
 // Unknown members are ignored, but a misspelt selector starts something else than was meant.
 
-/** All that a request in the object form may hold. */
-const KNOWN = ['taskId', 'tag', 'customProperty', 'taskName', 'match', 'keyValueStore'] as const
-
 /**
  * One sentence for each member that looks like a misspelt one. When the request says nothing else (`selects`: a member
  * or the URL does), every unknown member has one.
  */
 function unknownMemberWarnings({ unknown }: Pick<ParsedStart, 'unknown'>, selects: boolean): string[] {
   return unknown.flatMap((name) => {
-    const near = nearest(name, KNOWN)
+    const near = nearest(name, members())
     if (near !== undefined && distance(name.toLowerCase(), near.toLowerCase()) < name.length) {
       return [`unknown member "${name}" is ignored; did you mean ${near}?`]
     }
-    return selects ? [] : [`unknown member "${name}" is ignored; known are ${KNOWN.join(', ')}`]
+    return selects ? [] : [`unknown member "${name}" is ignored; known are ${members().join(', ')}`]
   })
 }
 
@@ -366,37 +365,6 @@ function refusedMessage(error: string, details: string): StartMessage {
 
 export const SCOPE = 'task:run'
 
-const BUTLER_QUERY = once(() =>
-  z.looseObject({
-    allTaskIdsMustExist: field
-      .boolean()
-      .describe('Start none of the tasks given by id unless all ids are known. Tags and properties are not concerned.')
-      .optional(),
-  }),
-)
-
-const FOOTMAN_QUERY = once(() =>
-  z.object({
-    wait: queryField
-      .integer(0, 3600)
-      .describe(
-        'Seconds that the answer may wait until all tasks are final: 200 then, 202 when the time was over. Started tasks come with their execution ids; `0` answers at once.',
-      )
-      .optional(),
-    maxConcurrent: queryField
-      .integer(1, 100)
-      .describe('So many tasks of this call run at a time; the others wait in the start queue.')
-      .optional(),
-    dryRun: queryField
-      .boolean()
-      .describe('Only answer which tasks would be started, and how many follow; nothing is started or stored.')
-      .optional(),
-  }),
-)
-
-/** Documents the query; `readStart` reads its parts by the rules of either kind of endpoint. */
-export const START_QUERY = once(() => BUTLER_QUERY().extend(FOOTMAN_QUERY().shape))
-
 /** Limits of the malformed ids in the audit. */
 const NAMED_IDS = 5
 const NAMED_LENGTH = 100
@@ -416,8 +384,8 @@ export function readStart(request: ApiRequest): RestStart {
   const urlId = urlTaskId(request, parsed)
   noteBadIds(request, parsed, urlId)
   refuseBadBody(parsed, urlId, request.body)
-  const { allTaskIdsMustExist = false } = validate('querystring', BUTLER_QUERY(), request.query)
-  const { wait, maxConcurrent, dryRun = false } = readQuery(FOOTMAN_QUERY(), request.query)
+  const { allTaskIdsMustExist = false } = validate('querystring', butlerQuery(), request.query)
+  const { wait, maxConcurrent, dryRun = false } = readQuery(footmanQuery(), request.query)
   checkKeyValues(request.caller, parsed)
   const { startFilter } = request.caller.limits(SCOPE)
   const wanted: StartRequest = {

@@ -1,31 +1,12 @@
 /** A dry run of a start request: which tasks would be started, and which not. Nothing is started or stored. */
-import { z } from 'zod'
-import { once } from '../../platform/once.ts'
 import type { ChainLink, ChainReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import { meaningOf } from '../executions/status.ts'
 import { deniedList } from './answers.ts'
+import type { PreviewedStart } from './contract.ts'
 import { type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
 import type { StartRequest } from './types.ts'
 
-const task = { taskId: z.string(), taskName: z.string() }
-const tasks = once(() => z.array(z.object(task)))
-
-export const PREVIEW = once(() =>
-  z
-    .object({
-      tasksStarted: z.array(z.object({ ...task, status: z.literal('would start') })),
-      tasksDenied: z
-        .array(z.union([z.object({ taskId: z.string() }), z.object({ tag: z.string() }), z.looseObject({})]))
-        .describe('Selectors that the start filter does not allow.'),
-      tasksDisabled: tasks(),
-      tasksRunning: tasks().describe('They wait or run already.'),
-      tasksNotFound: z.array(z.string()),
-      follows: z.int().describe('Tasks that run after the success of those that would be started.'),
-    })
-    .describe('Answer to `dryRun`.'),
-)
-
-export type StartPreview = (request: StartRequest) => Promise<z.output<ReturnType<typeof PREVIEW>>>
+export type StartPreview = (request: StartRequest) => Promise<PreviewedStart>
 
 /** Rejects with a `LookupError` when QRS cannot be asked. */
 export function createStartPreview(

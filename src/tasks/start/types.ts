@@ -1,6 +1,6 @@
 /** Starting tasks: one request shape and one function for every way in (REST, MQTT, schedules, retries, reloads). */
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
-import type { ExecutionSummary } from '../executions/types.ts'
+import type { ExecutionSummary, TaskRef } from '../executions/contract.ts'
 
 export interface CustomPropertySelector {
   readonly name: string
@@ -49,11 +49,6 @@ export interface KeyValueItem {
 
 /** Resolves when the pairs are on disk; a pair that the store refuses is logged and skipped. */
 export type StoreKeyValues = (items: readonly KeyValueItem[]) => Promise<void>
-
-export interface TaskRef {
-  readonly taskId: string
-  readonly taskName: string
-}
 
 export interface QueuedTask extends TaskRef {
   readonly queueId: string

@@ -23,7 +23,7 @@ const closing = (() => {
   return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 2, 1)).toISOString().slice(0, 10)
 })()
 
-const entry = (id: string, name: string, more: object = {}) =>
+const entry = (id: string, name: string | undefined, more: object = {}) =>
   `  - ${JSON.stringify({
     id,
     name,
@@ -39,6 +39,8 @@ const FILE = [
   entry('daily', 'Sales <b>daily</b>', { notOn: ['holidays-se'], tags: ['nightly'] }),
   entry('paused', 'Paused one', { startupState: 'stopped' }),
   entry('broken', 'Broken one', { cronSchedule: '0 25 * * *' }),
+  // The file is written by hand.
+  entry('without-a-name', undefined),
 ].join('')
 
 let site: TestSite
@@ -112,6 +114,12 @@ describe('the list', () => {
     expect(html).not.toContain('<b>daily')
   })
 
+  test('has the id of a schedule without a name, and its page opens', async () => {
+    const { html } = await me.page('/schedules?q=without-a')
+    expect(html).toContain('aria-label="Select without-a-name"')
+    expect((await me.page('/schedules/without-a-name')).status).toBe(200)
+  })
+
   test.each([
     ['state=stopped', 'Paused one'],
     ['q=broken', 'Broken one'],
@@ -126,7 +134,7 @@ describe('the list', () => {
   test('says so when nothing matches', async () => {
     const { text } = await me.page('/schedules?q=nothing-like-it')
     expect(text).toContain('Nothing matches')
-    expect(text).toContain('3 schedules')
+    expect(text).toContain('4 schedules')
   })
 })
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { executionExitCode } from '../../../src/cli/remote/execution.ts'
-import { refusals, type StartAnswer, startExitCode } from '../../../src/cli/remote/start-task.ts'
+import { refusals, startExitCode } from '../../../src/cli/remote/start-task.ts'
 import { span, table } from '../../../src/cli/table.ts'
+import type { ObjectAnswer } from '../../../src/tasks/start/contract.ts'
 
 type Outcome = 'success' | 'failed' | 'aborted' | 'skipped' | null
 
@@ -18,7 +19,7 @@ const started = (outcome: Outcome) => ({
     runMs: null,
   },
 })
-const answer = (outcomes: readonly Outcome[], more: Partial<StartAnswer> = {}): StartAnswer => ({
+const answer = (outcomes: readonly Outcome[], more: Partial<ObjectAnswer> = {}): ObjectAnswer => ({
   tasksStarted: outcomes.map(started),
   tasksNotFound: [],
   totalTasksStarted: outcomes.length,
@@ -28,7 +29,7 @@ const tasksQueued = [{ ...task, status: 'queued' as const, queueId: 'q' }]
 const tasksFailed = [{ ...task, status: 'failed' as const, error: 'The task is disabled' }]
 
 describe('the exit code of a start: the highest that applies', () => {
-  test.each<[string, number, StartAnswer, boolean, string[]?]>([
+  test.each<[string, number, ObjectAnswer, boolean, string[]?]>([
     ['started, not waited for', 0, answer([null]), false],
     ['queued, not waited for', 0, answer([], { tasksQueued }), false],
     ['failed later, not waited for', 0, answer(['failed']), false],

@@ -1,11 +1,13 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Bars of the timeline: one shape for each state, each a link with its facts. Positions are percent, heights pixels. */
+
 import type { Child, FC } from 'hono/jsx'
+import type { ExecutionOutcome } from '../../../tasks/executions/kinds.ts'
+import type { TimelineBar, TimelineRow } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { STATES } from '../../ui/marks.tsx'
 import { clockText, counted, durationText, plainName, usuallyText } from '../../ui/text.tsx'
-import type { Bar, Outcome, Row } from './data.ts'
 import type { Line, RowFacts } from './rows.ts'
 import { merged, type Scale } from './scale.ts'
 
@@ -22,7 +24,7 @@ interface BarsProps {
   readonly y: number
 }
 
-const CLASSES: Readonly<Record<Outcome, string>> = {
+const CLASSES: Readonly<Record<ExecutionOutcome, string>> = {
   success: 'b-ok',
   failed: 'b-bad',
   aborted: 'b-warn',
@@ -57,12 +59,12 @@ export const At: FC<{ readonly x: number; readonly y: number; readonly wide?: st
 )
 
 /** A finished execution, or several that lie close together. */
-const Shape: FC<{ readonly x: number; readonly wide: number; readonly y: number; readonly outcome: Outcome }> = ({
-  x,
-  wide,
-  y,
-  outcome,
-}) => {
+const Shape: FC<{
+  readonly x: number
+  readonly wide: number
+  readonly y: number
+  readonly outcome: ExecutionOutcome
+}> = ({ x, wide, y, outcome }) => {
   if (outcome === 'failed') {
     const isNarrow = wide < NARROW
     return (
@@ -98,7 +100,7 @@ const CapEnds: FC = () => (
 )
 
 /** Label of a bar: "Sales ETL hourly, failed, 02:13 to 02:14, 27 s, usually 25 s". */
-function labelOf(row: Row, bar: Bar, { timezone }: PageContext): string {
+function labelOf(row: TimelineRow, bar: TimelineBar, { timezone }: PageContext): string {
   const clock = (text: string) => clockText(Date.parse(text), timezone)
   const name = plainName(row.taskName)
   switch (bar.kind) {
@@ -127,10 +129,16 @@ function labelOf(row: Row, bar: Bar, { timezone }: PageContext): string {
 }
 
 /** The executions of a task in a span of time. */
-const spanLink = ({ link }: PageContext, { taskId }: Row, from: string, to: string) =>
+const spanLink = ({ link }: PageContext, { taskId }: TimelineRow, from: string, to: string) =>
   link(`/tasks/${taskId}`, { from, to: new Date(Date.parse(to) + 1).toISOString() })
 
-const OneBar: FC<BarsProps & { readonly row: Row; readonly bar: Bar }> = ({ context, scale, y, row, bar }) => {
+const OneBar: FC<BarsProps & { readonly row: TimelineRow; readonly bar: TimelineBar }> = ({
+  context,
+  scale,
+  y,
+  row,
+  bar,
+}) => {
   const { link, timezone, now } = context
   const label = labelOf(row, bar, context)
   const at = (text: string) => scale.at(Date.parse(text))
@@ -202,12 +210,12 @@ const OneBar: FC<BarsProps & { readonly row: Row; readonly bar: Bar }> = ({ cont
 export const overText = (ms: number): string =>
   ms < 60_000 ? 'longer than usual' : `over by ${durationText(ms, true)}`
 
-const planned = (at: (text: string) => number, bar: Bar & { kind: 'forecast' }) =>
+const planned = (at: (text: string) => number, bar: TimelineBar & { kind: 'forecast' }) =>
   width(percent(at(bar.expectedEnd) - at(bar.plannedAt)), 5)
 const percent = (value: number) => Math.round(value * 100) / 100
 
 /** A task: its bars, and what the attention list says about it. */
-const TaskBars: FC<BarsProps & { readonly row: Row; readonly facts: RowFacts }> = (props) => {
+const TaskBars: FC<BarsProps & { readonly row: TimelineRow; readonly facts: RowFacts }> = (props) => {
   const { context, scale, y, row, facts } = props
   const { timezone, now } = context
   const here = scale.at(now)
@@ -253,7 +261,10 @@ const TaskBars: FC<BarsProps & { readonly row: Row; readonly facts: RowFacts }> 
 const TEXT_ROOM = 14
 
 /** Without the planned runs that would stand in the text of a running one. */
-function shownBars(bars: readonly Bar[], distance: (bar: Bar & { kind: 'forecast' }) => number): readonly Bar[] {
+function shownBars(
+  bars: readonly TimelineBar[],
+  distance: (bar: TimelineBar & { kind: 'forecast' }) => number,
+): readonly TimelineBar[] {
   if (!bars.some(({ kind }) => kind === 'running')) return bars
   return bars.filter((bar) => bar.kind !== 'forecast' || distance(bar) > TEXT_ROOM)
 }
@@ -261,7 +272,7 @@ function shownBars(bars: readonly Bar[], distance: (bar: Bar & { kind: 'forecast
 const UNITS = 1000
 
 /** Several tasks in one line: where any of them ran. One shape, as there may be hundreds of runs. */
-const MergedBars: FC<BarsProps & { readonly rows: readonly Row[] }> = ({ scale, y, rows }) => {
+const MergedBars: FC<BarsProps & { readonly rows: readonly TimelineRow[] }> = ({ scale, y, rows }) => {
   const length = scale.end - scale.from
   const spans = rows.flatMap(({ bars }) => bars.flatMap(spanOf))
   const inRange = spans.filter(([from, to]) => to >= scale.from && from <= scale.end)
@@ -280,7 +291,7 @@ const MergedBars: FC<BarsProps & { readonly rows: readonly Row[] }> = ({ scale, 
   )
 }
 
-function spanOf(bar: Bar): [number, number][] {
+function spanOf(bar: TimelineBar): [number, number][] {
   if (bar.kind === 'execution') {
     const to = Date.parse(bar.stoppedAt)
     return [[Date.parse(bar.startedAt ?? bar.triggeredAt ?? bar.stoppedAt), to]]

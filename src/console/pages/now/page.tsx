@@ -2,7 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The first screen: what happened in the last hours, what needs attention, and the timeline. */
 import type { FC } from 'hono/jsx'
-import { ATTENTION, type Attention } from '../../../tasks/overview/contract.ts'
+import { ATTENTION, type Attention, TIMELINE, type Timeline } from '../../../tasks/overview/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
@@ -10,7 +10,6 @@ import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
 import { Ago, counted, Name, numberText, Time } from '../../ui/text.tsx'
 import { findingCounts, knownOf } from '../tasks/state.ts'
 import { AttentionPanel } from './attention.tsx'
-import type { Timeline } from './data.ts'
 import { HOUR_MS, LENGTHS, type Range, rangeOf } from './range.ts'
 import { nextRuns } from './rows.ts'
 import { TimelinePanel } from './timeline.tsx'
@@ -36,12 +35,14 @@ export const nowPage: Page = {
     const { length, from, end, isOpen } = range
     const iso = (at: number) => new Date(at).toISOString()
     const [timeline, attention, recovered, newest, senders] = await Promise.all([
-      ask.get<Timeline>('/v4/timeline', {
-        from: iso(from),
-        to: isOpen ? null : iso(end),
-        name: query.get('q') && `*${query.get('q')}*`,
-        group: query.get('group'),
-        only: query.get('only'),
+      ask(TIMELINE, {
+        query: {
+          from: iso(from),
+          to: isOpen ? null : iso(end),
+          name: query.get('q') && `*${query.get('q')}*`,
+          group: query.get('group'),
+          only: query.get('only'),
+        },
       }),
       ask(ATTENTION),
       ask(ATTENTION, { query: { state: 'recovered', from: iso(from) } }),

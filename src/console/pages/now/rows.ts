@@ -1,8 +1,9 @@
 /** The rows of the timeline: which groups are open, and what is known of each task besides its bars. */
+import type { TaskRef } from '../../../tasks/executions/contract.ts'
+import type { Timeline, TimelineGroup, TimelineRow } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import type { State } from '../../ui/marks.tsx'
 import { type Known, taskState } from '../tasks/state.ts'
-import type { Group, Row, TaskRef, Timeline } from './data.ts'
 
 /** One line of the picture. */
 export type Line =
@@ -11,12 +12,12 @@ export type Line =
       readonly name: string
       readonly tasks: number
       readonly open: boolean
-      readonly rows: readonly Row[]
+      readonly rows: readonly TimelineRow[]
       /** Address that opens or folds it. */
       readonly href: string
     }
-  | { readonly kind: 'task'; readonly row: Row; readonly facts: RowFacts }
-  | { readonly kind: 'rest'; readonly rows: readonly Row[]; readonly href: string }
+  | { readonly kind: 'task'; readonly row: TimelineRow; readonly facts: RowFacts }
+  | { readonly kind: 'rest'; readonly rows: readonly TimelineRow[]; readonly href: string }
 
 /** Findings of the attention list about the task of a row. */
 export interface RowFacts {
@@ -27,7 +28,7 @@ export interface RowFacts {
   readonly lateSince: number | null
 }
 
-export function factsOf(row: Pick<Row, 'taskId' | 'state'>, known: Known): RowFacts {
+export function factsOf(row: Pick<TimelineRow, 'taskId' | 'state'>, known: Known): RowFacts {
   const { taskId, state } = row
   const own = known.items.get(taskId) ?? []
   const late = own.find(({ kind }) => kind === 'late' || kind === 'overdue')
@@ -40,7 +41,7 @@ export function factsOf(row: Pick<Row, 'taskId' | 'state'>, known: Known): RowFa
 }
 
 /** Whether a row is shown by itself even when its group shows problems only. */
-const stands = (row: Row, known: Known): boolean =>
+const stands = (row: TimelineRow, known: Known): boolean =>
   row.problem ||
   row.bars.some(({ kind }) => kind === 'running') ||
   known.items.has(row.taskId) ||
@@ -70,7 +71,7 @@ export function linesOf({ groups }: Timeline, known: Known, context: PageContext
       return lines(group, fold.includes(key) ? [] : shown)
     })
 
-  function lines(group: Group, shown: readonly Row[]): Line[] {
+  function lines(group: TimelineGroup, shown: readonly TimelineRow[]): Line[] {
     const { rows } = group
     const key = group.key ?? '-'
     const without = (names: readonly string[]) => names.filter((name) => name !== key)

@@ -1,13 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The timeline on a phone: tasks with problems, each with a strip of 48 cells. */
+
 import type { FC } from 'hono/jsx'
+import type { Timeline, TimelineBar, TimelineRow } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Mark, STATES, type State } from '../../ui/marks.tsx'
 import { clockText, counted, durationText, Name, plainName } from '../../ui/text.tsx'
 import type { Known } from '../tasks/state.ts'
 import { overText } from './bars.tsx'
-import type { Bar, Row, Timeline } from './data.ts'
 import { factsOf } from './rows.ts'
 
 const CELLS = 48
@@ -53,7 +54,7 @@ export const Strips: FC<StripsProps> = ({ context, timeline, known }) => {
 
 const Strip: FC<{
   readonly context: PageContext
-  readonly row: Row
+  readonly row: TimelineRow
   readonly known: Known
   readonly from: number
   readonly to: number
@@ -87,7 +88,7 @@ const Strip: FC<{
 const RANK = ['success', 'running', 'aborted', 'missing', 'failed'] as const
 type Cell = (typeof RANK)[number] | null
 
-function cellsOf(bars: readonly Bar[], from: number, to: number, now: number): Cell[] {
+function cellsOf(bars: readonly TimelineBar[], from: number, to: number, now: number): Cell[] {
   const cells: Cell[] = Array.from({ length: CELLS }, () => null)
   const put = (begin: number, end: number, state: Exclude<Cell, null>) => {
     const at = (instant: number) => Math.floor((CELLS * (instant - from)) / (to - from))
@@ -122,7 +123,7 @@ function wordsOf(cells: readonly Cell[]): string {
 }
 
 /** Text at the end of the title: how often it failed, when it was expected, when it ends. */
-function noteOf({ timezone }: PageContext, row: Row, known: Known, state: State): string {
+function noteOf({ timezone }: PageContext, row: TimelineRow, known: Known, state: State): string {
   const failed = known.items.get(row.taskId)?.find(({ kind }) => kind === 'taskFailed')
   if (failed) return failed.count > 1 ? `${failed.count} in a row` : STATES[state].word
   const clock = (text: string) => clockText(Date.parse(text), timezone)

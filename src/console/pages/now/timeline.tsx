@@ -1,15 +1,15 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The picture of the night: a line for each task in the groups, drawn as SVG in the page, with its legend and its table. */
+
 import type { Child, FC } from 'hono/jsx'
-import type { Attention } from '../../../tasks/overview/contract.ts'
+import type { Attention, Timeline, TimelineRow } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, Panel, Table } from '../../ui/panel.tsx'
 import { clockText, counted, Name, numberText, Time, weekdayText } from '../../ui/text.tsx'
 import { type Known, knownOf, taskStateWord } from '../tasks/state.ts'
 import { At, LineBars, ROW } from './bars.tsx'
-import type { Row, Timeline } from './data.ts'
 import { factsOf, type Line, linesOf } from './rows.ts'
 import { type Scale, scaleOf, ticksOf } from './scale.ts'
 import { Strips } from './strips.tsx'
@@ -337,7 +337,7 @@ const AsTable: FC<{ readonly context: PageContext; readonly timeline: Timeline; 
 
 const MOST_TIMES = 6
 
-const Troubles: FC<{ readonly context: PageContext; readonly row: Row }> = ({ context, row }) => {
+const Troubles: FC<{ readonly context: PageContext; readonly row: TimelineRow }> = ({ context, row }) => {
   const found = row.bars.flatMap((bar): { at: string; word: string; id: string | null }[] => {
     if (bar.kind === 'missing') return [{ at: bar.dueAt, word: 'never started', id: null }]
     if (bar.kind === 'batch' && bar.worst !== 'success')
@@ -362,7 +362,7 @@ const Troubles: FC<{ readonly context: PageContext; readonly row: Row }> = ({ co
   )
 }
 
-const Next: FC<{ readonly context: PageContext; readonly row: Row }> = ({ context, row }) => {
+const Next: FC<{ readonly context: PageContext; readonly row: TimelineRow }> = ({ context, row }) => {
   const running = row.bars.find((bar) => bar.kind === 'running')
   if (running?.kind === 'running') {
     return running.over ? (

@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** A week of firings: schedules of Footman, triggers of Qlik Sense, report tasks. */
+import { CALENDAR, type Calendar } from '../../../tasks/overview/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
 import { Choice, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
@@ -8,31 +9,8 @@ import { clockText, counted, Name, plainName, usuallyText, weekdayText } from '.
 import { ViewChoice } from './list.tsx'
 import { type Cell, cellOf, type Week, weekOf } from './week.ts'
 
-interface Entry {
-  readonly at: string
-  readonly durationMs: number | null
-  readonly source: 'footman' | 'qlik' | 'report'
-  readonly id: string
-  readonly name: string
-  readonly taskIds: readonly string[]
-  readonly skipped: 'CALENDAR' | 'WINDOW' | null
-  readonly by: string | null
-}
-
-interface Band {
-  readonly name: string
-  readonly from: string
-  readonly to: string
-}
-
-interface Calendar {
-  readonly entries: readonly Entry[]
-  readonly load: readonly { readonly at: string; readonly running: number }[]
-  readonly maintenance: readonly Band[]
-  readonly highest: number
-  readonly stale: boolean
-  readonly partial: boolean
-}
+type Entry = Calendar['entries'][number]
+type Band = Calendar['maintenance'][number]
 
 const HOUR_MS = 3_600_000
 /** Entries of an hour that are shown without unfolding it. */
@@ -50,7 +28,7 @@ export const scheduleCalendar: Page = {
   async render(context) {
     const week = weekOf(context.query.get('week') ?? '', context.timezone, context.now)
     const range = { from: new Date(week.from).toISOString(), to: new Date(week.to).toISOString() }
-    const answer = await context.ask.get<Calendar>('/v4/schedules/calendar', range)
+    const answer = await context.ask(CALENDAR, { query: range })
     return {
       title: `Schedules, week ${week.name}`,
       live: ['schedule'],
@@ -69,7 +47,7 @@ export const scheduleCalendar: Page = {
             </a>
           </Head>
           {answer.ok ? (
-            <Calendar context={context} week={week} calendar={answer.data} />
+            <Grid context={context} week={week} calendar={answer.data} />
           ) : (
             <ErrorBox failure={answer} retry={context.here({})} />
           )}
@@ -79,13 +57,13 @@ export const scheduleCalendar: Page = {
   },
 }
 
-interface CalendarProps {
+interface GridProps {
   readonly context: PageContext
   readonly week: Week
   readonly calendar: Calendar
 }
 
-const Calendar = ({ context, week, calendar }: CalendarProps) => {
+const Grid = ({ context, week, calendar }: GridProps) => {
   const { entries, maintenance, highest, stale, partial } = calendar
   const byCell = Map.groupBy(entries, ({ at }) => cellOf(week, Date.parse(at)))
   const load = new Map(calendar.load.map(({ at, running }) => [Date.parse(at), running]))

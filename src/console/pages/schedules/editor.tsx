@@ -1,6 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The editor of a schedule, with its next times and its runs. */
+import type { TaskRef } from '../../../tasks/executions/contract.ts'
+import { SCHEDULE_RUNS, SCHEDULES, type ShownRun, type ShownSchedule } from '../../../tasks/schedule/contract.ts'
 import { asMissing, type Failure } from '../../ask.ts'
 import { Refused } from '../../forms.tsx'
 import { type Names, taskNamesOf } from '../../names.ts'
@@ -9,33 +11,8 @@ import { ActionButton, ActionLink, FormErrors } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { Name, Prose, plainName, Time } from '../../ui/text.tsx'
-import {
-  askPreview,
-  PreviewPanel,
-  ScheduleFields,
-  type TaskName,
-  type Texts,
-  taskNames,
-  wrongField,
-} from './fields.tsx'
-import { fieldsOfSchedule, newFields, type ScheduleView } from './form.ts'
-
-export interface RunView {
-  readonly runId: string
-  readonly scheduleId: string
-  readonly dueAt: string
-  readonly firedAt: string | null
-  readonly trigger: 'cron' | 'manual' | 'misfire'
-  readonly state: 'running' | 'finished' | 'skipped'
-  readonly outcome: 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown' | null
-  readonly reason: string | null
-  readonly tasks: readonly {
-    readonly taskId: string
-    readonly executionId: string | null
-    readonly outcome: RunView['outcome']
-  }[]
-  readonly detail: string | null
-}
+import { askPreview, PreviewPanel, ScheduleFields, type Texts, taskNames, wrongField } from './fields.tsx'
+import { fieldsOfSchedule, nameOf, newFields } from './form.ts'
 
 export const TRIGGERS = { cron: 'by its times', manual: 'by hand', misfire: 'made up for' } as const
 
@@ -49,7 +26,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   SHADOW_MODE: 'shadow mode',
 }
 
-export const RunMark = ({ state, outcome, reason }: Pick<RunView, 'state' | 'outcome' | 'reason'>) => {
+export const RunMark = ({ state, outcome, reason }: Pick<ShownRun, 'state' | 'outcome' | 'reason'>) => {
   if (state === 'running') return <Mark state="running" word />
   if (state === 'skipped') return <Mark state="skipped" word={REASONS[reason ?? ''] ?? 'skipped'} />
   return <Mark state={outcome ?? 'unknown'} word />
@@ -79,7 +56,7 @@ interface FormProps {
   readonly context: PageContext
   readonly operation: 'schedule.create' | 'schedule.update'
   readonly get: Texts
-  readonly tasks: readonly TaskName[]
+  readonly tasks: readonly TaskRef[]
   readonly wrong: string | null
 }
 
@@ -155,7 +132,7 @@ export const scheduleEditor: Page = {
   scope: 'schedule:read',
   async render(context) {
     const id = context.params.id ?? ''
-    const found = await context.ask.get<readonly ScheduleView[]>('/v4/schedules', { id })
+    const found = await context.ask(SCHEDULES, { query: { id } })
     if (!found.ok) {
       const missing = asMissing(found, 'schedule')
       return notFound(context, missing.status, <ErrorBox failure={missing} />)
@@ -165,21 +142,18 @@ export const scheduleEditor: Page = {
     const [tasks, preview, runs] = await Promise.all([
       taskNames(context),
       askPreview(context, get),
-      context.ask.get<{ runs: readonly RunView[]; nextCursor: string | null }>(
-        `/v4/schedules/${encodeURIComponent(id)}/runs`,
-        { limit: 20, cursor: context.query.get('cursor') },
-      ),
+      context.ask(SCHEDULE_RUNS, { params: { id }, query: { limit: 20, cursor: context.query.get('cursor') } }),
     ])
     const started = runs.ok ? runs.data.runs.flatMap(({ tasks: some }) => some.map(({ taskId }) => taskId)) : []
     const runNames = await taskNamesOf(context, started)
     return {
-      title: plainName(schedule.name),
+      title: plainName(nameOf(schedule)),
       live: ['schedule'],
       scripts: ['schedule.js'],
       body: (
         <>
           <Head
-            title={<Name text={schedule.name} />}
+            title={<Name text={nameOf(schedule)} />}
             crumbs={[{ href: context.link('/schedules'), text: 'Schedules' }]}
             beside={<StateBadge schedule={schedule} />}
           >
@@ -244,7 +218,7 @@ export function notFound(context: PageContext, status: number, box: PageContent[
   }
 }
 
-export const StateBadge = ({ schedule: { state, lastResult } }: { readonly schedule: ScheduleView }) => {
+export const StateBadge = ({ schedule: { state, lastResult } }: { readonly schedule: ShownSchedule }) => {
   if (state === 'running') return <Badge tone="ok" text="runs" icon="ok" />
   if (state === 'stopped') return <Badge text="paused" icon="aborted" />
   return <Badge tone="bad" text="invalid" icon="failed" {...(lastResult && { title: lastResult })} />
@@ -252,13 +226,14 @@ export const StateBadge = ({ schedule: { state, lastResult } }: { readonly sched
 
 export const StateButton = ({
   context,
-  schedule: { id, name, state },
+  schedule,
   class: extra = '',
 }: {
   readonly context: PageContext
-  readonly schedule: ScheduleView
+  readonly schedule: ShownSchedule
   readonly class?: string
 }) => {
+  const { id, state } = schedule
   const isRunning = state === 'running'
   return (
     <ActionButton
@@ -270,7 +245,7 @@ export const StateButton = ({
       class={extra}
     >
       {isRunning ? 'Pause' : 'Resume'}
-      <span class="sr"> {plainName(name)}</span>
+      <span class="sr"> {plainName(nameOf(schedule))}</span>
     </ActionButton>
   )
 }
@@ -283,7 +258,7 @@ const Runs = ({
 }: {
   readonly context: PageContext
   readonly names: Names
-  readonly runs: readonly RunView[]
+  readonly runs: readonly ShownRun[]
   readonly nextCursor: string | null
 }) => {
   if (runs.length === 0) return <Empty title="No runs yet" icon="planned" />
@@ -336,7 +311,7 @@ export const TaskLink = ({
   executionId,
   outcome,
   names,
-}: RunView['tasks'][number] & { readonly context: PageContext; readonly names: Names }) => {
+}: ShownRun['tasks'][number] & { readonly context: PageContext; readonly names: Names }) => {
   const path = executionId ? `/executions/${executionId}` : `/tasks/${taskId}`
   const name = names.get(taskId.toLowerCase())?.name
   return (

@@ -2,6 +2,8 @@
 /** @jsxImportSource hono/jsx */
 /** The fields of the editor, and the preview of the next times. */
 import type { Child, FC } from 'hono/jsx'
+import { TASKS, type TaskRef } from '../../../tasks/executions/contract.ts'
+import { PREVIEW_SCHEDULE, type SchedulePreview } from '../../../tasks/schedule/contract.ts'
 import { type Asked, QLIK_MS } from '../../ask.ts'
 import { Refused } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
@@ -12,18 +14,9 @@ import { DAYS, previewBody } from './form.ts'
 
 export type Texts = (name: string) => string
 
-export interface TaskName {
-  readonly taskId: string
-  readonly taskName: string
-}
-
 /** Names of the tasks of the site; empty while Qlik Sense does not answer or the scope is missing. */
-export async function taskNames(context: PageContext): Promise<readonly TaskName[]> {
-  const answer = await context.ask.get<{ tasks: readonly TaskName[] }>(
-    '/v4/tasks',
-    { limit: 500 },
-    { withinMs: QLIK_MS },
-  )
+export async function taskNames(context: PageContext): Promise<readonly TaskRef[]> {
+  const answer = await context.ask(TASKS, { query: { limit: 500 }, withinMs: QLIK_MS })
   return answer.ok ? answer.data.tasks : []
 }
 
@@ -81,7 +74,7 @@ const radio = (name: string, value: string, chosen: string, text: Child): Child 
 interface FieldsProps {
   /** Answers the text of a field. */
   readonly get: Texts
-  readonly tasks: readonly TaskName[]
+  readonly tasks: readonly TaskRef[]
   /** Name of the field that the preview refuses. */
   readonly wrong?: string | null
 }
@@ -197,7 +190,7 @@ export const ScheduleFields: FC<FieldsProps> = ({ get, tasks, wrong = null }) =>
 
 const TaskField: FC<{
   readonly value: string
-  readonly tasks: readonly TaskName[]
+  readonly tasks: readonly TaskRef[]
   readonly wrong: string | null
 }> = ({ value, tasks, wrong }) => {
   if (tasks.length === 0) return <Input wrong={wrong} name="task" label="Task id" value={value} class="grow" />
@@ -208,15 +201,8 @@ const TaskField: FC<{
 
 const zones = (): readonly string[] => ['UTC', ...Intl.supportedValuesOf('timeZone')]
 
-interface Preview {
-  readonly next: readonly string[]
-  readonly skipped: readonly { readonly at: string; readonly reason: string; readonly by: string | null }[]
-  readonly text: string
-  readonly warnings: readonly string[]
-}
-
-export const askPreview = (context: PageContext, get: Texts): Promise<Asked<Preview>> =>
-  context.ask.call<Preview>('POST', '/v4/schedules/preview', previewBody({ get }))
+export const askPreview = (context: PageContext, get: Texts): Promise<Asked<SchedulePreview>> =>
+  context.ask(PREVIEW_SCHEDULE, { body: previewBody({ get }) })
 
 /** Name of the field that a refused preview is about; null for none. */
 export function wrongField(preview: Asked<unknown>, get: Texts): string | null {
@@ -234,7 +220,7 @@ const MOST_SKIPPED = 30
 
 interface PreviewPanelProps {
   readonly context: PageContext
-  readonly preview: Asked<Preview>
+  readonly preview: Asked<SchedulePreview>
   readonly get: Texts
 }
 
@@ -251,7 +237,7 @@ export const PreviewPanel: FC<PreviewPanelProps> = ({ context, preview, get }) =
   </div>
 )
 
-interface PreviewTableProps extends Preview {
+interface PreviewTableProps extends SchedulePreview {
   readonly context: PageContext
   /** The zone of the schedule. */
   readonly timezone: string

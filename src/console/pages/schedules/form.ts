@@ -1,33 +1,10 @@
 /** The fields of the editor: from a schedule to texts, and back to the members of the API. */
 import { parseOutsideJson } from '../../../platform/json.ts'
+import type { ShownSchedule, StoredSchedule } from '../../../tasks/schedule/contract.ts'
 import type { Fields } from '../../forms.tsx'
 
-/** Members of a schedule that the pages use. */
-export interface ScheduleView {
-  readonly id: string
-  readonly name: string
-  readonly cronSchedule: string
-  readonly timezone: string
-  readonly qlikSenseTaskId?: string
-  readonly startupState: string
-  readonly tags?: readonly string[]
-  readonly nextRun?: string
-  readonly lastRun?: string
-  readonly lastResult?: string
-  readonly revision: string
-  readonly state: 'running' | 'stopped' | 'invalid'
-  /** In words; absent when it is not valid. */
-  readonly text?: string
-  readonly target?: unknown
-  readonly action?: Readonly<Record<string, unknown>>
-  readonly notOn?: unknown
-  readonly onlyOn?: unknown
-  readonly window?: unknown
-  readonly shift?: string
-  readonly overlapPolicy?: string
-  readonly misfirePolicy?: string
-  readonly jitter?: unknown
-}
+/** A schedule written by hand may have none. */
+export const nameOf = ({ id, name }: StoredSchedule): string => name ?? id
 
 /** Days of the simple form, with their field of a cron expression; `hour` is at that minute of each hour. */
 export const DAYS = [
@@ -66,25 +43,27 @@ export function cronOf(every: string, at: string): string {
 
 const list = (value: unknown): string => [value ?? []].flat().join(', ')
 const isNames = (value: unknown): boolean => [value ?? []].flat().every((one) => typeof one === 'string')
-const object = (value: unknown): Readonly<Record<string, unknown>> =>
+/** Empty for what is none. */
+export const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 
 /** The texts of the fields for a schedule. */
-export function fieldsOfSchedule(schedule: ScheduleView): Record<string, string> {
-  const { action = {}, target } = schedule
-  const simple = simpleOf(schedule.cronSchedule)
+export function fieldsOfSchedule(schedule: ShownSchedule): Record<string, string> {
+  const { target, cronSchedule = '' } = schedule
+  const action = objectOf(schedule.action)
+  const simple = simpleOf(cronSchedule)
   return {
     id: schedule.id,
     revision: schedule.revision,
-    name: schedule.name,
+    name: schedule.name ?? '',
     kind: simple ? 'simple' : 'cron',
     every: simple?.every ?? 'day',
     at: simple?.at ?? '06:00',
-    cron: schedule.cronSchedule,
-    timezone: schedule.timezone,
-    state: schedule.startupState.startsWith('start') ? 'started' : 'stopped',
+    cron: cronSchedule,
+    timezone: schedule.timezone ?? '',
+    state: schedule.startupState?.startsWith('start') ? 'started' : 'stopped',
     task: schedule.qlikSenseTaskId ?? '',
-    startTags: list(object(target).tag),
+    startTags: list(objectOf(target).tag),
     // A list is the older form of a selection, which this page does not change.
     target: target === undefined ? '' : JSON.stringify(target),
     action: typeof action.type === 'string' ? action.type : 'startTask',
@@ -93,10 +72,10 @@ export function fieldsOfSchedule(schedule: ScheduleView): Record<string, string>
     notOn: list(schedule.notOn),
     onlyOn: list(schedule.onlyOn),
     ...(isNames(schedule.window) ? { window: list(schedule.window) } : { windowKept: JSON.stringify(schedule.window) }),
-    shift: schedule.shift ?? 'none',
-    overlapPolicy: schedule.overlapPolicy ?? 'allow',
-    misfirePolicy: schedule.misfirePolicy ?? 'skip',
-    jitter: schedule.jitter === undefined ? '' : String(schedule.jitter),
+    shift: String(schedule.shift ?? 'none'),
+    overlapPolicy: String(schedule.overlapPolicy ?? 'allow'),
+    misfirePolicy: String(schedule.misfirePolicy ?? 'skip'),
+    jitter: String(schedule.jitter ?? ''),
   }
 }
 
@@ -150,14 +129,14 @@ export function membersOf(fields: Pick<Fields, 'get'>): Record<string, unknown> 
 function targetOf(text: string, tags: readonly string[]): Record<string, unknown> {
   const before = parsed(text)
   if (Array.isArray(before)) return {}
-  const { tag: _, ...rest } = object(before)
+  const { tag: _, ...rest } = objectOf(before)
   const isNone = tags.length === 0 && Object.keys(rest).length === 0
   return { target: isNone ? null : { ...rest, ...(tags.length > 0 && { tag: tags }) } }
 }
 
 function actionOf(type: string, name: string, before: string): Record<string, unknown> {
   if (type === '' || type === 'startTask') return { action: null }
-  const known = object(parsed(before))
+  const known = objectOf(parsed(before))
   const kept = known.type === type ? known : {}
   return { action: { ...kept, type, ...(type === 'webhook' ? { destination: name } : { folder: name }) } }
 }
@@ -167,8 +146,8 @@ export const newMembers = (fields: Pick<Fields, 'get'>): Record<string, unknown>
   Object.fromEntries(Object.entries(membersOf(fields)).filter(([, value]) => value !== null))
 
 /** The members that decide about the times. */
-export function previewBody(fields: Pick<Fields, 'get'>): Record<string, unknown> {
+export function previewBody(fields: Pick<Fields, 'get'>) {
   const { cronSchedule, timezone, notOn, onlyOn, shift, window = parsed(fields.get('windowKept')) } = membersOf(fields)
-  const given = Object.entries({ cronSchedule, timezone, notOn, onlyOn, window, shift, count: 10 })
-  return Object.fromEntries(given.filter(([, value]) => value !== null && value !== undefined))
+  const given = Object.entries({ notOn, onlyOn, window, shift }).filter(([, value]) => value != null)
+  return { cronSchedule, timezone, count: 10, ...Object.fromEntries(given) }
 }

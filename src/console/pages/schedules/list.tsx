@@ -1,17 +1,17 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The list of schedules: those with a problem first, then by their next time. */
+import type { TaskRef } from '../../../tasks/executions/contract.ts'
+import { SCHEDULE_STRIPS, SCHEDULES, type ShownSchedule, type StripRun } from '../../../tasks/schedule/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Filters, FormFields } from '../../ui/forms.tsx'
 import { Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
 import { counted, Name, plainName, Time, timeText, withZone } from '../../ui/text.tsx'
-import { REASONS, type RunView, SchedulerOff, StateBadge, StateButton } from './editor.tsx'
-import { type TaskName, taskNames } from './fields.tsx'
-import type { ScheduleView } from './form.ts'
-
-type StripRun = Pick<RunView, 'runId' | 'dueAt' | 'state' | 'outcome' | 'reason'>
+import { REASONS, SchedulerOff, StateBadge, StateButton } from './editor.tsx'
+import { taskNames } from './fields.tsx'
+import { nameOf, objectOf } from './form.ts'
 
 /** Schedules on one page. */
 const PAGE = 100
@@ -22,8 +22,8 @@ export const scheduleList: Page = {
   scope: 'schedule:read',
   async render(context) {
     const [schedules, strips, tasks] = await Promise.all([
-      context.ask.get<readonly ScheduleView[]>('/v4/schedules'),
-      context.ask.get<{ strips: Readonly<Record<string, readonly StripRun[]>> }>('/v4/schedules/-/strips'),
+      context.ask(SCHEDULES),
+      context.ask(SCHEDULE_STRIPS),
       taskNames(context),
     ])
     return {
@@ -69,9 +69,9 @@ export const ViewChoice = ({ context }: { readonly context: PageContext }) => (
 
 interface ContentProps {
   readonly context: PageContext
-  readonly schedules: Asked<readonly ScheduleView[]>
+  readonly schedules: Asked<readonly ShownSchedule[]>
   readonly strips: Readonly<Record<string, readonly StripRun[]>>
-  readonly tasks: readonly TaskName[]
+  readonly tasks: readonly TaskRef[]
 }
 
 const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
@@ -130,22 +130,22 @@ const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
 const contains = (text: string | undefined, part: string): boolean =>
   (text ?? '').toLowerCase().includes(part.toLowerCase())
 
-function matches(schedule: ScheduleView, query: URLSearchParams, names: ReadonlyMap<string, string>): boolean {
+function matches(schedule: ShownSchedule, query: URLSearchParams, names: ReadonlyMap<string, string>): boolean {
   const get = (name: string) => query.get(name) ?? ''
-  const { name, state, tags = [], qlikSenseTaskId = '' } = schedule
+  const { state, tags = [], qlikSenseTaskId = '' } = schedule
   return (
-    contains(name, get('q')) &&
+    contains(nameOf(schedule), get('q')) &&
     ['', state].includes(get('state')) &&
     (get('tag') === '' || tags.some((tag) => contains(tag, get('tag')))) &&
     (contains(qlikSenseTaskId, get('task')) || contains(names.get(qlikSenseTaskId.toLowerCase()), get('task')))
   )
 }
 
-const isFailed = ({ lastResult }: ScheduleView): boolean => lastResult?.startsWith('error') ?? false
+const isFailed = ({ lastResult }: ShownSchedule): boolean => lastResult?.startsWith('error') ?? false
 
-function byUrgency(a: ScheduleView, b: ScheduleView): number {
-  const rank = (one: ScheduleView) => (one.state === 'invalid' ? 0 : isFailed(one) ? 1 : one.nextRun ? 2 : 3)
-  return rank(a) - rank(b) || (a.nextRun ?? '').localeCompare(b.nextRun ?? '') || a.name.localeCompare(b.name)
+function byUrgency(a: ShownSchedule, b: ShownSchedule): number {
+  const rank = (one: ShownSchedule) => (one.state === 'invalid' ? 0 : isFailed(one) ? 1 : one.nextRun ? 2 : 3)
+  return rank(a) - rank(b) || (a.nextRun ?? '').localeCompare(b.nextRun ?? '') || nameOf(a).localeCompare(nameOf(b))
 }
 
 /** The boxes of the rows belong to this form. */
@@ -173,7 +173,7 @@ const Bulk = ({ context }: { readonly context: PageContext }) => {
 
 interface TableProps {
   readonly context: PageContext
-  readonly rows: readonly ScheduleView[]
+  readonly rows: readonly ShownSchedule[]
   readonly strips: ContentProps['strips']
   readonly names: ReadonlyMap<string, string>
 }
@@ -201,8 +201,8 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
     columns={[
       {
         head: 'Schedule',
-        sort: (row) => row.name,
-        cell: ({ id, name, text, timezone }) => (
+        sort: nameOf,
+        cell: ({ id, name = id, text, timezone = '' }) => (
           <div class="l">
             <input type="checkbox" name="id" value={id} form="bulk" aria-label={`Select ${plainName(name)}`} />
             <div>
@@ -218,7 +218,7 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
       {
         head: 'Next run',
         sort: (row) => row.nextRun,
-        cell: ({ nextRun, timezone }) => (
+        cell: ({ nextRun, timezone = '' }) => (
           <>
             <Time at={nextRun} zone={context} seconds={false} />
             {nextRun && <OwnTime context={context} at={Date.parse(nextRun)} timezone={timezone} />}
@@ -239,7 +239,7 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
               </div>
             )}
             {!schedule.lastResult && !strips[schedule.id]?.length && <span class="muted">–</span>}
-            <Strip context={context} {...schedule} runs={strips[schedule.id] ?? []} />
+            <Strip context={context} id={schedule.id} name={nameOf(schedule)} runs={strips[schedule.id] ?? []} />
           </>
         ),
       },
@@ -256,16 +256,13 @@ const ScheduleTable = ({ context, rows, strips, names }: TableProps) => (
   />
 )
 
-const Starts = ({ context, schedule, names }: Omit<TableProps, 'rows' | 'strips'> & { schedule: ScheduleView }) => {
-  const { qlikSenseTaskId = '', action, target } = schedule
-  if (action && action.type !== 'startTask') {
-    return (
-      <Name
-        text={`${action.type === 'webhook' ? 'webhook' : 'dump of apps'} ${action.destination ?? action.folder ?? ''}`}
-      />
-    )
+const Starts = ({ context, schedule, names }: Omit<TableProps, 'rows' | 'strips'> & { schedule: ShownSchedule }) => {
+  const { qlikSenseTaskId = '' } = schedule
+  const { type = 'startTask', destination, folder } = objectOf(schedule.action)
+  if (type !== 'startTask') {
+    return <Name text={`${type === 'webhook' ? 'webhook' : 'dump of apps'} ${destination ?? folder ?? ''}`} />
   }
-  const tags = [((target ?? {}) as { tag?: unknown }).tag ?? []].flat()
+  const tags = [objectOf(schedule.target).tag ?? []].flat()
   return (
     <>
       {qlikSenseTaskId && (

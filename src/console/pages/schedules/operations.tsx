@@ -2,14 +2,28 @@
 /** @jsxImportSource hono/jsx */
 /** Actions on schedules. */
 import type { Child } from 'hono/jsx'
+import { type AnswerOf, addressOf } from '../../../http/endpoint/contract.ts'
+import {
+  CHANGE_SCHEDULE,
+  CREATE_SCHEDULE,
+  DELETE_SCHEDULE,
+  RUN_SCHEDULE,
+  SCHEDULES,
+  type ShownSchedule,
+  START_SCHEDULE,
+  START_SCHEDULES,
+  STOP_SCHEDULE,
+  STOP_SCHEDULES,
+  type StoredSchedule,
+} from '../../../tasks/schedule/contract.ts'
 import { type Call, type Fields, hiddenOf, type Operation, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { refusedEditor } from './editor.tsx'
 import { ScheduleFields, taskNames } from './fields.tsx'
-import { fieldsOfSchedule, membersOf, newMembers, type ScheduleView } from './form.ts'
+import { fieldsOfSchedule, membersOf, nameOf, newMembers } from './form.ts'
 
-const pathOf = (fields: Fields): string => `/v4/schedules/${encodeURIComponent(fields.get('id'))}`
+const own = (fields: Fields) => ({ params: { id: fields.get('id') } })
 const pageOf = (id: string): string => `/schedules/${encodeURIComponent(id)}`
 const ifMatch = (fields: Fields) =>
   fields.get('revision') ? { headers: { 'if-match': `"${fields.get('revision')}"` } } : {}
@@ -18,14 +32,14 @@ const ifMatch = (fields: Fields) =>
 const MANY = 20
 
 /** One schedule by its own call, or those that are selected. */
-function stateOperation(verb: 'Resume' | 'Pause', word: 'start' | 'stop'): Operation {
+function stateOperation(verb: 'Resume' | 'Pause'): Operation {
+  const [one, many] = verb === 'Resume' ? [START_SCHEDULE, START_SCHEDULES] : [STOP_SCHEDULE, STOP_SCHEDULES]
   return {
     scope: 'schedule:run',
     verb,
     call: (fields): Call => {
       const ids = fields.all('id')
-      if (ids.length === 1) return { method: 'PUT', path: `${pathOf(fields)}/${word}` }
-      return { method: 'PUT', path: `/v4/schedules/${word}all`, body: { id: ids } }
+      return ids.length === 1 ? addressOf(one, own(fields)) : { ...addressOf(many, {}), body: { id: ids } }
     },
     dialog: (fields) => {
       const ids = fields.all('id')
@@ -40,7 +54,7 @@ function stateOperation(verb: 'Resume' | 'Pause', word: 'start' | 'stop'): Opera
       const { length } = fields.all('id')
       return length > MANY ? String(length) : null
     },
-    done: (_, fields) => `${counted(fields.all('id').length, 'schedule')} ${word === 'start' ? 'resumed' : 'paused'}.`,
+    done: (_, fields) => `${counted(fields.all('id').length, 'schedule')} ${verb.toLowerCase()}d.`,
   }
 }
 
@@ -57,15 +71,15 @@ async function editorAgain(fields: Fields, context: PageContext): Promise<Child>
   )
 }
 
-async function currentOf(fields: Fields, { ask }: PageContext): Promise<ScheduleView | null> {
+async function currentOf(fields: Fields, { ask }: PageContext): Promise<ShownSchedule | null> {
   const id = fields.get('id')
   if (id === '') return null
-  const found = await ask.get<readonly ScheduleView[]>('/v4/schedules', { id })
+  const found = await ask(SCHEDULES, { query: { id } })
   return found.ok ? (found.data[0] ?? null) : null
 }
 
 /** Members that differ between the file and the form. */
-const Comparison = ({ current, fields }: { readonly current: ScheduleView; readonly fields: Fields }) => {
+const Comparison = ({ current, fields }: { readonly current: ShownSchedule; readonly fields: Fields }) => {
   const texts = fieldsOfSchedule(current)
   const [theirs, mine] = [membersOf({ get: (name) => texts[name] ?? '' }), membersOf(fields)]
   const differing = Object.keys(mine).filter((name) => JSON.stringify(mine[name]) !== JSON.stringify(theirs[name]))
@@ -104,36 +118,34 @@ const Comparison = ({ current, fields }: { readonly current: ScheduleView; reado
 const textOf = (value: unknown): string =>
   typeof value === 'string' ? value : value === null || value === undefined ? '–' : JSON.stringify(value)
 
-const nameOf = (answer: unknown): string => {
-  const [first] = [answer].flat() as readonly { readonly name?: unknown }[]
-  return String(first?.name ?? '')
-}
-
 export const scheduleOperations: Operations = {
   'schedule.create': {
     scope: 'schedule:write',
     verb: 'Save the new schedule',
-    call: (fields) => ({ method: 'POST', path: '/v4/schedules', body: newMembers(fields) }),
+    call: (fields) => ({ ...addressOf(CREATE_SCHEDULE, {}), body: newMembers(fields) }),
     dialog: editorAgain,
     page: refusedEditor,
-    done: (answer) => `The schedule ${nameOf(answer)} was made.`,
-    next: (answer) => pageOf((answer as { id: string }).id),
+    done: (answer) => `The schedule ${nameOf(answer as StoredSchedule)} was made.`,
+    next: (answer) => pageOf((answer as StoredSchedule).id),
   },
   'schedule.update': {
     scope: 'schedule:write',
     verb: 'Save the schedule',
-    call: (fields) => ({ method: 'PUT', path: pathOf(fields), body: membersOf(fields), ...ifMatch(fields) }),
+    call: (fields) => ({ ...addressOf(CHANGE_SCHEDULE, own(fields)), body: membersOf(fields), ...ifMatch(fields) }),
     dialog: editorAgain,
     page: refusedEditor,
-    done: (answer) => `The schedule ${nameOf(answer)} was saved.`,
+    done: (answer) => {
+      const [schedule] = answer as AnswerOf<typeof CHANGE_SCHEDULE>
+      return `The schedule ${schedule ? nameOf(schedule) : ''} was saved.`
+    },
     next: (_, fields) => pageOf(fields.get('id')),
   },
-  'schedule.start': stateOperation('Resume', 'start'),
-  'schedule.stop': stateOperation('Pause', 'stop'),
+  'schedule.start': stateOperation('Resume'),
+  'schedule.stop': stateOperation('Pause'),
   'schedule.run': {
     scope: 'schedule:run',
     verb: 'Run now',
-    call: (fields) => ({ method: 'POST', path: `${pathOf(fields)}/run` }),
+    call: (fields) => addressOf(RUN_SCHEDULE, own(fields)),
     dialog: async (fields, context) => {
       const schedule = await currentOf(fields, context)
       return (
@@ -150,12 +162,12 @@ export const scheduleOperations: Operations = {
       )
     },
     done: () => 'The schedule runs.',
-    next: (answer, fields) => `${pageOf(fields.get('id'))}/runs/${(answer as { runId: string }).runId}`,
+    next: (answer, fields) => `${pageOf(fields.get('id'))}/runs/${(answer as AnswerOf<typeof RUN_SCHEDULE>).runId}`,
   },
   'schedule.delete': {
     scope: 'schedule:write',
     verb: 'Delete the schedule',
-    call: (fields) => ({ method: 'DELETE', path: pathOf(fields), ...ifMatch(fields) }),
+    call: (fields) => ({ ...addressOf(DELETE_SCHEDULE, own(fields)), ...ifMatch(fields) }),
     dialog: async (fields, context) => {
       const schedule = await currentOf(fields, context)
       return (

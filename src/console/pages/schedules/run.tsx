@@ -1,12 +1,13 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** One run of a schedule. */
+import { SCHEDULE_RUN, SCHEDULES } from '../../../tasks/schedule/contract.ts'
 import { taskNamesOf } from '../../names.ts'
 import type { Page } from '../../page.ts'
 import { ErrorBox, Facts, Head, Panel } from '../../ui/panel.tsx'
 import { Name, Prose, plainName, Time } from '../../ui/text.tsx'
-import { notFound, REASONS, RunMark, type RunView, TaskLink, TRIGGERS } from './editor.tsx'
-import type { ScheduleView } from './form.ts'
+import { notFound, REASONS, RunMark, TaskLink, TRIGGERS } from './editor.tsx'
+import { nameOf } from './form.ts'
 
 export const scheduleRun: Page = {
   path: '/schedules/:id/runs/:runId',
@@ -16,8 +17,8 @@ export const scheduleRun: Page = {
     const { id = '', runId = '' } = context.params
     const path = `/schedules/${encodeURIComponent(id)}`
     const [found, schedule] = await Promise.all([
-      context.ask.get<RunView>(`/v4${path}/runs/${encodeURIComponent(runId)}`),
-      context.ask.get<readonly ScheduleView[]>('/v4/schedules', { id }),
+      context.ask(SCHEDULE_RUN, { params: { id, runId } }),
+      context.ask(SCHEDULES, { query: { id } }),
     ])
     if (!found.ok) return notFound(context, found.status, <ErrorBox failure={found} />)
     const run = found.data
@@ -25,7 +26,7 @@ export const scheduleRun: Page = {
       context,
       run.tasks.map(({ taskId }) => taskId),
     )
-    const name = schedule.ok ? (schedule.data[0]?.name ?? id) : id
+    const name = schedule.ok && schedule.data[0] ? nameOf(schedule.data[0]) : id
     return {
       title: `Run of ${plainName(name)}`,
       live: ['schedule'],

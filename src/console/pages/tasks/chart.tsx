@@ -1,13 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Durations of a task: a dot for each run, the line of the median, and the band to the 95th percentile. */
+
 import type { FC } from 'hono/jsx'
+import type { Durations, UsualTimes } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { STATES } from '../../ui/marks.tsx'
 import { Table } from '../../ui/panel.tsx'
 import { durationText, Time, timeText } from '../../ui/text.tsx'
 import { ticksOf } from '../now/scale.ts'
-import type { Durations, Usual } from './data.ts'
 
 interface Size {
   readonly class: string
@@ -48,7 +49,7 @@ function axisOf(most: number): number[] {
 interface ChartProps {
   readonly context: PageContext
   readonly durations: Durations
-  readonly usual: Usual
+  readonly usual: UsualTimes
   readonly from: number
 }
 

@@ -2,7 +2,15 @@
 /** @jsxImportSource hono/jsx */
 /** One execution: its states in time, its error and steps, its log, and the alerts about it. */
 import type { FC } from 'hono/jsx'
+import { addressOf } from '../../../http/endpoint/contract.ts'
 import { visible } from '../../../platform/visible.ts'
+import {
+  EXECUTION,
+  EXECUTION_LOG,
+  EXECUTIONS,
+  type Execution,
+  type ListedExecution,
+} from '../../../tasks/executions/contract.ts'
 import { type Asked, QLIK_MS } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
@@ -10,19 +18,11 @@ import { Badge, Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { type Crumb, Empty, ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { durationText, Name, Time } from '../../ui/text.tsx'
 import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
-import type { Execution } from './data.ts'
 import { stateOf } from './runs.tsx'
 
-interface Detail extends Execution {
-  readonly details: readonly {
-    readonly at: string
-    readonly level: 'error' | 'warn' | 'info'
-    readonly message: string
-  }[]
-}
-interface Log {
-  readonly lines?: readonly string[]
-}
+/** An execution that only the history knows has no details. */
+type Detail = ListedExecution & Pick<Execution, 'details'>
+
 interface Events {
   readonly events: readonly {
     readonly id: string
@@ -52,10 +52,10 @@ export const executionPage: Page = {
   async render(context) {
     const { ask, params } = context
     const id = params.executionId ?? ''
-    const path = `/v4/execution/${encodeURIComponent(id)}`
+    const call = { params: { executionId: id } }
     const [execution, log] = await Promise.all([
       detailOf(context, id),
-      ask.get<string | Log>(`${path}/log`, { tail: LOG_LINES }, { withinMs: QLIK_MS }),
+      ask(EXECUTION_LOG, { ...call, query: { tail: LOG_LINES }, withinMs: QLIK_MS }),
     ])
     if (!execution.ok) {
       return {
@@ -129,7 +129,7 @@ export const executionPage: Page = {
                 tools={
                   <span data-part="whole-log">
                     {log.ok && (
-                      <a class="small" href={`${context.root}/api${path}/log`} download>
+                      <a class="small" href={`${context.root}/api${addressOf(EXECUTION_LOG, call).path}`} download>
                         Whole log
                       </a>
                     )}
@@ -138,7 +138,7 @@ export const executionPage: Page = {
               >
                 <div data-part="log">
                   {log.ok ? (
-                    <LogLines text={typeof log.data === 'string' ? log.data : (log.data.lines ?? []).join('\n')} />
+                    <LogLines text={log.data} />
                   ) : log.status === 404 ? (
                     <Empty title="There is no log" icon="skip">
                       {log.code === ''
@@ -216,9 +216,9 @@ export const executionPage: Page = {
  * Footman has stored about it.
  */
 async function detailOf({ ask }: PageContext, id: string): Promise<Asked<Detail>> {
-  const answer = await ask.get<Detail>(`/v4/execution/${encodeURIComponent(id)}`)
+  const answer = await ask(EXECUTION, { params: { executionId: id } })
   if (answer.ok) return answer
-  const stored = await ask.get<{ executions: readonly Execution[] }>('/v4/executions', { id })
+  const stored = await ask(EXECUTIONS, { query: { id } })
   const found = stored.ok ? stored.data.executions[0] : undefined
   return stored.ok && found ? { ...stored, data: { ...found, details: [] } } : answer
 }

@@ -2,22 +2,16 @@
 /** @jsxImportSource hono/jsx */
 /** The list of tasks, those with a problem first, with the strip of the last outcomes. */
 import type { FC } from 'hono/jsx'
-import { ATTENTION, type AttentionItem } from '../../../tasks/overview/contract.ts'
-import type { Asked } from '../../ask.ts'
+import { TASKS, type TaskInfo, type Tasks } from '../../../tasks/executions/contract.ts'
+import { ATTENTION, type AttentionItem, STRIPS, type TaskPoint } from '../../../tasks/overview/contract.ts'
+import type { Asked, Query } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Badge, Mark, STATES, type State } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
 import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
-import type { Point, Strips, TaskRow } from './data.ts'
 import { Outcomes, Spark } from './pictures.tsx'
 import { knownOf, mainItem, taskState, taskStateWord } from './state.ts'
-
-interface Answer {
-  readonly tasks: readonly TaskRow[]
-  readonly nextCursor: string | null
-  readonly partial?: boolean
-}
 
 const PRESETS = [
   { text: 'All', query: {} },
@@ -34,7 +28,7 @@ const MOST_FIRST = 50
 interface Extra {
   readonly item: AttentionItem | undefined
   readonly state: State
-  readonly strip: readonly Point[]
+  readonly strip: readonly TaskPoint[]
   readonly p50Ms: number | null
 }
 
@@ -44,13 +38,13 @@ export const taskList: Page = {
   scope: 'task:read',
   async render(context) {
     const { ask, query } = context
-    const [attention, found] = await Promise.all([ask(ATTENTION), ask.get<Answer>(`/v4/tasks?${limited(query)}`)])
+    const [attention, found] = await Promise.all([ask(ATTENTION), ask(TASKS, { query: limited(query) })])
     const known = knownOf(attention.ok ? attention.data.items : [])
     const answer = query.size === 0 && found.ok ? await problemsFirst(context, found, [...known.items.keys()]) : found
     const rows = answer.ok ? answer.data.tasks : []
     const taskId = rows.map((row) => row.taskId)
-    const strips = taskId.length > 0 ? await ask.get<Strips>('/v4/tasks/-/strips', { taskId }) : null
-    const extraOf = (row: TaskRow): Extra => ({
+    const strips = taskId.length > 0 ? await ask(STRIPS, { query: { taskId } }) : null
+    const extraOf = (row: TaskInfo): Extra => ({
       item: mainItem(known, row.taskId),
       state: taskState({ ...row, state: (strips?.ok && strips.data.states[row.taskId.toLowerCase()]) || null }, known),
       strip: (strips?.ok && strips.data.strips[row.taskId.toLowerCase()]) || [],
@@ -96,35 +90,33 @@ export const taskList: Page = {
   },
 }
 
-const PAGE_SIZE = '50'
-const SORTED_SIZE = '500'
+const PAGE_SIZE = 50
+const SORTED_SIZE = 500
 
-function limited(query: URLSearchParams): URLSearchParams {
-  const next = new URLSearchParams(query)
+function limited(query: URLSearchParams): Query {
+  const { sort, ...given } = Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]))
   // Sorted are all tasks, or as many as the API answers at once.
-  if (!next.has('limit')) next.set('limit', next.has('sort') ? SORTED_SIZE : PAGE_SIZE)
-  next.delete('sort')
-  return next
+  return { limit: sort ? SORTED_SIZE : PAGE_SIZE, ...given }
 }
 
 /** The first page begins with the tasks of the attention list, wherever their names stand. */
-async function problemsFirst({ ask }: PageContext, found: Asked<Answer> & { ok: true }, taskIds: readonly string[]) {
+async function problemsFirst({ ask }: PageContext, found: Asked<Tasks> & { ok: true }, taskIds: readonly string[]) {
   const shown = new Set(found.data.tasks.map(({ taskId }) => taskId))
   const wanted = taskIds.filter((id) => !shown.has(id)).slice(0, MOST_FIRST)
   if (wanted.length === 0) return found
-  const first = await ask.get<Answer>('/v4/tasks', { taskId: wanted, limit: MOST_FIRST })
+  const first = await ask(TASKS, { query: { taskId: wanted, limit: MOST_FIRST } })
   if (!first.ok) return found
   return { ...found, data: { ...found.data, tasks: [...first.data.tasks, ...found.data.tasks] } }
 }
 
 interface ListProps {
   readonly context: PageContext
-  readonly answer: Answer
-  readonly extraOf: (row: TaskRow) => Extra
+  readonly answer: Tasks
+  readonly extraOf: (row: TaskInfo) => Extra
 }
 
 const List: FC<ListProps> = ({ context, answer, extraOf }) => {
-  const { tasks, nextCursor, partial } = answer
+  const { tasks, nextCursor } = answer
   if (tasks.length === 0) {
     return (
       <Empty title={context.query.size > 0 ? 'Nothing matches' : 'No tasks'}>
@@ -238,7 +230,7 @@ const List: FC<ListProps> = ({ context, answer, extraOf }) => {
           },
         ]}
       />
-      <Pager context={context} nextCursor={nextCursor} partial={partial} />
+      <Pager context={context} nextCursor={nextCursor} />
     </form>
   )
 }

@@ -1,16 +1,17 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Small pictures of a task: the strip of its last outcomes, its durations as a line, and the bar to its expected end. */
+
 import type { FC } from 'hono/jsx'
+import type { Running, TaskPoint, UsualTimes } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Mark, STATES, type State } from '../../ui/marks.tsx'
 import { clockText, counted, durationText, usuallyText } from '../../ui/text.tsx'
-import type { Point, Running, Usual } from './data.ts'
 import { taskStateWord } from './state.ts'
 
 /** The last outcomes, the newest at the right; each leads to its execution. */
 export const Outcomes: FC<{
-  readonly points: readonly Point[]
+  readonly points: readonly TaskPoint[]
   /** Absent: the marks lead nowhere. */
   readonly link?: PageContext['link']
   readonly running?: State | null
@@ -39,7 +40,7 @@ export const Outcomes: FC<{
 const [WIDE, HIGH] = [84, 20]
 
 /** Durations of the last runs that succeeded. */
-export const Spark: FC<{ readonly points: readonly Point[] }> = ({ points }) => {
+export const Spark: FC<{ readonly points: readonly TaskPoint[] }> = ({ points }) => {
   const runs = points.flatMap(({ runMs, outcome }) => (outcome === 'success' && runMs !== null ? runMs : []))
   if (runs.length < 2) return <span class="muted">–</span>
   const most = Math.max(...runs, 1)
@@ -57,7 +58,7 @@ export const Spark: FC<{ readonly points: readonly Point[] }> = ({ points }) => 
 interface EtaProps {
   readonly context: PageContext
   readonly running: Running
-  readonly usual: Usual
+  readonly usual: UsualTimes
 }
 
 /** The run under way against the usual times; beyond them it counts what is over. */
@@ -134,7 +135,7 @@ export const EtaBar: FC<EtaProps> = ({ context: { timezone, now }, running, usua
   )
 }
 
-function basisText({ basis, samples }: Usual, ran: string): string {
+function basisText({ basis, samples }: UsualTimes, ran: string): string {
   if (basis === 'none') return 'a guess: no run of it is known'
   if (basis === 'guess') return `a guess: ${counted(samples, 'run')} of its own, others of its type`
   return `estimate from runs of more than ${ran}`

@@ -1,30 +1,18 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The start queue: what waits because of a limit of concurrent starts. */
+import { START_QUEUE, type StartQueue } from '../../../tasks/start/contract.ts'
 import type { Page } from '../../page.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Head, Table } from '../../ui/panel.tsx'
 import { Ago, counted, Name } from '../../ui/text.tsx'
-
-interface Queue {
-  readonly running: number
-  readonly maxConcurrent: number
-  readonly queue: readonly {
-    readonly queueId: string
-    readonly position: number
-    readonly taskId: string
-    readonly taskName: string
-    readonly actor: string
-    readonly queuedAt: string
-  }[]
-}
 
 export const queuePage: Page = {
   path: '/tasks/queue',
   place: 'tasks',
   scope: 'task:read',
   async render(context) {
-    const asked = await context.ask.get<Queue>('/v4/startqueue')
+    const asked = await context.ask(START_QUEUE)
     return {
       title: 'Start queue',
       live: ['execution'],
@@ -36,7 +24,7 @@ export const queuePage: Page = {
       ),
     }
 
-    function Waiting({ queue, running, maxConcurrent }: Queue) {
+    function Waiting({ queue, running, maxConcurrent }: StartQueue) {
       return (
         <>
           <p class="sub" data-part="queue">

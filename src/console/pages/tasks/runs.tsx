@@ -1,21 +1,24 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The runs of a task, each against the usual time. */
+
 import type { FC } from 'hono/jsx'
+import type { ListedExecution } from '../../../tasks/executions/contract.ts'
+import type { UsualTimes } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Mark, type State } from '../../ui/marks.tsx'
 import { Empty, Pager, Table } from '../../ui/panel.tsx'
 import { durationText, Name, Time } from '../../ui/text.tsx'
-import type { Execution, Usual } from './data.ts'
 
 const WIDE = 120
 
-export const stateOf = ({ state, outcome }: Execution): State => (state === 'finished' ? (outcome ?? 'unknown') : state)
+export const stateOf = ({ state, outcome }: ListedExecution): State =>
+  state === 'finished' ? (outcome ?? 'unknown') : state
 
 interface RunsProps {
   readonly context: PageContext
-  readonly rows: readonly Execution[]
-  readonly usual: Usual
+  readonly rows: readonly ListedExecution[]
+  readonly usual: UsualTimes
   /** The state of the task. */
   readonly state: State
   readonly nextCursor: string | null
@@ -25,7 +28,7 @@ export const RunTable: FC<RunsProps> = ({ context, rows, usual, state, nextCurso
   if (rows.length === 0) {
     return <Empty title={state === 'planned' ? 'It never ran' : 'No run of it is recorded'} icon="planned" />
   }
-  const ran = (run: Execution) =>
+  const ran = (run: ListedExecution) =>
     run.runMs ?? (run.state === 'running' && run.startedAt ? context.now - Date.parse(run.startedAt) : null)
   const { usualMs } = usual
   const most = Math.max((usualMs ?? 0) * 2, ...rows.map((run) => ran(run) ?? 0), 1)

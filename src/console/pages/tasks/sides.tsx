@@ -1,13 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Panels beside a task: its triggers, the tasks that follow, and where an alert about it would go. */
+
 import type { FC } from 'hono/jsx'
+import type { TaskDetail, Trigger } from '../../../tasks/overview/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { Badge, Icon } from '../../ui/marks.tsx'
 import { Panel } from '../../ui/panel.tsx'
 import { durationText, Name, plainName, Time, withZone } from '../../ui/text.tsx'
-import type { TaskDetail, Trigger } from './data.ts'
 
 export const Triggers: FC<{ readonly context: PageContext; readonly triggers: readonly Trigger[] }> = ({
   context,

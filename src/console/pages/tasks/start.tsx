@@ -2,45 +2,39 @@
 /** @jsxImportSource hono/jsx */
 /** Starting tasks: the dialog shows which tasks a start would start, before anything is started. */
 import type { Child, FC } from 'hono/jsx'
+import { addressOf } from '../../../http/endpoint/contract.ts'
+import type { TaskRef } from '../../../tasks/executions/contract.ts'
+import { type ObjectAnswer, type PreviewedStart, REMOVE_QUEUED, START_TASKS } from '../../../tasks/start/contract.ts'
 import type { Fields, Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { Mark, type State } from '../../ui/marks.tsx'
 import { ErrorBox } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
-import type { TaskRef } from './data.ts'
 
-interface Preview {
-  readonly tasksStarted: readonly TaskRef[]
-  readonly tasksDenied: readonly (Partial<TaskRef> & { readonly taskId?: string })[]
-  readonly tasksDisabled: readonly TaskRef[]
-  readonly tasksRunning: readonly TaskRef[]
-  readonly tasksNotFound: readonly string[]
-  readonly follows: number
-}
-
-const startPath = '/v4/reloadtask/-/start'
+/** The body says which tasks. */
+const ANY = { params: { taskId: '-' } }
 const MOST_CONCURRENT = 100
 
 /** The call of the form: the tasks, and how many may run at a time. */
 function callOf({ all, get }: Fields) {
   const most = Number.parseInt(get('maxConcurrent'), 10)
   return {
-    method: 'POST',
-    path: startPath,
+    ...addressOf(START_TASKS, ANY),
     query: { maxConcurrent: most > 0 ? most : null },
     body: { taskId: all('taskId') },
-  } as const
+  }
 }
 
 async function preview({ all }: Fields, context: PageContext): Promise<Child> {
   const taskIds = all('taskId')
-  const asked = await context.ask.call<Preview>('POST', `${startPath}?dryRun=true`, { taskId: taskIds })
+  const asked = await context.ask(START_TASKS, { ...ANY, query: { dryRun: true }, body: { taskId: taskIds } })
   return (
     <>
       {taskIds.map((taskId) => (
         <input type="hidden" name="taskId" value={taskId} />
       ))}
-      {asked.ok ? <Shown context={context} preview={asked.data} /> : <ErrorBox failure={asked} />}
+      {!asked.ok && <ErrorBox failure={asked} />}
+      {asked.ok && 'follows' in asked.data && <Shown context={context} preview={asked.data} />}
       {taskIds.length > 1 && (
         <label class="field">
           <span>At most so many at a time</span>
@@ -56,15 +50,19 @@ async function preview({ all }: Fields, context: PageContext): Promise<Child> {
   )
 }
 
-const Shown: FC<{ readonly context: PageContext; readonly preview: Preview }> = ({ context, preview }) => {
+const Shown: FC<{ readonly context: PageContext; readonly preview: PreviewedStart }> = ({ context, preview }) => {
   const { tasksStarted, tasksDenied, tasksDisabled, tasksRunning, tasksNotFound, follows } = preview
-  const named = (tasks: readonly Partial<TaskRef>[]) => tasks.map(({ taskName, taskId }) => taskName ?? taskId ?? '')
+  const named = (tasks: readonly TaskRef[]) => tasks.map(({ taskName }) => taskName)
   return (
     <>
       <Listed state="planned" head="Will start" names={named(tasksStarted)} />
       <Listed state="running" head="Runs already, not started again" names={named(tasksRunning)} />
       <Listed state="skipped" head="Disabled in Qlik Sense" names={named(tasksDisabled)} />
-      <Listed state="failed" head="Not allowed by the start filter" names={named(tasksDenied)} />
+      <Listed
+        state="failed"
+        head="Not allowed by the start filter"
+        names={tasksDenied.flatMap((one) => ('taskId' in one ? one.taskId : []))}
+      />
       <Listed state="unknown" head="Not found" names={tasksNotFound} />
       {tasksStarted.length === 0 && <p class="lead">Nothing would be started.</p>}
       {follows > 0 && (
@@ -103,20 +101,13 @@ const Listed: FC<{ readonly state: State; readonly head: string; readonly names:
     </div>
   )
 
-interface Started {
-  readonly tasksStarted?: readonly TaskRef[]
-  readonly tasksQueued?: readonly TaskRef[]
-  readonly tasksFailed?: readonly (TaskRef & { readonly error?: string })[]
-  readonly tasksDenied?: readonly unknown[]
-}
-
-const failedText = (failed: NonNullable<Started['tasksFailed']>): string => {
+const failedText = (failed: NonNullable<ObjectAnswer['tasksFailed']>): string => {
   const reasons = [...new Set(failed.map(({ error }) => error).filter(Boolean))]
   return `${counted(failed.length, 'task')} not started${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`
 }
 
 function resultText(answer: unknown): string {
-  const { tasksStarted = [], tasksQueued = [], tasksFailed = [], tasksDenied = [] } = answer as Started
+  const { tasksStarted, tasksQueued = [], tasksFailed = [], tasksDenied = [] } = answer as ObjectAnswer
   const parts = [
     tasksStarted.length === 1
       ? `Started ${tasksStarted[0]!.taskName}`
@@ -139,7 +130,7 @@ export const taskOperations: Operations = {
   'queue.remove': {
     scope: 'task:run',
     verb: 'Remove',
-    call: ({ get }) => ({ method: 'DELETE', path: `/v4/startqueue/${encodeURIComponent(get('queueId'))}` }),
+    call: ({ get }) => addressOf(REMOVE_QUEUED, { params: { queueId: get('queueId') } }),
     done: (_, { get }) => `${get('taskName') || 'The task'} is not started.`,
   },
 }

@@ -2,7 +2,21 @@
 /** @jsxImportSource hono/jsx */
 /** One task: how it is doing, how long it takes, what starts it and what follows, and who is alerted about it. */
 import type { Child, FC } from 'hono/jsx'
-import { ATTENTION, type AttentionItem } from '../../../tasks/overview/contract.ts'
+import {
+  EXECUTIONS,
+  type Executions,
+  HISTORY_SUMMARY,
+  type HistorySummary,
+} from '../../../tasks/executions/contract.ts'
+import {
+  ATTENTION,
+  type AttentionItem,
+  DURATIONS,
+  STRIPS,
+  TASK,
+  type TaskDetail,
+  type UsualTimes,
+} from '../../../tasks/overview/contract.ts'
 import { type Asked, type Failure, QLIK_MS } from '../../ask.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
@@ -12,7 +26,6 @@ import { counted, durationText, Name, numberText, plainName, Time, usuallyText }
 import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
 import { outcomeState } from '../events/words.ts'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
-import type { Durations, Execution, Strips, Summary, TaskDetail, Usual } from './data.ts'
 import { EtaBar, Outcomes } from './pictures.tsx'
 import { RunTable, stateOf as stateOfRun } from './runs.tsx'
 import { Explained, type Explanation, Followers, Triggers } from './sides.tsx'
@@ -47,22 +60,17 @@ export const taskPage: Page = {
   async render(context) {
     const { ask, query, now, params } = context
     const taskId = params.taskId ?? ''
-    const path = `/v4/tasks/${encodeURIComponent(taskId)}`
+    const own = { params: { taskId } }
     const asked = query.get('d') ?? ''
     const range = RANGES.includes(asked) ? asked : '90d'
     const span = { from: query.get('from'), to: query.get('to') }
     const [task, attention, durations, strips, executions, summary, events, deliveries, routes] = await Promise.all([
-      ask.get<TaskDetail>(path),
+      ask(TASK, own),
       ask(ATTENTION),
-      ask.get<Durations>(`${path}/durations`, { from: range }),
-      ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 14 }),
-      ask.get<{ executions: readonly Execution[]; nextCursor: string | null }>('/v4/executions', {
-        taskId,
-        limit: 20,
-        cursor: query.get('cursor'),
-        ...span,
-      }),
-      ask.get<Summary>('/v4/history/summary', { taskId, from: range }),
+      ask(DURATIONS, { ...own, query: { from: range } }),
+      ask(STRIPS, { query: { taskId, n: 14 } }),
+      ask(EXECUTIONS, { query: { taskId, limit: 20, cursor: query.get('cursor'), ...span } }),
+      ask(HISTORY_SUMMARY, { query: { taskId, from: range } }),
       ask.get<Events>('/v4/events', { taskId, limit: 6 }),
       ask.get<Deliveries>('/v4/deliveries', { taskId, limit: 6 }),
       ask.call<Explanation>(
@@ -380,9 +388,9 @@ const Heading: FC<HeadingProps> = ({ context, task, state, item }) => {
 const knownText = (ms: number | null) => (ms === null ? '–' : durationText(ms))
 
 interface StatsProps {
-  readonly summary: Summary
+  readonly summary: HistorySummary
   readonly range: string
-  readonly usual: Usual
+  readonly usual: UsualTimes
 }
 
 const Stats: FC<StatsProps> = ({ summary: { summary: groups }, range, usual: { usualMs, p95Ms, waitP50Ms } }) => {
@@ -410,11 +418,7 @@ const Stats: FC<StatsProps> = ({ summary: { summary: groups }, range, usual: { u
 }
 
 /** The stored runs of a task, while Qlik Sense cannot be asked for the task itself. */
-function withoutQlik(
-  context: PageContext,
-  failure: Failure,
-  { executions, nextCursor }: { readonly executions: readonly Execution[]; readonly nextCursor: string | null },
-): PageContent {
+function withoutQlik(context: PageContext, failure: Failure, { executions, nextCursor }: Executions): PageContent {
   const name = executions.find(({ taskName }) => taskName !== null)?.taskName ?? 'Task'
   return {
     title: plainName(name),

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { strictQuery } from '../../../../src/http/endpoint/list-query.ts'
 import { createZoneTimes } from '../../../../src/platform/zone-times.ts'
-import { readTaskFilter, TASKS_QUERY } from '../../../../src/tasks/executions/http.ts'
+import { tasksQuery } from '../../../../src/tasks/executions/contract.ts'
+import { readTaskFilter } from '../../../../src/tasks/executions/http.ts'
 import { matcherOf, taskInfo } from '../../../../src/tasks/executions/tasks.ts'
 import { executionResult, qrsTask } from '../../../support/fake-qrs.ts'
 
@@ -14,7 +15,7 @@ const TASK = taskInfo(
 )
 
 const filterOf = (query: Record<string, string | string[]>) =>
-  readTaskFilter(strictQuery(TASKS_QUERY(), query, createZoneTimes('UTC')))
+  readTaskFilter(strictQuery(tasksQuery(), query, createZoneTimes('UTC')))
 
 describe('filters of the list of tasks', () => {
   test.each<[Record<string, string | string[]>, boolean]>([

@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import {
-  cronOf,
-  fieldsOfSchedule,
-  membersOf,
-  type ScheduleView,
-  simpleOf,
-} from '../../../../../src/console/pages/schedules/form.ts'
+import { cronOf, fieldsOfSchedule, membersOf, simpleOf } from '../../../../../src/console/pages/schedules/form.ts'
+import type { ShownSchedule } from '../../../../../src/tasks/schedule/contract.ts'
 
 describe('the simple form', () => {
   test.each([
@@ -28,7 +23,7 @@ describe('the simple form', () => {
   )
 })
 
-const SCHEDULE: ScheduleView = {
+const SCHEDULE: ShownSchedule = {
   id: 's',
   name: 'Nightly',
   cronSchedule: '0 6 * * 1-5',
@@ -38,7 +33,7 @@ const SCHEDULE: ScheduleView = {
   startupState: 'started',
   state: 'running',
 }
-const sent = (schedule: ScheduleView, changes: Record<string, string> = {}) => {
+const sent = (schedule: ShownSchedule, changes: Record<string, string> = {}) => {
   const texts: Record<string, string> = { ...fieldsOfSchedule(schedule), ...changes }
   return membersOf({ get: (name) => texts[name] ?? '' })
 }
