@@ -102,7 +102,7 @@ const parsed = (text: string): unknown => {
     return text
   }
 }
-/** What was not changed stays as it was: a number is shown as a text. */
+/** A text that was not changed stays the value that it shows, such as a number. */
 const text: Codec = {
   show: (value) => compact(value ?? ''),
   read: (given, old) => (compact(old ?? '') === given ? old : given.replaceAll('\r\n', '\n')),
