@@ -71,6 +71,8 @@ export interface ResponseObject {
 }
 
 export interface Operation {
+  /** Unique. */
+  readonly operationId: string
   readonly tags: readonly string[]
   readonly summary: string
   readonly description?: string
