@@ -7,10 +7,11 @@ import { fieldsOf } from '../../src/console/forms.tsx'
 import { formatted } from '../../src/console/pages/data/keyvalues.tsx'
 import { readable } from '../../src/console/pages/delivery/message.tsx'
 import { OPERATIONS } from '../../src/console/pages/index.ts'
-import { changeList, readFields } from '../../src/console/pages/reports/fields.ts'
-import { STARTS, stepsOf } from '../../src/console/pages/reports/steps.ts'
+import { KINDS, type Kind } from '../../src/console/pages/reports/kinds.ts'
+import { formOfKind } from '../../src/console/pages/reports/steps.ts'
 import { membersOf, simpleOf } from '../../src/console/pages/schedules/form.ts'
 import { ownPath, uploadOf } from '../../src/console/requests.ts'
+import { changeList, readFields } from '../../src/console/schema-form/fields.ts'
 import { decodeDatagram, parseDatagram } from '../../src/events/datagram.ts'
 import type { ApiRequest } from '../../src/http/endpoint/route.ts'
 import { Refusal } from '../../src/http/errors.ts'
@@ -450,12 +451,14 @@ const JSON_TEXTS: Target = {
   declares: (error) => error instanceof SyntaxError,
 }
 
+const startOf = (kind: Kind) => structuredClone(formOfKind(kind, {}).start)
+
 const FORM_SEEDS = [
   'csrf=x&name=Mornings&kind=simple&every=day&at=06%3A00&timezone=UTC&task=a&state=started&action=startTask&shift=none',
   'name=N&kind=cron&cron=0+6+*+*+1-5&target=%7B%22tag%22%3A%5B%22x%22%5D%7D&startTags=a%2Cb&action=webhook&actionName=h&window=w',
-  `kind=task&id=&revision=1&before=%7B%7D&definition=${encodeURIComponent(JSON.stringify(STARTS.task))}&f%3Aname=T&f%3Atags=a%0Ab&do=add+triggers+schedule`,
-  `kind=report&id=1&before=%7B%7D&definition=${encodeURIComponent(JSON.stringify(STARTS.report))}&f%3Aname=R&do=up+blocks+1`,
-  `kind=condition&id=1&before=%7B%7D&definition=${encodeURIComponent(JSON.stringify(STARTS.condition))}&do=remove+rules+0`,
+  `kind=task&id=&revision=1&before=%7B%7D&definition=${encodeURIComponent(JSON.stringify(startOf('task')))}&f%3Aname=T&f%3Atags=a%0Ab&do=add+triggers+schedule`,
+  `kind=report&id=1&before=%7B%7D&definition=${encodeURIComponent(JSON.stringify(startOf('report')))}&f%3Aname=R&do=up+blocks+1`,
+  `kind=condition&id=1&before=%7B%7D&definition=${encodeURIComponent(JSON.stringify(startOf('condition')))}&do=remove+rules+0`,
 ]
 const FORM_TOKENS = [
   '&',
@@ -488,11 +491,11 @@ function useForm(form: URLSearchParams): void {
       if (!isRefusal(error)) throw error
     }
   }
-  for (const [kind, start] of Object.entries(STARTS)) {
-    const definition = structuredClone(start)
-    const steps = stepsOf(kind as keyof typeof STARTS, definition)
-    for (const step of steps) readFields(definition, step.fields, form)
-    changeList(definition, steps, form.get('do') ?? '')
+  for (const kind of Object.keys(KINDS) as Kind[]) {
+    const definition = startOf(kind)
+    const made = formOfKind(kind, definition)
+    readFields(definition, made.fields, form)
+    changeList(definition, made.fields, form.get('do') ?? '')
   }
   ownPath(form.get('return') ?? form.get('name'), { prefix: '' })
 }

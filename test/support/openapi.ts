@@ -12,6 +12,7 @@ type Values = Readonly<Record<string, { readonly value: unknown }>>
 type Media = Readonly<Record<string, { readonly schema: object; readonly examples?: Values }>>
 
 export interface DescribedOperation {
+  readonly operationId: string
   readonly summary: string
   readonly description?: string
   readonly parameters?: readonly {

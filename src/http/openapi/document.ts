@@ -102,6 +102,7 @@ function operationOf(route: ApiRoute, method: Method, locked: boolean): Operatio
   ]
   const hasBody = schemas?.body !== undefined && route.body !== 'ignored'
   return {
+    operationId: operationIdOf(method, route.path),
     tags: [tagOf(route)],
     summary,
     ...described(route, locked),
@@ -111,6 +112,20 @@ function operationOf(route: ApiRoute, method: Method, locked: boolean): Operatio
     'x-footman-at': placeOf(route, method),
     ...(locked && { security: scope === undefined ? [] : [{ apiKey: [scope] }, { bearer: [scope] }] }),
   }
+}
+
+/** The name of a function of a generated client: `getDeliveriesById` of `GET /v4/deliveries/{id}`. */
+function operationIdOf(method: Method, path: string): string {
+  const words = path
+    .replace(/^\/v4(?=\/)/, '')
+    .split(/[/-]/)
+    .filter((segment) => segment !== '')
+    .map((segment) => {
+      const [, name = ''] = /^\{(\w+)\*?\}$/.exec(segment) ?? []
+      const word = (name || segment).replace(/\W/g, '')
+      return `${name && 'By'}${word.charAt(0).toUpperCase()}${word.slice(1)}`
+    })
+  return method.toLowerCase() + words.join('')
 }
 
 function described({ description, scope, butler }: ApiRoute, locked: boolean): { description?: string } {

@@ -1,5 +1,6 @@
 /** The parts of an OpenAPI 3.1 document that Footman writes, and JSON Schema (draft 2020-12) of the data of an endpoint. */
 import { z } from 'zod'
+import { FORM_ONLY } from '../../platform/form-meta.ts'
 
 type Side = 'request' | 'response'
 
@@ -19,8 +20,9 @@ export function schemaOf(type: z.ZodType, side: Side): JsonSchema {
   return schema
 }
 
-/** Removes what is of no use to a reader: the range of safe integers, and whether further members are allowed. */
+/** Removes what is of no use to a reader: words of forms, the range of safe integers, and whether further members are allowed. */
 function tidy(schema: JsonSchema, side: Side): void {
+  for (const name of FORM_ONLY) delete schema[name]
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
   // Requests may hold more everywhere; answers say where they do.
@@ -69,6 +71,8 @@ export interface ResponseObject {
 }
 
 export interface Operation {
+  /** Unique. */
+  readonly operationId: string
   readonly tags: readonly string[]
   readonly summary: string
   readonly description?: string

@@ -9,10 +9,10 @@ export const line = (max: number, min = 1) => {
   const error = min === 0 ? `must be at most ${max} characters` : `must be ${min}-${max} characters`
   return z.string().min(min, { error }).max(max, { error }).regex(LINE, 'must not hold control characters')
 }
-export const name = line(200)
-export const project = line(64).default('default')
-export const description = once(() => z.string().max(4000).default(''))
-export const tags = once(() => z.array(line(200)).max(50).default([]))
+export const name = line(200).meta({ order: -4 })
+export const project = line(64).default('default').meta({ order: -3 })
+export const description = once(() => z.string().max(4000).default('').meta({ control: 'area', order: -2 }))
+export const tags = once(() => z.array(line(200)).max(50).default([]).meta({ hint: 'One a line' }))
 export const id = once(() => z.guid('must be a GUID').transform((value) => value.toLowerCase()))
 export const ids = (max: number) => z.array(id()).max(max).default([])
 /** An address without a name. Whether its domain is allowed is checked with the settings. */
@@ -39,15 +39,24 @@ export const zone = once(() =>
 )
 
 /** A field name, `=expression`, or a master item of the app. */
-export const source = once(() => z.union([expression(), z.strictObject({ libraryId: line(100) })]))
+export const source = once(() =>
+  z
+    .union([expression(), z.strictObject({ libraryId: line(100) })])
+    .meta({ control: 'source', hint: 'A field name, =expression, or {"libraryId": "..."}' }),
+)
 export type Source = z.output<ReturnType<typeof source>>
+
+export const FORMAT = { hint: '#,##0' }
+export const PATTERN = { hint: 'May hold {task}, {report}, {cycle}, {date:yyyy-MM-dd}' }
+/** The words of a filter list in a form. */
+export const FILTERS = { label: 'Filters', lookup: 'filter' }
 
 export const column = once(() =>
   z.strictObject({
     label: line(200, 0),
-    expr: source(),
+    expr: source().meta({ label: 'Content' }),
     kind: z.enum(['dimension', 'measure']),
-    format: line(100).optional(),
+    format: line(100).optional().meta(FORMAT),
   }),
 )
 export type ColumnDefinition = z.output<ReturnType<typeof column>>

@@ -19,7 +19,9 @@ export const DATE_PRESETS = [
   'yearToDate',
 ] as const
 
-const clause = { field: fieldName(), required: z.boolean().default(true) }
+const required = z.boolean().default(true).meta({ label: 'A value that does not exist is an error', order: 1 })
+const clause = { field: fieldName().meta({ hint: 'Upper and lower case count' }), required }
+const exclude = z.boolean().default(false).meta({ label: 'All others' })
 
 const clauses = once(() =>
   z.discriminatedUnion('type', [
@@ -29,23 +31,38 @@ const clauses = once(() =>
       values: z
         .array(z.union([z.string().max(4000), z.number()]))
         .min(1)
-        .max(1000),
-      exclude: z.boolean().default(false),
+        .max(1000)
+        .meta({ hint: 'One a line' }),
+      exclude,
     }),
-    z.strictObject({ ...clause, type: z.literal('search'), search: expression(), exclude: z.boolean().default(false) }),
+    z.strictObject({
+      ...clause,
+      type: z.literal('search'),
+      search: expression().meta({ hint: '*Nord*, >=100<200' }),
+      exclude,
+    }),
     z
       .strictObject({
         ...clause,
         type: z.literal('date'),
-        preset: z.enum(DATE_PRESETS),
-        n: z.int().min(1).max(10_000).optional(),
+        preset: z.enum(DATE_PRESETS).meta({ label: 'Period' }),
+        n: z.int().min(1).max(10_000).optional().meta({ label: 'Days, for lastNDays' }),
       })
       .refine(({ preset, n }) => preset !== 'lastNDays' || n !== undefined, {
         error: 'lastNDays needs n',
         path: ['n'],
-      }),
-    z.strictObject({ type: z.literal('bookmark'), bookmarkId: line(200), required: z.boolean().default(true) }),
-    z.strictObject({ ...clause, type: z.literal('expression'), expr: expression() }),
+      })
+      .meta({ start: { preset: 'lastMonth' } }),
+    z.strictObject({
+      ...clause,
+      type: z.literal('expression'),
+      expr: expression().meta({ label: 'Expression', hint: 'Values, separated by ;' }),
+    }),
+    z.strictObject({
+      type: z.literal('bookmark'),
+      bookmarkId: line(200).meta({ label: 'Id of the bookmark' }),
+      required,
+    }),
   ]),
 )
 export type Clause = z.output<ReturnType<typeof clauses>>
@@ -55,12 +72,17 @@ export const reportFilter = once(() =>
     project,
     name,
     description: description(),
-    appId: id().nullable().default(null),
-    clauses: z.array(clauses()).min(1).max(20),
+    appId: id().nullable().default(null).meta({ label: 'App', hint: 'Id of the app' }),
+    clauses: z.array(clauses()).min(1).max(20).meta({ group: 'clauses' }),
     variables: z
-      .array(z.strictObject({ name: line(256), value: z.union([z.string().max(8000), z.number()]) }))
+      .array(
+        z
+          .strictObject({ name: line(256), value: z.union([z.string().max(8000), z.number()]) })
+          .meta({ title: 'Variable' }),
+      )
       .max(20)
-      .default([]),
+      .default([])
+      .meta({ group: 'clauses' }),
   }),
 )
 export type ReportFilter = z.output<ReturnType<typeof reportFilter>>

@@ -1,9 +1,11 @@
 /** Recipients and their groups. */
 import { z } from 'zod'
 import { once } from '../../platform/once.ts'
-import { address, description, ids, line, name, zone } from './fields.ts'
+import { address, description, FILTERS, ids, line, name, zone } from './fields.ts'
 
-const qlikUser = once(() => z.strictObject({ userDirectory: line(256), userId: line(256) }))
+const qlikUser = once(() =>
+  z.strictObject({ userDirectory: line(256).meta({ label: 'Directory' }), userId: line(256).meta({ label: 'User' }) }),
+)
 export type QlikUser = z.output<ReturnType<typeof qlikUser>>
 
 /** People share documents, so that a language of one of them cannot be that of a document. */
@@ -13,17 +15,20 @@ const WITHOUT_EFFECT =
 export const recipient = once(() =>
   z.strictObject({
     name,
-    email: address().transform((value) => value.toLowerCase()),
-    qlikUser: qlikUser().nullable().default(null),
-    filterIds: ids(50),
-    timezone: zone().optional().describe(WITHOUT_EFFECT),
-    locale: line(35).optional().describe(WITHOUT_EFFECT),
-    active: z.boolean().default(true),
+    email: address()
+      .transform((value) => value.toLowerCase())
+      .meta({ label: 'Address', order: -1 }),
+    qlikUser: qlikUser().nullable().default(null).meta({ label: 'Qlik user' }),
+    filterIds: ids(50).meta(FILTERS),
+    timezone: zone().optional().describe(WITHOUT_EFFECT).meta({ label: 'Time zone (without effect)', advanced: true }),
+    locale: line(35).optional().describe(WITHOUT_EFFECT).meta({ label: 'Language (without effect)', advanced: true }),
+    active: z.boolean().default(true).meta({ label: 'Gets reports', order: -1 }),
     attributes: z
       .record(line(64), z.string().max(1000))
       .refine((value) => Object.keys(value).length <= 50, 'must have at most 50 members')
-      .default({}),
-    source: z.enum(['manual', 'import', 'qrs']).default('manual'),
+      .default({})
+      .meta({ hint: 'name=value, one a line' }),
+    source: z.enum(['manual', 'import', 'qrs']).default('manual').meta({ control: 'none' }),
   }),
 )
 export type Recipient = z.output<ReturnType<typeof recipient>>
@@ -32,12 +37,16 @@ export const recipientGroup = once(() =>
   z.strictObject({
     name,
     description: description(),
-    memberIds: ids(10_000),
-    filterIds: ids(50),
+    memberIds: ids(10_000).meta({ label: 'Members', lookup: 'recipient' }),
+    filterIds: ids(50).meta(FILTERS),
     dynamic: z
-      .strictObject({ type: z.literal('qrs'), filter: line(4000) })
+      .strictObject({
+        type: z.literal('qrs'),
+        filter: line(4000).meta({ label: 'QRS filter', hint: "userDirectory eq 'COMPANY'" }),
+      })
       .nullable()
-      .default(null),
+      .default(null)
+      .meta({ label: 'Users of Qlik Sense' }),
   }),
 )
 export type RecipientGroup = z.output<ReturnType<typeof recipientGroup>>

@@ -6,6 +6,8 @@ import {
   column,
   description,
   expression,
+  FILTERS,
+  FORMAT,
   fieldName,
   id,
   ids,
@@ -48,19 +50,32 @@ export const CHART_KINDS = [
 export type ChartKind = (typeof CHART_KINDS)[number]
 
 const sort = once(() =>
-  z.array(z.strictObject({ column: z.union([z.int().min(0), line(200)]), dir: z.enum(['asc', 'desc']) })).max(20),
+  z
+    .array(
+      z
+        .strictObject({
+          column: z.union([z.int().min(0), line(200)]),
+          dir: z.enum(['asc', 'desc']).meta({ label: 'Direction', texts: { asc: 'ascending', desc: 'descending' } }),
+        })
+        .meta({ title: 'Sorted column' }),
+    )
+    .max(20),
 )
-const maxRows = once(() => z.int().min(1).max(10_000_000))
+const maxRows = once(() => z.int().min(1).max(10_000_000).meta({ label: 'Most rows' }))
 
 /** Lines of a text in a PDF. */
-const maxLines = once(() => z.int().min(1).max(100))
+const maxLines = once(() => z.int().min(1).max(100).meta({ label: 'Most lines in PDF' }))
+
+const COLUMN = { title: 'Column' }
+const ORDERED = { ordered: true }
 
 const tableMembers = {
   columns: z
-    .array(column().extend({ maxLines: maxLines().optional() }))
+    .array(column().extend({ maxLines: maxLines().optional() }).meta(COLUMN))
     .min(1)
-    .max(100),
-  sort: sort().default([]),
+    .max(100)
+    .meta(ORDERED),
+  sort: sort().default([]).meta({ label: 'Order', ordered: true }),
   maxRows: maxRows().optional(),
   totals: z.boolean().default(false),
 }
@@ -81,49 +96,72 @@ const measure = once(() =>
 const chartMembers = {
   chart: z.enum(CHART_KINDS),
   dimension: source().optional(),
-  dimension2: source().optional(),
-  measures: z.array(measure()).min(1).max(8),
-  maxPoints: z.int().min(1).max(10_000).default(200),
+  dimension2: source().optional().meta({ label: 'Second dimension' }),
+  measures: z.array(measure()).min(1).max(8).meta({ control: 'lines', hint: 'One expression a line' }),
+  maxPoints: z.int().min(1).max(10_000).default(200).meta({ label: 'Most points' }),
   legend: z.enum(['top', 'right', 'none']).default('top'),
-  labels: z.boolean().default(false),
+  labels: z.boolean().default(false).meta({ label: 'Values in the chart' }),
 }
+
+const objectId = line(200).meta({ label: 'Object', hint: 'Id of the chart or table in the app' })
+const NEW_COLUMNS = { columns: [{ label: '', expr: '', kind: 'dimension' }] }
 
 const block = { key: key(), title: line(500).optional() }
 
 const blocks = once(() =>
   z.discriminatedUnion('type', [
-    z.strictObject({
-      ...block,
-      type: z.literal('object'),
-      objectId: line(200),
-      as: z.enum(['auto', 'table', 'chart']).default('auto'),
-      maxRows: maxRows().optional(),
-      maxLines: maxLines().optional(),
-    }),
-    z.strictObject({ ...block, type: z.literal('table'), ...tableMembers }),
-    z.strictObject({
-      ...block,
-      type: z.literal('kpi'),
-      items: z
-        .array(
-          z.strictObject({
-            label: line(200),
-            expr: expression(),
-            compareExpr: expression().optional(),
-            format: line(100).optional(),
-          }),
-        )
-        .min(1)
-        .max(24),
-    }),
-    z.strictObject({
-      ...block,
-      type: z.literal('chart'),
-      ...chartMembers,
-      heightMm: z.number().min(20).max(1000).default(90),
-    }),
-    z.strictObject({ ...block, type: z.literal('text'), markdown: z.string().max(20_000) }),
-    z.strictObject({ ...block, type: z.literal('pageBreak') }),
+    z
+      .strictObject({
+        ...block,
+        type: z.literal('text'),
+        markdown: z
+          .string()
+          .max(20_000)
+          .meta({ label: 'Text', control: 'area', hint: 'Markdown, with {{=expressions}}' }),
+      })
+      .meta({ start: { key: 'text' } }),
+    z
+      .strictObject({
+        ...block,
+        type: z.literal('kpi'),
+        items: z
+          .array(
+            z
+              .strictObject({
+                label: line(200),
+                expr: expression().meta({ label: 'Expression' }),
+                compareExpr: expression().optional().meta({ label: 'Compared with' }),
+                format: line(100).optional().meta(FORMAT),
+              })
+              .meta({ title: 'Figure' }),
+          )
+          .min(1)
+          .max(24)
+          .meta({ label: 'Figures', ordered: true }),
+      })
+      .meta({ title: 'Figures', start: { key: 'kpis', items: [{ label: '', expr: '' }] } }),
+    z
+      .strictObject({ ...block, type: z.literal('table'), ...tableMembers })
+      .meta({ start: { key: 'table', ...NEW_COLUMNS } }),
+    z
+      .strictObject({
+        ...block,
+        type: z.literal('chart'),
+        ...chartMembers,
+        heightMm: z.number().min(20).max(1000).default(90).meta({ label: 'Height in mm' }),
+      })
+      .meta({ start: { key: 'chart' } }),
+    z
+      .strictObject({
+        ...block,
+        type: z.literal('object'),
+        objectId,
+        as: z.enum(['auto', 'table', 'chart']).default('auto').meta({ label: 'Drawn as' }),
+        maxRows: maxRows().optional(),
+        maxLines: maxLines().optional(),
+      })
+      .meta({ title: 'Object of the app', start: { key: 'object' } }),
+    z.strictObject({ ...block, type: z.literal('pageBreak') }).meta({ start: { key: 'page' } }),
   ]),
 )
 export type Block = z.output<ReturnType<typeof blocks>>
@@ -133,34 +171,51 @@ const binding = { key: bindingKey() }
 
 const bindings = once(() =>
   z.union([
-    z.strictObject({ ...binding, type: z.literal('value'), expr: expression() }),
-    z.strictObject({
-      ...binding,
-      type: z.literal('table'),
-      columns: z
-        .array(column().extend({ key: bindingKey(), label: line(200, 0).optional() }))
-        .min(1)
-        .max(100),
-      sort: sort().default([]),
-      maxRows: maxRows().default(10_000),
-      totals: z.boolean().default(false),
-    }),
-    z.strictObject({ ...binding, type: z.literal('object'), objectId: line(200), maxRows: maxRows().default(10_000) }),
+    z.strictObject({ ...binding, type: z.literal('value'), expr: expression().meta({ label: 'Expression' }) }),
+    z
+      .strictObject({
+        ...binding,
+        type: z.literal('table'),
+        columns: z
+          .array(
+            column()
+              .extend({ key: bindingKey().meta({ order: -1 }), label: line(200, 0).optional() })
+              .meta(COLUMN),
+          )
+          .min(1)
+          .max(100)
+          .meta(ORDERED),
+        sort: sort().default([]).meta({ label: 'Order', ordered: true }),
+        maxRows: maxRows().default(10_000),
+        totals: z.boolean().default(false),
+      })
+      .meta({ start: { columns: [{ key: '', ...NEW_COLUMNS.columns[0] }] } }),
+    z
+      .strictObject({ ...binding, type: z.literal('object'), objectId, maxRows: maxRows().default(10_000) })
+      .meta({ title: 'Table of the app' }),
     z.strictObject({ ...binding, type: z.literal('chart'), ...chartMembers }),
-    z.strictObject({ ...binding, type: z.literal('chart'), objectId: line(200) }),
-    z.strictObject({ ...binding, type: z.literal('image'), file: line(255) }),
+    z.strictObject({ ...binding, type: z.literal('chart'), objectId }).meta({ title: 'Chart of the app' }),
+    z
+      .strictObject({
+        ...binding,
+        type: z.literal('image'),
+        file: line(255).meta({ hint: 'Of the template directory' }),
+      })
+      .meta({ title: 'Picture' }),
   ]),
 )
 export type Binding = z.output<ReturnType<typeof bindings>>
 
 const level = once(() =>
-  z.strictObject({
-    key: bindingKey(),
-    field: fieldName(),
-    within: bindingKey().nullable().default(null),
-    max: z.int().min(1).max(200).default(50),
-    sort: z.enum(['field', 'text', 'number']).default('field'),
-  }),
+  z
+    .strictObject({
+      key: bindingKey(),
+      field: fieldName(),
+      within: bindingKey().nullable().default(null).meta({ label: 'Within the level' }),
+      max: z.int().min(1).max(200).default(50).meta({ label: 'Most values' }),
+      sort: z.enum(['field', 'text', 'number']).default('field').meta({ label: 'Order' }),
+    })
+    .meta({ title: 'Level' }),
 )
 export type Level = z.output<ReturnType<typeof level>>
 
@@ -176,35 +231,41 @@ const reportMembers = {
   name,
   description: description(),
   tags: tags(),
-  appId: id(),
-  filterIds: ids(50),
+  appId: id().meta({ label: 'App', hint: 'Id of the app' }),
+  filterIds: ids(50).meta(FILTERS),
   page: z
     .strictObject({
-      size: z.enum(['A4', 'A3', 'Letter']).default('A4'),
+      size: z.enum(['A4', 'A3', 'Letter']).default('A4').meta({ label: 'Paper' }),
       orientation: z.enum(['portrait', 'landscape']).default('portrait'),
-      marginMm: z.number().min(5).max(50).default(15),
+      marginMm: z.number().min(5).max(50).default(15).meta({ label: 'Margin in mm' }),
       title: pattern.nullable().default(null),
-      footer: pattern.nullable().default(null),
+      footer: pattern.nullable().default(null).meta({ hint: '{page} of {pages}' }),
     })
-    .prefault({}),
-  locale: line(35).optional(),
-  timezone: zone().optional(),
+    .prefault({})
+    .meta({ group: 'page' }),
+  locale: line(35).optional().meta({ label: 'Language', hint: 'de-DE', group: 'page' }),
+  timezone: zone().optional().meta({ label: 'Time zone', group: 'page' }),
 }
 
 export const blockReport = once(() =>
   z.strictObject({
     ...reportMembers,
     type: z.literal('blocks').default('blocks'),
-    blocks: z.array(blocks()).min(1).max(50),
+    blocks: z.array(blocks()).min(1).max(50).meta({ group: 'blocks', ordered: true }),
   }),
 )
 export const templateReport = once(() =>
   z.strictObject({
     ...reportMembers,
     type: z.literal('template'),
-    template: template().nullable().default(null),
-    data: z.array(bindings()).min(1).max(100),
-    levels: z.array(level()).max(4).default([]),
+    template: template().nullable().default(null).meta({
+      label: 'File of the template folder',
+      hint: 'sales.xlsx; empty for an uploaded file',
+      group: 'template',
+      control: 'template',
+    }),
+    data: z.array(bindings()).min(1).max(100).meta({ group: 'template', ordered: true }),
+    levels: z.array(level()).max(4).default([]).meta({ group: 'template' }),
   }),
 )
 export const report = once(() => z.union([templateReport(), blockReport()]))

@@ -7,12 +7,14 @@ import {
   address,
   description,
   expression,
+  FILTERS,
   fieldName,
   id,
   ids,
   key,
   line,
   name,
+  PATTERN,
   pattern,
   project,
   tags,
@@ -21,16 +23,29 @@ import {
 import type { ReportFilter } from './filter.ts'
 import type { Recipient, RecipientGroup } from './recipient.ts'
 import { FORMATS, type Report } from './report.ts'
-import { OPTIONS } from './start-options.ts'
+import { OPTIONS, type Option } from './start-options.ts'
 
-const reach = { email: z.boolean().default(true), hub: z.boolean().default(false) }
+const reach = {
+  email: z.boolean().default(true).meta({ label: 'by mail', order: 1 }),
+  hub: z.boolean().default(false).meta({ label: 'in the hub', order: 1 }),
+}
 
 const recipientRef = once(() =>
   z.discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('recipient'), recipientId: id(), ...reach }),
-    z.strictObject({ type: z.literal('group'), groupId: id(), ...reach }),
+    z
+      .strictObject({
+        type: z.literal('recipient'),
+        recipientId: id().meta({ label: 'Person', lookup: 'recipient' }),
+        ...reach,
+      })
+      .meta({ title: 'Person' }),
+    z.strictObject({ type: z.literal('group'), groupId: id().meta({ label: 'Group', lookup: 'group' }), ...reach }),
     z.strictObject({ type: z.literal('address'), address: address(), ...reach }),
-    z.strictObject({ type: z.literal('expression'), expr: expression(), ...reach }),
+    z.strictObject({
+      type: z.literal('expression'),
+      expr: expression().meta({ label: 'Expression', hint: 'Addresses, separated by ;' }),
+      ...reach,
+    }),
   ]),
 )
 
@@ -76,45 +91,70 @@ const secretRef = once(() =>
     .regex(
       /^secretRef:[A-Za-z0-9_-]{1,64}$/,
       'must be secretRef: and the name of a secret; passwords themselves are refused',
-    ),
+    )
+    .meta({ hint: 'secretRef:NAME' }),
 )
+
+const CONDITIONS = { label: 'Conditions', lookup: 'condition' }
 
 const cycle = once(() =>
   z.strictObject({
-    fields: z.array(fieldName()).min(1).max(3),
-    maxDocuments: z.int().min(1).max(5000).default(200),
-    emailTo: expression().nullable().default(null),
-    hubTo: expression().nullable().default(null),
-    folder: expression().nullable().default(null),
-    alsoRecipients: z.boolean().default(false),
+    fields: z
+      .array(fieldName())
+      .min(1)
+      .max(3)
+      .meta({ label: 'A document for each value of', hint: 'Up to three fields, one a line' }),
+    maxDocuments: z.int().min(1).max(5000).default(200).meta({ label: 'Most documents' }),
+    emailTo: expression()
+      .nullable()
+      .default(null)
+      .meta({ label: 'Mail to', hint: 'A Qlik expression for the addresses of a value' }),
+    hubTo: expression().nullable().default(null).meta({ label: 'Hub for', hint: 'A Qlik expression' }),
+    folder: expression().nullable().default(null).meta({ hint: 'A Qlik expression' }),
+    alsoRecipients: z.boolean().default(false).meta({ label: 'The recipients of the task get all documents, too' }),
   }),
 )
 
 const reportUse = once(() =>
-  z.strictObject({
-    key: key(),
-    reportId: id(),
-    format: z.enum(FORMATS),
-    fileName: pattern.default('{report}{cycle}_{date:yyyy-MM-dd_HH-mm}'),
-    block: key().optional(),
-    options: formatOptions().prefault({}),
-    filterIds: ids(50),
-    conditionIds: ids(20),
-    conditionScope: z.enum(['report', 'cycleValue']).default('report'),
-    cycle: cycle().nullable().default(null),
-    deliver: z
-      .strictObject({
-        email: z.enum(['none', 'attach', 'embed']).default('attach'),
-        storage: z.boolean().default(true),
-        hub: z.boolean().default(true),
-      })
-      .prefault({}),
-    zip: z.enum(['none', 'perReport', 'perMail', 'perFolder']).default('none'),
-    protect: z
-      .strictObject({ zipPassword: secretRef().optional(), pdfPassword: secretRef().optional() })
-      .nullable()
-      .default(null),
-  }),
+  z
+    .strictObject({
+      key: key().meta({ hint: 'Names it inside of the task: a-z, 0-9, _ and -' }),
+      reportId: id().meta({ label: 'Report', lookup: 'report', order: -1 }),
+      format: z.enum(FORMATS),
+      fileName: pattern.default('{report}{cycle}_{date:yyyy-MM-dd_HH-mm}').meta({ label: 'File name', ...PATTERN }),
+      block: key().optional().meta({ hint: 'Key of the block, for csv, svg and png' }),
+      options: formatOptions().prefault({}).meta({
+        label: 'Options of the format',
+        hint: 'JSON',
+        control: 'json',
+        advanced: true,
+        order: 1,
+      }),
+      filterIds: ids(50).meta(FILTERS),
+      conditionIds: ids(20).meta(CONDITIONS),
+      conditionScope: z
+        .enum(['report', 'cycleValue'])
+        .default('report')
+        .meta({ label: 'Conditions decide about', texts: { report: 'the report', cycleValue: 'each value' } }),
+      cycle: cycle().nullable().default(null).meta({ label: 'Document for each value' }),
+      deliver: z
+        .strictObject({
+          email: z.enum(['none', 'attach', 'embed']).default('attach').meta({ label: 'In mails' }),
+          storage: z.boolean().default(true).meta({ label: 'Into the storage' }),
+          hub: z.boolean().default(true).meta({ label: 'Into the hub' }),
+        })
+        .prefault({}),
+      zip: z.enum(['none', 'perReport', 'perMail', 'perFolder']).default('none').meta({ label: 'Archive' }),
+      protect: z
+        .strictObject({
+          zipPassword: secretRef().optional().meta({ label: 'Of the archive' }),
+          pdfPassword: secretRef().optional().meta({ label: 'Of the PDF' }),
+        })
+        .nullable()
+        .default(null)
+        .meta({ label: 'Passwords', advanced: true, order: 1 }),
+    })
+    .meta({ title: 'Report', start: { key: 'report', format: 'pdf' } }),
 )
 export type ReportUse = z.output<ReturnType<typeof reportUse>>
 
@@ -122,142 +162,231 @@ export const OUTCOMES = ['success', 'warning', 'error', 'skipped', 'cancelled'] 
 export type Outcome = (typeof OUTCOMES)[number]
 
 const triggerMembers = {
-  id: id().optional(),
-  name: line(200, 0).default(''),
-  enabled: z.boolean().default(true),
-  start: z.iso.datetime().nullable().default(null),
-  end: z.iso.datetime().nullable().default(null),
-  timezone: zone().optional(),
+  id: id().optional().meta({ control: 'none' }),
+  name: line(200, 0).default('').meta({ order: 1 }),
+  enabled: z.boolean().default(true).meta({ label: 'On', order: 1 }),
+  start: z.iso.datetime().nullable().default(null).meta({ label: 'From', hint: '2026-12-31T06:00:00Z', order: 1 }),
+  end: z.iso.datetime().nullable().default(null).meta({ label: 'Until', order: 1 }),
+  timezone: zone().optional().meta({ label: 'Time zone', order: 1 }),
+}
+
+/** The options of a start that a message may set, by their members in its JSON. */
+const MESSAGE_TEXTS: Readonly<Record<Option, string>> = {
+  test: 'that it is a test, so that mails go to the test address only (test)',
+  testAddress: 'the address of a test (testAddress)',
+  dryRun: 'that nothing is sent (dryRun)',
+  ignoreConditions: 'that conditions do not count (ignoreConditions)',
+  reports: 'which of the reports are made (reports)',
+  recipients: 'which of the recipients get them (recipients)',
+  reason: 'a reason for the log (reason)',
 }
 
 const triggers = once(() =>
   z.discriminatedUnion('type', [
-    z.strictObject({
-      ...triggerMembers,
-      type: z.literal('schedule'),
-      cron: line(200).optional(),
-      once: z.iso.datetime().optional(),
-      /** On days with a clock change each time fires once, also when `cron` names every hour. */
-      everyTimeOnce: z.boolean().default(false),
-      maxDelayMinutes: z.int().min(0).max(1440).default(60),
-    }),
+    z
+      .strictObject({
+        ...triggerMembers,
+        type: z.literal('schedule'),
+        cron: line(200).optional().meta({ hint: 'Minute, hour, day, month, weekday' }),
+        once: z.iso.datetime().optional().meta({ hint: '2026-12-31T06:00:00Z, in place of cron' }),
+        /** On days with a clock change each time fires once, also when `cron` names every hour. */
+        everyTimeOnce: z
+          .boolean()
+          .default(false)
+          .meta({ label: 'Each time once on days with a clock change', advanced: true, order: 2 }),
+        maxDelayMinutes: z.int().min(0).max(1440).default(60).meta({ label: 'Minutes it may be late' }),
+      })
+      .meta({ start: { cron: '0 7 * * 1' } }),
     z.strictObject({
       ...triggerMembers,
       type: z.literal('qlikEvent'),
-      event: z.enum(['taskSucceeded', 'taskFailed', 'taskAborted', 'appReloaded']),
+      event: z.enum(['taskSucceeded', 'taskFailed', 'taskAborted', 'appReloaded']).meta({
+        label: 'When',
+        texts: {
+          taskSucceeded: 'a task succeeds',
+          taskFailed: 'a task fails',
+          taskAborted: 'a task is aborted',
+          appReloaded: 'an app is reloaded',
+        },
+      }),
       match: z
         .strictObject({
-          taskId: ids(100),
-          tag: z.array(line(256)).max(100).default([]),
+          taskId: ids(100).meta({ label: 'Ids of tasks' }),
+          tag: z.array(line(256)).max(100).default([]).meta({ label: 'Tags of tasks' }),
           customProperty: z
-            .array(z.strictObject({ name: line(256), value: line(256) }))
+            .array(z.strictObject({ name: line(256), value: line(256) }).meta({ title: 'Custom property' }))
             .max(100)
-            .default([]),
-          appId: ids(100),
+            .default([])
+            .meta({ label: 'Custom properties', order: 1 }),
+          appId: ids(100).meta({ label: 'Ids of apps' }),
         })
         .prefault({}),
-      mode: z.enum(['any', 'all']).default('any'),
-      withinMinutes: z.int().min(1).max(525_600).nullable().default(null),
+      mode: z
+        .enum(['any', 'all'])
+        .default('any')
+        .meta({ label: 'Of several', texts: { any: 'any one', all: 'all' } }),
+      withinMinutes: z.int().min(1).max(525_600).nullable().default(null).meta({ label: 'All within minutes' }),
     }),
-    z.strictObject({
-      ...triggerMembers,
-      type: z.literal('reportTask'),
-      taskId: id(),
-      on: z.array(z.enum(OUTCOMES)).min(1).max(5),
-    }),
-    z.strictObject({
-      ...triggerMembers,
-      type: z.literal('mqtt'),
-      topic: line(1000),
-      equals: z.string().max(10_000).optional(),
-      /** Options of a start that a message may set: its sender proves nothing to Footman. */
-      allowedOptions: z.array(z.enum(OPTIONS)).max(OPTIONS.length).default([]),
-    }),
-    z.strictObject({ ...triggerMembers, type: z.literal('keyValue'), namespace: line(256), key: line(256) }),
+    z
+      .strictObject({
+        ...triggerMembers,
+        type: z.literal('reportTask'),
+        taskId: id().meta({ label: 'After', lookup: 'task' }),
+        on: z.array(z.enum(OUTCOMES)).min(1).max(5).meta({ label: 'Outcomes' }),
+      })
+      .meta({ title: 'Another report task', start: { on: ['success'] } }),
+    z
+      .strictObject({
+        ...triggerMembers,
+        type: z.literal('mqtt'),
+        topic: line(1000),
+        equals: z.string().max(10_000).optional().meta({ label: 'Payload', hint: 'Empty: every message' }),
+        /** Options of a start that a message may set: its sender proves nothing to Footman. */
+        allowedOptions: z.array(z.enum(OPTIONS)).max(OPTIONS.length).default([]).meta({
+          label: 'A message may say',
+          hint: 'Every sender of the broker may, without credentials of Footman. A message that says more starts nothing.',
+          texts: MESSAGE_TEXTS,
+        }),
+      })
+      .meta({ title: 'MQTT message' }),
+    z
+      .strictObject({ ...triggerMembers, type: z.literal('keyValue'), namespace: line(256), key: line(256) })
+      .meta({ title: 'Key-value pair' }),
   ]),
 )
 export type Trigger = z.output<ReturnType<typeof triggers>>
 export type TriggerOf<Type extends Trigger['type']> = Extract<Trigger, { readonly type: Type }>
 
 const notification = once(() =>
-  z.strictObject({
-    on: z
-      .array(z.enum(['success', 'warning', 'error', 'skipped', 'recovered']))
-      .min(1)
-      .max(5),
-    recipients: z.array(address()).min(1).max(50),
-    attachLog: z.boolean().default(true),
-    subject: pattern.optional(),
-  }),
+  z
+    .strictObject({
+      on: z
+        .array(z.enum(['success', 'warning', 'error', 'skipped', 'recovered']))
+        .min(1)
+        .max(5)
+        .meta({ label: 'After' }),
+      recipients: z.array(address()).min(1).max(50).meta({ label: 'Addresses', hint: 'One a line' }),
+      attachLog: z.boolean().default(true).meta({ label: 'With the log' }),
+      subject: pattern.optional().meta(PATTERN),
+    })
+    .meta({ title: 'Outcome mail', start: { on: ['error'] } }),
 )
 export type Notification = z.output<ReturnType<typeof notification>>
 
 export const reportTask = once(() =>
-  z.strictObject({
-    project,
-    name,
-    description: description(),
-    enabled: z.boolean().default(false),
-    tags: tags(),
-    reports: z.array(reportUse()).max(50).default([]),
-    filterIds: ids(50),
-    conditionIds: ids(20),
-    recipients: z.array(recipientRef()).max(1000).default([]),
-    email: z
-      .strictObject({
-        enabled: z.boolean().default(false),
-        from: line(320).nullable().default(null),
-        replyTo: line(320).nullable().default(null),
-        cc: z.array(address()).max(50).default([]),
-        bcc: z.array(address()).max(50).default([]),
-        subject: pattern
-          .refine((value) => value.length >= 1 && value.length <= 500, 'must be 1-500 characters')
-          .default('{task} {date:yyyy-MM-dd}'),
-        template: line(100).default('default'),
-        message: z.string().max(20_000).default(''),
-        priority: z.enum(['high', 'normal', 'low']).default('normal'),
-        grouping: z.enum(['perRecipient', 'perDocument', 'single']).default('perRecipient'),
-      })
-      .prefault({}),
-    storage: z
-      .array(
-        z.strictObject({
-          spaceId: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
-          folder: pattern.default(''),
-          onExists: z.enum(['overwrite', 'suffix', 'skip', 'fail']).default('overwrite'),
-          reports: z.array(key()).max(50).optional(),
-        }),
-      )
-      .max(10)
-      .default([]),
-    hub: z
-      .strictObject({
-        enabled: z.boolean().default(false),
-        title: pattern.default('{task} {date:yyyy-MM-dd}'),
-        retentionDays: z.int().min(0).optional(),
-        retentionVersions: z.int().min(0).optional(),
-      })
-      .prefault({}),
-    triggers: z.array(triggers()).max(20).default([]),
-    notifications: z.array(notification()).max(10).default([]),
-    testMode: z
-      .strictObject({
-        enabled: z.boolean().default(false),
-        address: address().nullable().default(null),
-        storage: z.enum(['subfolder', 'skip', 'normal']).default('subfolder'),
-      })
-      .refine(({ enabled, address: to }) => !enabled || to !== null, 'enabled needs an address')
-      .prefault({}),
-    run: z
-      .strictObject({
-        evaluateAs: z.enum(['service', 'recipient']).default('service'),
-        whenBusy: z.enum(['coalesce', 'queue', 'skip']).default('coalesce'),
-        timeoutMinutes: z.int().min(1).max(1440).default(120),
-        onReportError: z.enum(['continue', 'stop']).default('continue'),
-        priority: z.int().min(1).max(9).default(5),
-      })
-      .prefault({}),
-  }),
+  z
+    .strictObject({
+      project,
+      name,
+      description: description(),
+      enabled: z.boolean().default(false).meta({ label: 'Triggers start it' }),
+      tags: tags(),
+      reports: z.array(reportUse()).max(50).default([]).meta({ group: 'reports', ordered: true }),
+      filterIds: ids(50).meta({ ...FILTERS, group: 'data' }),
+      conditionIds: ids(20).meta({ ...CONDITIONS, group: 'data' }),
+      recipients: z.array(recipientRef()).max(1000).default([]).meta({ group: 'recipients' }),
+      email: z
+        .strictObject({
+          enabled: z.boolean().default(false).meta({ label: 'Send mails', order: -3 }),
+          from: line(320).nullable().default(null).meta({ label: 'Sender' }),
+          replyTo: line(320).nullable().default(null).meta({ label: 'Answers to' }),
+          cc: z
+            .array(address())
+            .max(50)
+            .default([])
+            .meta({ label: 'Copies (Cc)', hint: 'One address a line; of every mail' }),
+          bcc: z.array(address()).max(50).default([]).meta({ label: 'Blind copies (Bcc)' }),
+          subject: pattern
+            .refine((value) => value.length >= 1 && value.length <= 500, 'must be 1-500 characters')
+            .default('{task} {date:yyyy-MM-dd}')
+            .meta({ ...PATTERN, order: -2 }),
+          template: line(100).default('default').meta({ label: 'Mail template' }),
+          message: z
+            .string()
+            .max(20_000)
+            .default('')
+            .meta({ control: 'area', hint: 'Stands above the list of files', order: -2 }),
+          priority: z.enum(['high', 'normal', 'low']).default('normal'),
+          grouping: z
+            .enum(['perRecipient', 'perDocument', 'single'])
+            .default('perRecipient')
+            .meta({
+              label: 'Mails',
+              texts: {
+                perRecipient: 'one for each person',
+                perDocument: 'one for each document',
+                single: 'one to all',
+              },
+              order: -1,
+            }),
+        })
+        .prefault({})
+        .meta({ group: 'delivery' }),
+      storage: z
+        .array(
+          z
+            .strictObject({
+              spaceId: z
+                .string()
+                .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+                .meta({ label: 'Storage space', lookup: 'space' }),
+              folder: pattern.default('').meta(PATTERN),
+              onExists: z
+                .enum(['overwrite', 'suffix', 'skip', 'fail'])
+                .default('overwrite')
+                .meta({ label: 'A file that exists' }),
+              reports: z.array(key()).max(50).optional().meta({ label: 'Only these keys of reports' }),
+            })
+            .meta({ title: 'Storage space' }),
+        )
+        .max(10)
+        .default([])
+        .meta({ group: 'delivery' }),
+      hub: z
+        .strictObject({
+          enabled: z.boolean().default(false).meta({ label: 'Publish in the hub' }),
+          title: pattern.default('{task} {date:yyyy-MM-dd}').meta({ label: 'Title in the hub', ...PATTERN }),
+          retentionDays: z.int().min(0).optional().meta({ label: 'Days to keep' }),
+          retentionVersions: z.int().min(0).optional().meta({ label: 'Versions to keep' }),
+        })
+        .prefault({})
+        .meta({ group: 'delivery' }),
+      triggers: z.array(triggers()).max(20).default([]).meta({ group: 'triggers' }),
+      notifications: z
+        .array(notification())
+        .max(10)
+        .default([])
+        .meta({ label: 'Outcome mails', group: 'outcome-mails' }),
+      testMode: z
+        .strictObject({
+          enabled: z.boolean().default(false).meta({ label: 'Test mode' }),
+          address: address().nullable().default(null).meta({ label: 'Test address' }),
+          storage: z
+            .enum(['subfolder', 'skip', 'normal'])
+            .default('subfolder')
+            .meta({
+              label: 'Files of a test',
+              texts: { subfolder: 'into a folder of their own', skip: 'are not written', normal: 'as usual' },
+            }),
+        })
+        .refine(({ enabled, address: to }) => !enabled || to !== null, 'enabled needs an address')
+        .prefault({})
+        .meta({ group: 'test' }),
+      run: z
+        .strictObject({
+          evaluateAs: z
+            .enum(['service', 'recipient'])
+            .default('service')
+            .meta({ label: 'Data are read as', texts: { service: 'the service user', recipient: 'each recipient' } }),
+          whenBusy: z.enum(['coalesce', 'queue', 'skip']).default('coalesce').meta({ label: 'Start during a run' }),
+          timeoutMinutes: z.int().min(1).max(1440).default(120).meta({ label: 'Minutes at most' }),
+          onReportError: z.enum(['continue', 'stop']).default('continue').meta({ label: 'After an error of a report' }),
+          priority: z.int().min(1).max(9).default(5).meta({ label: 'Priority (9 first)' }),
+        })
+        .prefault({})
+        .meta({ group: 'data' }),
+    })
+    .meta({ start: { email: { enabled: true } } }),
 )
 export type ReportTask = z.output<ReturnType<typeof reportTask>>
 

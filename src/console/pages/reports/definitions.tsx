@@ -8,7 +8,7 @@ import { type Column, Empty, ErrorBox, Head, OffsetPager, offsetOf, Table } from
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { editable, editorPage } from './editor.tsx'
 import { type Definition, KINDS, type Kind, listed, MOST } from './kinds.ts'
-import { STARTS } from './steps.ts'
+import { formOfKind } from './steps.ts'
 import { ListError, Places, switchedOff } from './tasks.tsx'
 
 const count = (value: unknown): number => (Array.isArray(value) ? value.length : 0)
@@ -151,8 +151,7 @@ const newPage = (kind: Kind): Page => ({
     if (!context.settings.reports) return switchedOff()
     const from = context.query.get('from') ?? ''
     const source = from === '' ? null : await one(context, kind, from)
-    const isTemplate = kind === 'report' && context.query.get('type') === 'template'
-    const start = isTemplate ? { name: '', project: 'default', tags: [], type: 'template', data: [] } : STARTS[kind]
+    const { start } = formOfKind(kind, { type: context.query.get('type') })
     const definition = source?.ok
       ? { ...editable(source.data), name: `${source.data.name} (copy)` }
       : structuredClone(start)

@@ -4,16 +4,16 @@
 import type { Child, FC } from 'hono/jsx'
 import type { Asked, Failure } from '../../ask.ts'
 import type { PageContent, PageContext } from '../../page.ts'
+import { Fields } from '../../schema-form/controls.tsx'
+import { differences, type Members, memberAt } from '../../schema-form/fields.ts'
 import { ActionLink, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
-import { type Choices, Fields } from './controls.tsx'
-import { differences, type Members, memberAt } from './fields.ts'
-import { type Definition, KINDS, type Kind, listed, uses } from './kinds.ts'
+import { type Definition, type DefinitionChoices, KINDS, type Kind, listed, uses } from './kinds.ts'
 import { type Plan, PlanView } from './plan.tsx'
 import { Preview, type PreviewChoices, type TemplateCheck, TemplatePanel, type Templates } from './preview.tsx'
-import { stepsOf } from './steps.ts'
+import { formOfKind } from './steps.ts'
 
 export interface ConditionTest {
   readonly met: boolean
@@ -67,7 +67,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
       ? context.ask.call<TemplateCheck>('POST', `/v4/report/${encodeURIComponent(id)}/template/check`)
       : null,
   ])
-  const steps = stepsOf(kind, definition)
+  const { steps } = formOfKind(kind, definition)
   const action = context.link(`/form/${SAVE}`)
   const title = id === '' ? `New ${one}` : plainName(String(draft.before.name ?? ''))
   const form = { definition, choices, issues: failure?.issues ?? [], action }
@@ -236,7 +236,7 @@ export const Delete: FC<{ readonly context: PageContext; readonly kind: Kind; re
 interface BesideProps {
   readonly context: PageContext
   readonly draft: Draft
-  readonly choices: Choices
+  readonly choices: DefinitionChoices
   readonly action: string
 }
 
@@ -365,9 +365,9 @@ const Conflict: FC<{ readonly draft: Draft; readonly present: Definition; readon
   )
 }
 
-const NONE: Choices = { task: [], report: [], filter: [], condition: [], recipient: [], group: [], space: [] }
+const NONE: DefinitionChoices = { task: [], report: [], filter: [], condition: [], recipient: [], group: [], space: [] }
 
-async function choicesOf(context: PageContext): Promise<Choices> {
+async function choicesOf(context: PageContext): Promise<DefinitionChoices> {
   const kinds = Object.keys(KINDS) as Kind[]
   const [spaces, ...lists] = await Promise.all([
     context.ask.get<{ storageSpaces: { id: string; name: string }[] }>('/v4/storagespace'),

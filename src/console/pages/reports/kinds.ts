@@ -50,6 +50,11 @@ export interface Definition {
   readonly [member: string]: unknown
 }
 
+/** The definitions and storage spaces that a field may name, by its lookup. */
+export type DefinitionChoices = Readonly<Record<Kind, readonly Definition[]>> & {
+  readonly space: readonly { readonly id: string; readonly name: string }[]
+}
+
 /** More are not shown in lists of choices. */
 export const MOST = 500
 

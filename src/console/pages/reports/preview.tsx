@@ -5,12 +5,11 @@ import type { FC } from 'hono/jsx'
 import { visible } from '../../../platform/visible.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
+import type { Members } from '../../schema-form/fields.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { ErrorBox, Facts, Panel, part } from '../../ui/panel.tsx'
 import { bytesText, Name, plainName, Time } from '../../ui/text.tsx'
-import type { Choices } from './controls.tsx'
-import type { Members } from './fields.ts'
-import type { Kind } from './kinds.ts'
+import type { DefinitionChoices, Kind } from './kinds.ts'
 
 /** The choices beside the form, which its other buttons keep. */
 export interface PreviewChoices {
@@ -26,7 +25,7 @@ const FILE_FORMATS = ['pdf', 'xlsx', 'csv', 'json', 'png', 'svg'] as const
 export const Preview: FC<{
   readonly context: PageContext
   readonly draft: PreviewChoices & { readonly kind: Kind; readonly definition: Members }
-  readonly choices: Choices
+  readonly choices: DefinitionChoices
   readonly action: string
 }> = ({ context, draft, choices, action }) => {
   const { kind, definition, previewFor = '', previewFormat = '', previewReport = '' } = draft

@@ -6,12 +6,12 @@ import { parseOutsideJson } from '../../../platform/json.ts'
 import type { Failure } from '../../ask.ts'
 import type { Operation } from '../../forms.tsx'
 import type { PageContent, PageContext } from '../../page.ts'
+import { changeList, type Members, readFields } from '../../schema-form/fields.ts'
 import { type ConditionTest, type Draft, editable, editorPage } from './editor.tsx'
-import { changeList, type Members, readFields } from './fields.ts'
 import { type Definition, isKind, KINDS } from './kinds.ts'
 import type { Plan } from './plan.tsx'
 import { checkText, failurePage, type PreviewChoices, type TemplateCheck } from './preview.tsx'
-import { stepsOf } from './steps.ts'
+import { formOfKind } from './steps.ts'
 
 export const saveOperation: Operation = {
   scope: 'report:write',
@@ -71,7 +71,7 @@ async function afterButton(
     case 'mine':
       return editorPage(context, await rebased(context, draft, button === 'merge'))
     default:
-      changeList(edited.definition, stepsOf(draft.kind, draft.definition), form.get('do') ?? '')
+      changeList(edited.definition, formOfKind(draft.kind, draft.definition).fields, form.get('do') ?? '')
       return editorPage(context, edited)
   }
 }
@@ -83,11 +83,9 @@ function draftOf(form: URLSearchParams): Draft {
   if (!isKind(kind) || !before || !definition) {
     throw refusal('VALIDATION', 'This form is not complete. Open the definition again.')
   }
-  readFields(definition, fieldsOf(kind, definition), form)
+  readFields(definition, formOfKind(kind, definition).fields, form)
   return { kind, id: form.get('id') ?? '', revision: Number(form.get('revision')) || 0, before, definition }
 }
-
-const fieldsOf = (kind: Draft['kind'], definition: Members) => stepsOf(kind, definition).flatMap(({ fields }) => fields)
 
 function membersOf(text: string): Members | null {
   try {

@@ -2,14 +2,14 @@
 import { expect, test } from 'bun:test'
 import { fieldsOf } from '../../../../../src/console/forms.tsx'
 import { saveOperation } from '../../../../../src/console/pages/reports/save.ts'
-import { STARTS, stepsOf } from '../../../../../src/console/pages/reports/steps.ts'
+import { formOfKind } from '../../../../../src/console/pages/reports/steps.ts'
 import { OPTIONS } from '../../../../../src/reports/entities/start-options.ts'
 
 const trigger = { id: 't1', type: 'mqtt', topic: 'reports/go', allowedOptions: ['dryRun', 'reason'] }
 
 /** The trigger as the form saves it. */
 function saved(...chosen: readonly string[]): unknown {
-  const definition = { ...STARTS.task, name: 'T', triggers: [trigger] }
+  const definition = { ...formOfKind('task', {}).start, name: 'T', triggers: [trigger] }
   const json = JSON.stringify(definition)
   const form = new URLSearchParams({ kind: 'task', id: '', before: json, definition: json })
   form.set('f:triggers.0.topic', 'reports/go')
@@ -24,7 +24,7 @@ test('a message may set what is ticked, and nothing else', () => {
 })
 
 test('the form offers every option with words of its own; a key-value trigger has none', () => {
-  const fields = stepsOf('task', {}).flatMap((step) => step.fields)
+  const { fields } = formOfKind('task', {})
   const triggers = fields.find(({ at }) => at === 'triggers')
   const optionsOf = (type: string) => {
     const variant = triggers?.as === 'items' ? triggers.variants.find((one) => one.type === type) : undefined

@@ -2,14 +2,20 @@
 /** @jsxImportSource hono/jsx */
 /** The controls of a form, made from the table of its fields. */
 import type { Child, FC } from 'hono/jsx'
-import { Name, plainName } from '../../ui/text.tsx'
-import { controlOf, type Field, type Members, memberAt, shownText, type Variant, variantOf } from './fields.ts'
-import { type Definition, KINDS, type Kind } from './kinds.ts'
+import { Name, plainName } from '../ui/text.tsx'
+import {
+  controlOf,
+  type Field,
+  isPreset,
+  type Members,
+  memberAt,
+  shownText,
+  type Variant,
+  variantOf,
+} from './fields.ts'
 
-/** The definitions and storage spaces that a field may name. */
-export type Choices = Readonly<Record<Kind, readonly Definition[]>> & {
-  readonly space: readonly { readonly id: string; readonly name: string }[]
-}
+/** The things that a field may name, by its lookup. */
+export type Choices = Readonly<Record<string, readonly { readonly id: string; readonly name: string }[]>>
 
 interface Form {
   readonly definition: Members
@@ -28,13 +34,27 @@ interface FieldsProps {
   readonly above?: string
 }
 
-export const Fields: FC<FieldsProps> = ({ form, fields, above = '' }) => (
-  <div class="form">
-    {fields.map((field) => (
-      <Control form={form} field={field} path={above + field.at} />
-    ))}
-  </div>
-)
+/** The controls of the fields; those that are rarely needed are folded, unless they differ from their default. */
+export const Fields: FC<FieldsProps> = ({ form, fields, above = '' }) => {
+  const isFolded = (field: Field) => {
+    const path = above + field.at
+    return field.advanced && isPreset(field, memberAt(form.definition, path)) && !hasIssue(form, path)
+  }
+  const folded = fields.filter(isFolded)
+  const controls = (some: readonly Field[]) =>
+    some.map((field) => <Control form={form} field={field} path={above + field.at} />)
+  return (
+    <div class="form">
+      {controls(fields.filter((field) => !folded.includes(field)))}
+      {folded.length > 0 && (
+        <details class="wide entry">
+          <summary>More</summary>
+          <div class="form">{controls(folded)}</div>
+        </details>
+      )}
+    </div>
+  )
+}
 
 interface ControlProps {
   readonly form: Form
@@ -105,7 +125,7 @@ const Input: FC<ControlProps & { readonly invalid: boolean }> = ({ form, field, 
         </select>
       )
     case 'ref': {
-      const options = form.choices[field.to]
+      const options = form.choices[field.to] ?? []
       const isKnown = text === '' || options.some(({ id }) => id === text)
       return (
         <select {...shared}>
@@ -134,7 +154,7 @@ const Picks: FC<ControlProps> = ({ form, field, path }) => {
   const present = memberAt(form.definition, path)
   const chosen: readonly unknown[] = Array.isArray(present) ? present : []
   const known: readonly (readonly [string, string])[] =
-    field.as === 'choices' ? field.options : form.choices[field.to].map(({ id, name }) => [id, name] as const)
+    field.as === 'choices' ? field.options : (form.choices[field.to] ?? []).map(({ id, name }) => [id, name] as const)
   const gone = chosen.filter((id) => !known.some(([one]) => one === id)).map((id) => [String(id), String(id)] as const)
   const options = [...known, ...gone]
   const boxes = (
@@ -158,13 +178,12 @@ const Picks: FC<ControlProps> = ({ form, field, path }) => {
       </fieldset>
     )
   }
-  const what = field.to === 'space' ? 'storage spaces' : KINDS[field.to].many.toLowerCase()
   return (
     <details class="wide entry" open={chosen.length > 0 || undefined}>
       <summary>
         {field.label} <span class="count quiet">{chosen.length}</span>
       </summary>
-      {options.length === 0 ? <p class="muted small">There are no {what} yet.</p> : boxes}
+      {options.length === 0 ? <p class="muted small">There are none yet.</p> : boxes}
       {issue && <p class="bad small">{issue.message}</p>}
     </details>
   )
@@ -226,8 +245,8 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
         )
       })}
       <div class="acts">
-        {field.variants.map(({ type, title }) => (
-          <Button value={`add ${path} ${type}`} label={`Add ${title} to ${field.label}`}>
+        {field.variants.map(({ key, title }) => (
+          <Button value={`add ${path} ${key}`} label={`Add ${title} to ${field.label}`}>
             + {title}
           </Button>
         ))}
@@ -236,14 +255,15 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
   )
 }
 
-const hasIssue = ({ issues }: Form, path: string): boolean => issues.some((one) => one.path.startsWith(`${path}.`))
+const hasIssue = ({ issues }: Form, path: string): boolean =>
+  issues.some((one) => one.path === path || one.path.startsWith(`${path}.`))
 
 /** The first member of an item that says something; the name of the definition that it names. */
 function summaryOf({ choices }: Form, { fields }: Variant, item: unknown): string {
   for (const field of fields) {
     const text = shownText(field, memberAt(item, field.at)).split('\n').slice(0, 3).join(', ')
     if (text === '' || field.as === 'flag') continue
-    return field.as === 'ref' ? (choices[field.to].find(({ id }) => id === text)?.name ?? text) : text
+    return field.as === 'ref' ? (choices[field.to]?.find(({ id }) => id === text)?.name ?? text) : text
   }
   return ''
 }

@@ -1,6 +1,5 @@
-/** Fields of definitions: a table says what a form shows, and the same table reads the form back into the definition. */
-import { parseOutsideJson } from '../../../platform/json.ts'
-import type { Kind } from './kinds.ts'
+/** The fields of a form: what it shows, and how it is read back into the members that it is made of. */
+import { parseOutsideJson } from '../../platform/json.ts'
 
 export type Options = readonly (readonly [value: string, text: string])[]
 
@@ -9,8 +8,14 @@ interface Base {
   readonly at: string
   readonly label: string
   readonly hint?: string
+  /** Id of the step of the form; absent = its first one. */
+  readonly group?: string | undefined
+  /** Folded as long as it has its default. */
+  readonly advanced?: true
   /** The meaning of an empty field: null, or a member that is left out. Default: ''. */
   readonly empty?: null | 'omit'
+  /** The value without the member. */
+  readonly preset?: unknown
 }
 
 export type Field = Base &
@@ -30,31 +35,29 @@ export type Field = Base &
       }
     | { readonly as: 'choice'; readonly options: Options }
     | { readonly as: 'choices'; readonly options: Options }
-    | { readonly as: 'ref'; readonly to: Kind | 'space' }
-    | { readonly as: 'refs'; readonly to: Kind | 'space' }
-    | { readonly as: 'group'; readonly fields: readonly Field[]; readonly needs: string }
+    | { readonly as: 'ref'; readonly to: string }
+    | { readonly as: 'refs'; readonly to: string }
+    /** An object that is null as long as none of its fields has a value of its own. */
+    | { readonly as: 'group'; readonly fields: readonly Field[]; readonly constants: Members }
     | { readonly as: 'items'; readonly variants: readonly Variant[]; readonly ordered?: true }
   )
 
 /** A kind of item that a list can have. The member `type` of an item names its kind; '' = the only kind. */
 export interface Variant {
   readonly type: string
+  /** The same, but unique where several kinds have one type. */
+  readonly key: string
   readonly title: string
+  /** Members by which kinds of one type differ. */
+  readonly required: readonly string[]
   readonly fields: readonly Field[]
   /** Members of a new item. */
   readonly start: Readonly<Record<string, unknown>>
 }
 
-export interface Step {
-  readonly id: string
-  readonly title: string
-  readonly sub?: string
-  readonly fields: readonly Field[]
-}
-
 export type Members = Record<string, unknown>
 
-const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null
+export const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null
 
 /** The member at a path; undefined where there is none. */
 export function memberAt(members: unknown, path: string): unknown {
@@ -99,7 +102,11 @@ const parsed = (text: string): unknown => {
     return text
   }
 }
-const text: Codec = { show: (value) => compact(value ?? ''), read: (given) => given.replaceAll('\r\n', '\n') }
+/** A text that was not changed stays the value that it shows, such as a number. */
+const text: Codec = {
+  show: (value) => compact(value ?? ''),
+  read: (given, old) => (compact(old ?? '') === given ? old : given.replaceAll('\r\n', '\n')),
+}
 
 /** Operands of rules as one line: `=Sum(Sales)`, `variable:vMax`, `kpi:Revenue`, `previous`, else a constant. */
 const operand: Codec = {
@@ -166,8 +173,12 @@ export const shownText = ({ as }: Field, value: unknown): string =>
 /** Name of the control of a member. */
 export const controlOf = (path: string): string => `f:${path}`
 
-export const variantOf = (variants: readonly Variant[], item: unknown): Variant | undefined =>
-  variants.find(({ type }) => type === '' || (isMembers(item) && item.type === type))
+/** The kind of an item; of several with its type, the one whose members it has. */
+export function variantOf(variants: readonly Variant[], item: unknown): Variant | undefined {
+  const ofType = variants.filter(({ type }) => type === '' || (isMembers(item) && item.type === type))
+  const isComplete = ({ required }: Variant) => isMembers(item) && required.every((name) => Object.hasOwn(item, name))
+  return ofType.find(isComplete) ?? ofType[0]
+}
 
 /** Puts what a form says into the definition. Lists have the items that the form was made with. */
 export function readFields(definition: Members, fields: readonly Field[], form: URLSearchParams, above = ''): void {
@@ -182,8 +193,9 @@ export function readFields(definition: Members, fields: readonly Field[], form: 
       })
     } else if (field.as === 'group') {
       readFields(definition, field.fields, form, `${path}.`)
-      const needed = memberAt(definition, `${path}.${field.needs}`)
-      if (isEmpty(needed)) setMember(definition, path, null)
+      if (field.fields.every((inner) => isPreset(inner, memberAt(definition, `${path}.${inner.at}`))))
+        setMember(definition, path, null)
+      else for (const [name, value] of Object.entries(field.constants)) setMember(definition, `${path}.${name}`, value)
     } else if (field.as === 'flag') setMember(definition, path, form.has(control))
     else if (field.as === 'choices' || field.as === 'refs') {
       const chosen = form.getAll(control)
@@ -195,28 +207,37 @@ export function readFields(definition: Members, fields: readonly Field[], form: 
   }
 }
 
-const isEmpty = (value: unknown): boolean =>
-  value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+export const isEmpty = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === '' ||
+  (typeof value === 'object' && Object.keys(value).length === 0)
+
+/** Whether the member says no more than one that is left out. */
+export const isPreset = ({ preset, as }: Field, value: unknown): boolean =>
+  (isEmpty(value) && isEmpty(preset)) ||
+  value === undefined ||
+  (as === 'flag' && preset === undefined && value === false) ||
+  JSON.stringify(value) === JSON.stringify(preset)
 
 function valueRead(field: Field, given: string, old: unknown): unknown {
-  if (given.trim() === '' && field.empty !== undefined) return field.empty === 'omit' ? undefined : null
+  // An uploaded template has no name here.
+  const isKept = field.as === 'template'
+  if (given.trim() === '' && field.empty !== undefined && !isKept) return field.empty === 'omit' ? undefined : null
   return CODECS[field.as]!.read(given, old)
 }
 
 /** Changes a list as a button says: `add triggers schedule`, `remove blocks 2`, `up blocks 2`, `down blocks 2`. */
-export function changeList(definition: Members, steps: readonly Step[], button: string): boolean {
+export function changeList(definition: Members, fields: readonly Field[], button: string): boolean {
   const [verb, path = '', what = ''] = button.split(' ')
-  const field = fieldAt(
-    steps.flatMap(({ fields }) => fields),
-    path,
-  )
+  const field = fieldAt(fields, path)
   if (field?.as !== 'items') return false
   const present = memberAt(definition, path)
   const items: unknown[] = Array.isArray(present) ? [...present] : []
   if (verb === 'add') {
-    const variant = field.variants.find(({ type }) => type === what)
+    const variant = field.variants.find(({ key }) => key === what)
     if (!variant) return false
-    items.push({ ...(variant.type !== '' && { type: variant.type }), ...structuredClone(variant.start) })
+    items.push(structuredClone(variant.start))
   } else {
     const at = Number(what)
     if (!Number.isInteger(at) || at < 0 || at >= items.length) return false

@@ -1,0 +1,41 @@
+/** The words that a schema has for the form of its values, in `.meta()`. */
+
+export interface FormMeta {
+  /** Default: the name of the member in words. */
+  readonly label?: string
+  /** A line below the field; default: the description. */
+  readonly hint?: string
+  readonly description?: string
+  /** Id of the step of the form; the members of an object belong to its step. */
+  readonly group?: string
+  /** Rarely needed: folded as long as it has its default. */
+  readonly advanced?: boolean
+  /** The things that it names; the page has their ids and names. */
+  readonly lookup?: string
+  /** In place of the control of its type; `none` leaves it to the JSON. */
+  readonly control?: 'area' | 'json' | 'line' | 'lines' | 'none' | 'operand' | 'source' | 'template'
+  /** Words for the values of an enumeration; '' = none of them. */
+  readonly texts?: Readonly<Record<string, string>>
+  /** Members with a lower number stand before; default 0. */
+  readonly order?: number
+  /** The order of the items means something. */
+  readonly ordered?: boolean
+  /** Name of an item of a list. */
+  readonly title?: string
+  /** Members of a new item, or of a new definition, that differ from the defaults. */
+  readonly start?: Readonly<Record<string, unknown>>
+}
+
+/** The members that mean nothing outside of forms. */
+export const FORM_ONLY = [
+  'label',
+  'hint',
+  'group',
+  'advanced',
+  'lookup',
+  'control',
+  'texts',
+  'order',
+  'ordered',
+  'start',
+] as const satisfies readonly (keyof FormMeta)[]
