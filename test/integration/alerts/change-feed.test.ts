@@ -1,6 +1,7 @@
 /** `/v4/stream` and its position: where a follower begins, what it misses, which topics there are. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createChangeFeed, purgeChanges, streamRoutes, TOPICS } from '../../../src/alerts/history/change-feed.ts'
+import { createChangeFeed, purgeChanges, streamRoutes } from '../../../src/alerts/history/change-feed.ts'
+import { TOPICS } from '../../../src/alerts/history/stream-contract.ts'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import { createEventStreams } from '../../../src/http/endpoint/event-stream.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'

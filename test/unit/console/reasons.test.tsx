@@ -2,7 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Every reason why a message was held back or given up, in words, with the numbers behind it and a link to its cause. */
 import { expect, test } from 'bun:test'
-import { DELIVERY_REASONS } from '../../../src/alerts/history/lists.ts'
+import { DELIVERY_REASONS } from '../../../src/alerts/kinds.ts'
 import type { PageContext } from '../../../src/console/page.ts'
 import { type Delivery, REASONS, ReasonText } from '../../../src/console/pages/delivery/words.tsx'
 
