@@ -103,7 +103,7 @@ export const replay: Operation = {
 /** The messages that a test would send. */
 export function previewOf(answer: Asked<DryRun | Made>): Child {
   if (!answer.ok) return <NoPreview failure={answer} />
-  const { messages } = answer.data as DryRun
+  const messages = 'messages' in answer.data ? answer.data.messages : []
   return (
     <section aria-label="Preview" class="stack" data-preview>
       <p>
