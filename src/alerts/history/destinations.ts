@@ -36,6 +36,7 @@ export function destinationRoutes(deps: DestinationRoutesDeps): ApiRoute[] {
       ...DESTINATION,
       scope: 'event:read',
       summary: 'One destination',
+      examples: [{ name: 'chat', params: { name: 'ops-chat' }, status: 200 }],
       async handle({ params: { name } }, answer) {
         const destination = destinations.get(name)
         if (!destination) {

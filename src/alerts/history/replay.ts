@@ -85,6 +85,14 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
         'As `POST /v4/events/fire` with the destination in `to`. A destination of a notification section of the configuration gets the messages of its routes.',
       body: undefined,
       readByHandler: () => ({ body: TEST_DESTINATION.body() }),
+      examples: [
+        {
+          name: 'dry-run',
+          params: { name: 'ops-chat' },
+          body: { type: 'reload', outcome: 'failed', dryRun: true },
+          status: 200,
+        },
+      ],
       handle(request, answer) {
         const body = strictBody(TEST_DESTINATION.body().unwrap(), request.body ?? {})
         const { name } = request.params
