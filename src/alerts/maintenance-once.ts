@@ -1,20 +1,25 @@
 /** Maintenance that is set once, over REST, beside that of the configuration (`/v4/maintenance`). Stored in `footman.db`. */
-
-import { z } from 'zod'
 import type { SharedState } from '../cluster/types.ts'
-import { queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import { once } from '../platform/once.ts'
 import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { ZoneTimes } from '../platform/zone-times.ts'
 import type { MaintenanceConfig } from './config-routes.ts'
 import { eventMatch } from './config-routes.ts'
+import {
+  CHANGE_MAINTENANCE,
+  CREATE_MAINTENANCE,
+  END_MAINTENANCE,
+  type ListedMaintenance,
+  MAINTENANCE,
+  type MaintenanceBody,
+  type Match,
+} from './contract.ts'
 import { createMaintenance, type Maintenance, maintenanceDetail } from './maintenance.ts'
 import { matchIssues, timeOf } from './snoozes.ts'
 
@@ -136,59 +141,6 @@ export function joinMaintenance(file: () => Maintenance, once: OnceMaintenance):
   }
 }
 
-const MAINTENANCE = once(() =>
-  z.object({
-    id: z.string().describe('The name, where it stands in the configuration.'),
-    name: z.string(),
-    origin: z.enum(['file', 'once']),
-    match: z.unknown().describe('Fields as in a match of `alertRoutes`; null = all events.'),
-    stopSchedules: z.boolean(),
-    from: z.string().nullable(),
-    until: z.string().nullable(),
-    on: z.boolean(),
-    next: z
-      .array(z.object({ from: z.string(), to: z.string() }))
-      .describe('The next three times within 14 days; one of less than five minutes may be left out.'),
-    heldBack: z.int().describe('Events held back, as far as they are kept.'),
-    reason: z.string().nullable(),
-    createdBy: z.string().nullable(),
-    summaryTo: z.array(z.string()).describe('Destinations of the message at the end.'),
-  }),
-)
-
-const BODY = once(() =>
-  z.object({
-    name: z.string().min(1).max(100),
-    from: z
-      .string()
-      .describe('ISO 8601 time of the begin, in the zone of the site unless it names one; default now.')
-      .optional(),
-    until: z.string().describe('ISO 8601 time of the end, likewise; at most 7 days after the begin.'),
-    match: z.looseObject({}).describe('Fields as in a match of `alertRoutes`; absent = all events.').optional(),
-    stopSchedules: z
-      .boolean()
-      .describe("Footman's own schedules do not fire. Needs the scope `schedule:run`.")
-      .optional(),
-    reason: z.string().max(500).optional(),
-    summaryTo: z
-      .array(z.string())
-      .max(20)
-      .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
-      .optional(),
-  }),
-)
-const LIST_QUERY = once(() =>
-  z.object({
-    on: queryField.boolean().describe('Only what is under way.').optional(),
-  }),
-)
-const END_BODY = once(() =>
-  z.object({
-    until: z.string().describe('ISO 8601 time of the new end; in the zone of the site unless it names one.'),
-  }),
-)
-const PARAMS = once(() => z.object({ id: z.string() }))
-
 const LONGEST_MS = 7 * 86_400_000
 const AHEAD_MS = 14 * 86_400_000
 const MOST = 100
@@ -219,26 +171,20 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
 
   return [
     route({
-      method: 'GET',
-      path: '/v4/maintenance',
+      ...MAINTENANCE,
       scope: 'event:read',
       summary: 'List maintenance',
       description: 'That of the configuration, then that set once which has not ended.',
-      query: LIST_QUERY,
-      answers: () => ({ 200: z.object({ maintenance: z.array(MAINTENANCE()) }) }),
       examples: [{ name: 'all', status: 200, answer: { maintenance: [] } }],
-      handle: ({ query: { on } }) => jsonAnswer(200, { maintenance: listed(deps, on === true) }),
+      handle: ({ query: { on } }, answer) => answer(200, { maintenance: listed(deps, on === true) }),
     }),
     route({
-      method: 'POST',
-      path: '/v4/maintenance',
+      ...CREATE_MAINTENANCE,
       scope: 'event:run',
       action: 'maintenance.create',
       summary: 'Begin or plan a maintenance',
       description:
         'Messages to people about events that match are held back and recorded as `suppressed`/`MAINTENANCE` in that time.',
-      body: BODY,
-      answers: () => ({ 201: MAINTENANCE(), 409: 'The name is taken, or there are 100 already.' }),
       examples: [
         {
           name: 'all-events',
@@ -246,7 +192,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
           status: 201,
         },
       ],
-      async handle({ body, caller, times, note }) {
+      async handle({ body, caller, times, note }, answer) {
         const now = clock.now()
         if (body.stopSchedules) {
           const missing = caller.refusal('schedule:run')
@@ -270,50 +216,43 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
         }
         note({ target: [made.id], detail: `${name} until ${iso(made.until)}` })
         await once.add(made)
-        return jsonAnswer(201, onceAnswer(deps, made, now))
+        return answer(201, onceAnswer(deps, made, now))
       },
     }),
     route({
-      method: 'PUT',
-      path: '/v4/maintenance/{id}',
+      ...CHANGE_MAINTENANCE,
       scope: 'event:run',
       action: 'maintenance.change',
       summary: 'Change the end of a maintenance',
-      params: PARAMS,
-      body: END_BODY,
-      answers: () => ({ 200: MAINTENANCE(), 409: 'It stands in the configuration.' }),
-      async handle({ params: { id }, body, times, note }) {
+      async handle({ params: { id }, body, times, note }, answer) {
         note({ target: [id] })
         const found = existing(id)
         const given = { from: iso(found.from), until: body.until }
         const { until } = timesOf(deps, given, { times, now: clock.now() })
         note({ target: [id], detail: `${found.name} until ${iso(until)}` })
         await once.setUntil(id, until)
-        return jsonAnswer(200, onceAnswer(deps, { ...found, until }, clock.now()))
+        return answer(200, onceAnswer(deps, { ...found, until }, clock.now()))
       },
     }),
     route({
-      method: 'DELETE',
-      path: '/v4/maintenance/{id}',
+      ...END_MAINTENANCE,
       scope: 'event:run',
       action: 'maintenance.end',
       summary: 'End a maintenance',
-      params: PARAMS,
-      answers: () => ({ 204: z.void(), 409: 'It stands in the configuration.' }),
-      async handle({ params: { id }, note }) {
+      async handle({ params: { id }, note }, answer) {
         note({ target: [id] })
         const found = existing(id)
         note({ target: [id], detail: found.name })
         // Maintenance that has begun stays stored, because its summary is made of it.
         if (found.from < clock.now()) await once.setUntil(id, clock.now())
         else await once.remove(id)
-        return new Response(null, { status: 204 })
+        return answer(204)
       },
     }),
   ]
 }
 
-function listed({ clock, once, file, configured }: RoutesDeps, onlyOn: boolean) {
+function listed({ clock, once, file, configured }: RoutesDeps, onlyOn: boolean): ListedMaintenance[] {
   const now = clock.now()
   const ofFile = configured()
     .filter(({ name }) => !onlyOn || file().isOn(name, now))
@@ -343,13 +282,13 @@ const nextTimes = (maintenance: Maintenance, name: string, now: number) =>
     .slice(0, 3)
     .map(({ from, to }) => ({ from: iso(from), to: iso(to) }))
 
-function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number) {
+function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number): ListedMaintenance {
   const { id, name, match, stopSchedules, from, until, reason, createdBy, summaryTo } = one
   return {
     id,
     name,
-    origin: 'once' as const,
-    match: match === '{}' ? null : storedJson<unknown>(match, null),
+    origin: 'once',
+    match: match === '{}' ? null : storedJson<Match | null>(match, null),
     stopSchedules: stopSchedules === 1,
     from: iso(from),
     until: iso(until),
@@ -365,7 +304,7 @@ function onceAnswer({ once }: Pick<RoutesDeps, 'once'>, one: Once, now: number) 
 /** Throws 400 `VALIDATION` with every issue. */
 function timesOf(
   { windows, destinations }: Pick<RoutesDeps, 'windows' | 'destinations'>,
-  body: Pick<z.output<ReturnType<typeof BODY>>, 'from' | 'until' | 'match' | 'summaryTo'>,
+  body: Pick<MaintenanceBody, 'from' | 'until' | 'match' | 'summaryTo'>,
   { times, now }: { readonly times: ZoneTimes; readonly now: number },
 ): { readonly from: number; readonly until: number } {
   const issues: BodyIssue[] = Object.keys(body.match ?? {}).length > 0 ? matchIssues(body.match!, windows, now) : []

@@ -9,9 +9,11 @@ import type { EventOutcome, EventType, Need, TaskEvent } from '../events/types.t
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import type { MadeDelivery } from './history/contract.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
 import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery, newDeliveryId } from './outbox/store.ts'
 import { closeGroups, openGroup } from './rules/chains.ts'
+import type { SuppressedBy } from './rules/contract.ts'
 import { createRuleAsker, type Evaluation, evaluate } from './rules/evaluate.ts'
 import { watchFallback } from './rules/fallback.ts'
 import { type Decision, type Holds, type HoldsDeps, holdsOf, limitOf, PENDING } from './rules/holds.ts'
@@ -21,13 +23,12 @@ import {
   candidatesOf,
   DIRECT,
   earlierDelivery,
-  type MadeDelivery,
   type ReplaySelection,
   type ReplaySettings,
 } from './rules/replay.ts'
 import { isGood, subjectOf } from './rules/subjects.ts'
 import { createRuleTable, isFor, isReady, isSuppressible, type RuleGroup } from './rules/table.ts'
-import type { DeliveryKind, PlannedDelivery, Rule, SuppressedBy, SuppressReason } from './types.ts'
+import type { DeliveryKind, PlannedDelivery, Rule, SuppressReason } from './types.ts'
 
 export interface RouterDeps extends HoldsDeps {
   readonly clock: Clock

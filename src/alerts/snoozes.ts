@@ -1,22 +1,30 @@
 /** Snoozes: alerts about matching events are suppressed for a while (`/v4/snoozes`). Stored in `footman.db`. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { TaskEvent } from '../events/types.ts'
-import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { DEFAULT_LIMIT, keyCursorOf, keyInCursor } from '../http/endpoint/list-query.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'
 import { parseDuration } from '../platform/duration.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import { once } from '../platform/once.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
 import type { ZoneTimes } from '../platform/zone-times.ts'
 import { eventMatch } from './config-routes.ts'
+import {
+  LIFT_SNOOZE,
+  type ListedSnooze,
+  type Match,
+  SET_SNOOZE,
+  SNOOZES,
+  type SnoozeBody,
+  type SnoozeRehearsal,
+} from './contract.ts'
 import { windowsOf } from './history/lists.ts'
 import { matchText } from './match-text.ts'
 import { FIELDS, type FieldContext } from './rules/fields.ts'
@@ -33,54 +41,6 @@ interface SnoozeRoutesDeps {
   readonly recording: () => readonly string[]
 }
 
-const SNOOZE = once(() =>
-  z.object({
-    id: z.string(),
-    match: z.looseObject({}),
-    from: z.string(),
-    until: z.string(),
-    reason: z.string(),
-    createdBy: z.string(),
-    suppressed: z.int().describe('Deliveries held back so far.'),
-  }),
-)
-
-const SNOOZE_BODY = once(() =>
-  z.object({
-    match: z
-      .looseObject({})
-      .describe('Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".'),
-    for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').optional(),
-    until: z.string().describe('ISO 8601 time of the end; in the zone of the site unless it names one.').optional(),
-    from: z.string().describe('ISO 8601 time of the begin, likewise; default now.').optional(),
-    reason: z.string().max(500).optional(),
-  }),
-)
-
-const SET_QUERY = once(() =>
-  z.object({
-    dryRun: queryField.boolean().describe('Set nothing; answer which alerts it would have held back.').optional(),
-    over: queryField
-      .time()
-      .describe('For `dryRun`: since when alerts are looked at, like `24h`, which is the default.')
-      .optional(),
-  }),
-)
-
-const DRY_RUN = once(() =>
-  z.object({
-    wouldHaveHeld: z.int().describe('Alerts that were made and not suppressed.'),
-    tasks: z
-      .array(z.object({ taskId: z.string(), taskName: z.string(), count: z.int() }))
-      .describe('Most alerts first.'),
-    partial: z.boolean().describe('There were too many alerts to look at: older ones are not counted.'),
-  }),
-)
-
-const LIST_QUERY = once(() => z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor }))
-const SNOOZES = once(() => z.object({ snoozes: z.array(SNOOZE()), nextCursor: z.string().nullable() }))
-const PARAMS = once(() => z.object({ id: z.string().describe('Id of the snooze.') }))
-
 const EXAMPLE_BODY = {
   match: { taskId: ['a8b4c123-def4-5678-9abc-def012345678'] },
   for: '2h',
@@ -91,63 +51,53 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
   const { db, writer, clock, windows } = deps
   return [
     route({
-      method: 'GET',
-      path: '/v4/snoozes',
+      ...SNOOZES,
       scope: 'event:read',
       summary: 'List snoozes',
       description: 'Those that have not ended, newest first.',
-      query: LIST_QUERY,
-      answers: () => ({ 200: SNOOZES() }),
       examples: [{ name: 'all', status: 200, answer: { snoozes: [], nextCursor: null } }],
-      handle({ query: { limit = DEFAULT_LIMIT, cursor } }) {
+      handle({ query: { limit = DEFAULT_LIMIT, cursor } }, answer) {
         const [before = null] = keyInCursor(cursor, 1) ?? []
         const found = listSnoozes(db, clock.now(), before, limit + 1)
         const page = found.slice(0, limit)
         const last = page.at(-1)
         const nextCursor = found.length > limit && last ? keyCursorOf([last.id]) : null
-        return jsonAnswer(200, { snoozes: page.map(answerOf), nextCursor })
+        return answer(200, { snoozes: page.map(answerOf), nextCursor })
       },
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/snoozes',
+      ...SET_SNOOZE,
       scope: 'event:run',
       action: 'snooze.set',
       summary: 'Set a snooze',
       description:
         'Messages to people about events that match are held back and recorded as `suppressed`/`SNOOZED`, until the snooze ends by itself or is lifted. It survives a restart.',
-      query: SET_QUERY,
-      body: SNOOZE_BODY,
-      answers: () => ({ 200: DRY_RUN().describe('With `dryRun`.'), 201: SNOOZE() }),
       examples: [{ name: 'task', body: EXAMPLE_BODY, status: 201 }],
-      async handle({ body, query, caller, times, note }) {
+      async handle({ body, query, caller, times, note }, answer) {
         const now = clock.now()
         const wanted = readSnooze(body, { windows, times, now })
         if (query.dryRun) {
           note({ detail: 'dry run' })
-          return jsonAnswer(200, await rehearse(deps, wanted.match, query.over?.(now) ?? now - DAY_MS))
+          return answer(200, await rehearse(deps, wanted.match, query.over?.(now) ?? now - DAY_MS))
         }
         const snooze = { ...wanted, id: uuidV7(now), createdBy: caller.actor, createdAt: now }
         note({ target: [snooze.id], detail: auditText(snooze) })
         await writer.write((tx) => insertSnooze(tx, snooze))
-        return jsonAnswer(201, answerOf({ ...snooze, suppressed: 0 }))
+        return answer(201, answerOf({ ...snooze, suppressed: 0 }))
       },
     }),
     route({
-      method: 'DELETE',
-      path: '/v4/snoozes/{id}',
+      ...LIFT_SNOOZE,
       scope: 'event:run',
       action: 'snooze.lift',
       summary: 'Lift a snooze',
-      params: PARAMS,
-      answers: () => ({ 204: z.void() }),
-      async handle({ params: { id }, note }) {
+      async handle({ params: { id }, note }, answer) {
         if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
         note({ target: [id] })
         const lifted = await writer.write((tx) => deleteSnooze(tx, id.toLowerCase()))
         if (!lifted) throw refusal('SNOOZE_NOT_FOUND', `No snooze has the id ${id}. It may have ended.`)
         note({ target: [id], detail: auditText(lifted) })
-        return new Response(null, { status: 204 })
+        return answer(204)
       },
     }),
   ]
@@ -157,10 +107,10 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
 const auditText = ({ match, until }: Pick<Snooze, 'match' | 'until'>): string =>
   `${matchText(storedJson(match, {}))} until ${new Date(until).toISOString()}`
 
-function answerOf({ id, match, from, until, reason, createdBy, suppressed }: Snooze) {
+function answerOf({ id, match, from, until, reason, createdBy, suppressed }: Snooze): ListedSnooze {
   return {
     id,
-    match: storedJson<unknown>(match, null),
+    match: storedJson<Match>(match, {}),
     from: new Date(from).toISOString(),
     until: new Date(until).toISOString(),
     reason,
@@ -179,7 +129,7 @@ async function rehearse(
   { db, windows, loadEvent, recording }: SnoozeRoutesDeps,
   json: string,
   from: number,
-): Promise<z.output<ReturnType<typeof DRY_RUN>>> {
+): Promise<SnoozeRehearsal> {
   const match = compileSnooze(json, { windows })
   const tasks = new Map<string, { readonly taskId: string; readonly taskName: string; count: number }>()
   const names = recording()
@@ -213,10 +163,7 @@ async function rehearse(
   return heldBack(tasks, !isComplete)
 }
 
-function heldBack(
-  tasks: ReadonlyMap<string, z.output<ReturnType<typeof DRY_RUN>>['tasks'][number]>,
-  partial: boolean,
-): z.output<ReturnType<typeof DRY_RUN>> {
+function heldBack(tasks: ReadonlyMap<string, SnoozeRehearsal['tasks'][number]>, partial: boolean): SnoozeRehearsal {
   const all = [...tasks.values()].sort((one, other) => other.count - one.count)
   return { wouldHaveHeld: all.reduce((sum, { count }) => sum + count, 0), tasks: all, partial }
 }
@@ -235,7 +182,7 @@ const KNOWN = ['type', 'outcome', ...Object.keys(FIELDS)]
 
 /** Throws 400 `VALIDATION` with every issue. */
 function readSnooze(
-  { match, for: length, until: end, from: begin, reason = '' }: z.output<ReturnType<typeof SNOOZE_BODY>>,
+  { match, for: length, until: end, from: begin, reason = '' }: SnoozeBody,
   { windows, times, now }: { windows: Pick<Windows, 'contains'>; times: ZoneTimes; now: number },
 ): SnoozeRequest {
   const issues: BodyIssue[] = matchIssues(match, windows, now)
@@ -259,11 +206,7 @@ function readSnooze(
 }
 
 /** The faults of a match that a caller gave. */
-export function matchIssues(
-  match: Record<string, unknown>,
-  windows: Pick<Windows, 'contains'>,
-  now: number,
-): BodyIssue[] {
+export function matchIssues(match: Match, windows: Pick<Windows, 'contains'>, now: number): BodyIssue[] {
   const names = Object.keys(match)
   if (names.length === 0) return [{ path: 'match', message: 'must not be empty' }]
   const unknown = names

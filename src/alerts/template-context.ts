@@ -3,6 +3,7 @@ import type { EventDetails, EventOutcome, EventType, TaskEvent } from '../events
 import { attemptsOf, failureReason, runOf } from '../qlik/qrs/execution.ts'
 import { STATUS_TEXTS } from '../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty, type QrsNamed } from '../qlik/qrs/types.ts'
+import type { TemplateVariables } from './history/contract.ts'
 import { correlationKey } from './message-text/labels.ts'
 import { excerpts, type LogLines, shownLines, sizeOfLog } from './script-log.ts'
 import { durationParts, type TimeFormatter, utcParts } from './times.ts'
@@ -126,7 +127,7 @@ export function templateContext(
   scriptLog: LogLines,
   userForm: UserForm,
   delivery: ContextDelivery = {},
-): Variables {
+): TemplateVariables {
   const { times } = context
   return {
     ...messageVariables(event, userForm),
@@ -143,7 +144,7 @@ export function templateContext(
   }
 }
 
-function messageVariables(event: TaskEvent, userForm: UserForm): Variables {
+function messageVariables(event: TaskEvent, userForm: UserForm) {
   const { host, logTimeStamp, logLevel, logMessage, executionId } = event
   return {
     hostName: host,
@@ -222,8 +223,8 @@ function historyVariables({ history, retry }: TaskEvent, times: TimeFormatter) {
     consecutiveFailures: history?.consecutiveFailures ?? '',
     lastSuccess: history?.lastSuccessAt ? new Date(history.lastSuccessAt).toISOString() : '',
     lastSuccessLocal: local(history?.lastSuccessAt),
-    retryAttempt: retry?.attempt ?? '',
-    retryMax: retry?.max ?? '',
+    retryAttempt: retry?.attempt ?? ('' as const),
+    retryMax: retry?.max ?? ('' as const),
     retryNextAt: retry?.nextAt ? new Date(retry.nextAt).toISOString() : '',
     retryNextAtLocal: local(retry?.nextAt),
     retryRefused: retry?.refused ?? '',
@@ -258,7 +259,7 @@ function linkVariables(event: TaskEvent, context: ContextSettings): Variables {
 
 // Variables from Qlik Sense: task, app, owner, execution, script log.
 
-function taskVariables({ task }: TaskEvent, times: TimeFormatter): Variables {
+function taskVariables({ task }: TaskEvent, times: TimeFormatter) {
   const next = nextExecution(task?.operational?.nextExecution)
   return {
     taskCustomProperties: customProperties(task?.customProperties),
@@ -280,7 +281,7 @@ export function appUrl(baseUrl: string | undefined, appId: string): string {
   return `${baseUrl}${baseUrl.endsWith('/') ? '' : '/'}${appId}`
 }
 
-function appVariables(event: TaskEvent, appBaseUrl: string | undefined, times: TimeFormatter): Variables {
+function appVariables(event: TaskEvent, appBaseUrl: string | undefined, times: TimeFormatter) {
   const { app } = event
   const appId = event.appId || app?.id || event.task?.app?.id || ''
   return {
@@ -303,7 +304,7 @@ function appVariables(event: TaskEvent, appBaseUrl: string | undefined, times: T
 }
 
 /** The app itself names its owner; only the addresses need the owner's own record. */
-function ownerVariables({ owner, app }: TaskEvent): Variables {
+function ownerVariables({ owner, app }: TaskEvent) {
   return {
     appOwnerName: owner?.userName ?? app?.owner?.name ?? '',
     appOwnerUserId: owner?.userId ?? app?.owner?.userId ?? '',
@@ -313,7 +314,7 @@ function ownerVariables({ owner, app }: TaskEvent): Variables {
 }
 
 /** Times both as texts (`startTimeLocal1`) and as the UTC parts that QRS sends (`year` ... `millisecond`). */
-function executionVariables({ execution, node }: TaskEvent, times: TimeFormatter): Variables {
+function executionVariables({ execution, node }: TaskEvent, times: TimeFormatter) {
   const details = [...(execution?.details ?? [])].sort(
     (a, b) => instant(a.detailCreatedDate) - instant(b.detailCreatedDate),
   )
@@ -408,7 +409,9 @@ const CLOUD_TEXTS = [
   'appOwnerPicture',
 ] as const
 
-const NO_DETAILS: Readonly<Variables> = {
+type DetailVariables = Readonly<Variables> & Pick<TemplateVariables, 'selfText'>
+
+const NO_DETAILS: DetailVariables = {
   ...Object.fromEntries(CLOUD_TEXTS.map((name) => [name, ''])),
   serviceStatus: '',
   servicePrevStatus: '',
@@ -463,7 +466,7 @@ const DETAIL_VARIABLES: {
   self: ({ text }, { code }) => ({ code: code ?? '', selfText: text }),
 }
 
-function detailVariables(event: TaskEvent, times: TimeFormatter): Variables {
+function detailVariables(event: TaskEvent, times: TimeFormatter): DetailVariables {
   const { details } = event
   if (details === null) return NO_DETAILS
   const variables = DETAIL_VARIABLES[details.kind] as (

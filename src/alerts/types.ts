@@ -1,27 +1,13 @@
 /** From event to delivered message: the contracts of rules, destinations and the outbox. */
 import type { EventOutcome, EventType, Need, Severity, TaskEvent } from '../events/types.ts'
 import type { Database } from '../platform/sqlite.ts'
+import type { DEAD_REASONS, DELIVERY_KINDS, DELIVERY_STATES, SUPPRESS_REASONS } from './kinds.ts'
+import type { ComparedField, SuppressedBy } from './rules/contract.ts'
 
-export type DeliveryState = 'pending' | 'sending' | 'delivered' | 'suppressed' | 'dead'
-export type DeliveryKind = 'alert' | 'recovery' | 'fallback' | 'summary' | 'test'
-
-/** Closed list: why a delivery was decided against. */
-export type SuppressReason =
-  | 'RATE_LIMITED'
-  | 'CUSTOM_PROPERTY'
-  | 'TAG'
-  | 'OWNER_EXCLUDED'
-  | 'APP_NOT_INCLUDED'
-  | 'NO_RECIPIENT'
-  | 'RECIPIENT_INVALID'
-  | 'MAINTENANCE'
-  | 'SNOOZED'
-  | 'GROUPED'
-  | 'RETRY_PENDING'
-  | 'SHADOW_MODE'
-
-/** Closed list: why a delivery was given up. */
-export type DeadReason = 'EXPIRED' | 'REJECTED' | 'RENDER_FAILED' | 'DESTINATION_REMOVED' | 'CANCELLED'
+export type DeliveryState = (typeof DELIVERY_STATES)[number]
+export type DeliveryKind = (typeof DELIVERY_KINDS)[number]
+export type SuppressReason = (typeof SUPPRESS_REASONS)[number]
+export type DeadReason = (typeof DEAD_REASONS)[number]
 
 /** One intended message, decided by a rule's pure `plan`. */
 export interface PlannedDelivery {
@@ -43,24 +29,8 @@ export interface PlannedDelivery {
 export interface Suppression {
   readonly reason: SuppressReason
   readonly detail: string
-  /** Absent where the detail says everything. */
+  /** Stored with the delivery; absent where the detail says everything. */
   readonly by?: SuppressedBy
-}
-
-/** The numbers and ids behind a reason, stored with the delivery: the member that belongs to the reason. Times are ISO. */
-export interface SuppressedBy {
-  /** `nextSlotAt`: null while a message that has not ended keeps the slot. */
-  readonly limit?: { readonly count: number; readonly windowMs: number; readonly nextSlotAt: string | null }
-  readonly snooze?: { readonly id: string; readonly reason: string; readonly until: string }
-  /** `until`: null when it does not end within a week. */
-  readonly maintenance?: { readonly name: string; readonly until: string | null }
-  /** The custom property that the task does not have with this value. */
-  readonly property?: { readonly name: string; readonly value: string }
-  /** The tag that the app does not have. */
-  readonly tag?: { readonly name: string }
-  /** The event that opened the group, and its task. */
-  readonly group?: { readonly eventId: string; readonly taskId: string; readonly taskName: string }
-  readonly retry?: { readonly attempt: number; readonly max: number; readonly at: string }
 }
 
 /** From a kind of event to a destination; compiled from the configuration. */
@@ -104,15 +74,7 @@ export interface RuleFilter {
 export interface RuleExplanation {
   readonly matched: boolean
   readonly because: string | null
-  readonly fields: readonly ExplainedField[]
-}
-
-export interface ExplainedField {
-  readonly field: string
-  readonly wanted: string
-  /** Null = the event has nothing there, or it is not known. */
-  readonly found: string | null
-  readonly holds: boolean | 'unknown'
+  readonly fields: readonly ComparedField[]
 }
 
 /** Actions of a rule besides sending an alert. */

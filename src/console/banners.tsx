@@ -2,23 +2,16 @@
 /** @jsxImportSource hono/jsx */
 /** The lines above the content of every page: what limits Footman, or this connection, at the moment. */
 import type { Child } from 'hono/jsx'
+import { MAINTENANCE } from '../alerts/contract.ts'
 import { isLoopback } from '../platform/addresses.ts'
 import { CONFIG_PROBLEMS } from './contract.ts'
 import type { NodeState, PageContext } from './page.ts'
 import { durationText, Name, Time } from './ui/text.tsx'
 
-interface Maintenance {
-  readonly maintenance: readonly {
-    readonly name: string
-    readonly stopSchedules: boolean
-    readonly next: readonly { readonly to: string }[]
-  }[]
-}
-
 export async function bannersOf(context: PageContext): Promise<Child[]> {
   const { settings, request, visitor, ask, link } = context
   const [maintenance, problems] = await Promise.all([
-    context.may('event:read') ? ask.get<Maintenance>('/v4/maintenance', { on: true }) : null,
+    context.may('event:read') ? ask(MAINTENANCE, { query: { on: true } }) : null,
     context.may('admin') ? ask(CONFIG_PROBLEMS) : null,
   ])
   const isPlain = visitor.session !== null && !request.secure && !isLoopback(request.client)

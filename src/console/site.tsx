@@ -1,12 +1,15 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The console as an application: finds the page, checks who asks and what is allowed, and puts the answer into the frame. */
+
 import { type Context, Hono } from 'hono'
 import { parse, serialize } from 'hono/utils/cookie'
+import { STREAM_POSITION } from '../alerts/history/stream-contract.ts'
 import { withQuery } from '../http/endpoint/contract.ts'
 import { disposition } from '../http/endpoint/disposition.ts'
 import { type ApiRequest, textAnswer } from '../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../http/errors.ts'
+import { SELF_ALERTS } from '../monitors/contract.ts'
 import { limitedClient } from '../platform/addresses.ts'
 import type { Logger } from '../platform/types.ts'
 import { ATTENTION_COUNT } from '../tasks/overview/contract.ts'
@@ -184,8 +187,8 @@ async function frameState(
   const { ask, request } = context
   const [attention, selfAlerts, position, banners] = await Promise.all([
     ask(ATTENTION_COUNT),
-    ask.get<{ selfAlerts: readonly unknown[] }>('/v4/selfalerts'),
-    content.live ? ask.get<{ seq: number }>('/v4/stream/position') : null,
+    ask(SELF_ALERTS),
+    content.live ? ask(STREAM_POSITION) : null,
     bannersOf(context),
   ])
   return {

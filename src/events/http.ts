@@ -1,10 +1,8 @@
 /** `/v4/udp`: the input of messages, who sends them, and a test that they arrive. */
-import { z } from 'zod'
-import { NO_QUERY } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../http/endpoint/route.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
-import { once } from '../platform/once.ts'
 import type { Database } from '../platform/sqlite.ts'
+import { BEGIN_SELF_TEST, SELF_TEST, UDP_INPUT, type UdpInput } from './contract.ts'
 import type { IngestCounters } from './counters.ts'
 import { type SelfTest, type SelfTests, selfTestDatagram } from './ingest/self-test.ts'
 import { listSources } from './sources.ts'
@@ -19,46 +17,6 @@ export interface InputRoutesDeps {
     readonly status: { readonly udpListening: boolean | null; readonly pendingEvents: number }
   }
 }
-
-const count = once(() => z.int())
-
-const SOURCE = once(() =>
-  z.object({
-    from: z.string().describe('Address that the datagrams come from.'),
-    host: z.string().nullable().describe('The host that the messages name; null for datagrams that are no messages.'),
-    firstSeen: z.string(),
-    lastSeen: z.string(),
-    messages: count().describe('Messages that could be read, repeats included.'),
-    rejected: count().describe('Datagrams that were no messages.'),
-  }),
-)
-
-const ANSWER = once(() =>
-  z.object({
-    enabled: z.boolean(),
-    listening: z.boolean(),
-    address: z.string().nullable(),
-    port: count().nullable(),
-    receiveBufferBytes: count().nullable().describe('Granted by the operating system; Footman asks for 4 MB.'),
-    received: count().describe('Datagrams accepted since the start.'),
-    rejected: count().describe('Of these, how many were no messages.'),
-    dropped: z.object(Object.fromEntries(DROP_REASONS.map((reason) => [reason, count()]))),
-    waiting: z
-      .object({ events: count(), oldestAt: z.string().nullable() })
-      .describe('Events that wait for data of Qlik Sense or for their turn, and when the oldest arrived.'),
-    sources: z.array(SOURCE()).describe('Up to 500, those heard last first; kept over restarts.'),
-  }),
-)
-
-const TEST = once(() =>
-  z.object({
-    token: z.string(),
-    expiresAt: z.string().describe('Until then the datagram is awaited.'),
-    arrived: z.boolean(),
-    from: z.string().nullable().describe('Address of the sender.'),
-    arrivedAt: z.string().nullable(),
-  }),
-)
 
 const EXAMPLE_INPUT = {
   enabled: true,
@@ -95,42 +53,42 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
   const scope = 'event:read'
   return [
     route({
-      method: 'GET',
-      path: '/v4/udp',
+      ...UDP_INPUT,
       scope,
       summary: 'The UDP input and who sends messages to it',
       description: 'Whether Footman listens, and when the last message of each Qlik Sense node arrived.',
-      query: NO_QUERY,
-      answers: () => ({ 200: ANSWER().describe('The input.') }),
       examples: [{ name: 'input', status: 200, answer: EXAMPLE_INPUT }],
-      handle: () => input(deps),
+      handle: (_, answer) => answer(200, input(deps)),
     }),
     route({
-      method: 'POST',
-      path: '/v4/udp/self-test',
+      ...BEGIN_SELF_TEST,
       scope: 'event:run',
       action: 'udp.selfTest',
       summary: 'Begin a self-test of the UDP input',
       description:
         'Hands out the text of a datagram. Sent to the UDP port within a minute, it is checked like every message (sender, size, rate), noted as arrived, and never becomes an event.',
-      body: 'ignored',
-      answers: () => ({
-        201: TEST()
-          .extend({ datagram: z.string().describe('To be sent to the UDP port.') })
-          .describe('Begun.'),
-        409: 'UDP is not listened to.',
-      }),
       examples: [{ name: 'begin', status: 201, answer: EXAMPLE_TEST }],
-      handle: () => begin(deps),
+      async handle(_, answer) {
+        if (deps.pipeline.status.udpListening !== true) {
+          const details =
+            'Set Butler.udpServerConfig.enable to true, and see in the log why the port could not be opened.'
+          throw refusal('UDP_NOT_LISTENING', details)
+        }
+        const test = await deps.pipeline.selfTests.begin()
+        return answer(201, { ...answerOf(test), datagram: selfTestDatagram(test.token) })
+      },
     }),
     route({
-      method: 'GET',
-      path: '/v4/udp/self-test/{token}',
+      ...SELF_TEST,
       scope,
       summary: 'Whether the datagram of a self-test has arrived',
-      params: () => z.object({ token: z.string().describe('As handed out.') }),
-      answers: () => ({ 200: TEST().describe('The self-test.') }),
-      handle: ({ params: { token } }) => result(deps, token),
+      handle({ params: { token } }, answer) {
+        const test = deps.pipeline.selfTests.find(token)
+        if (test) return answer(200, answerOf(test))
+        const details =
+          'POST /v4/udp/self-test hands out a token; it is remembered until Footman stops or 20 newer ones exist.'
+        throw refusal('SELF_TEST_NOT_FOUND', details)
+      },
     }),
   ]
 }
@@ -138,10 +96,10 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
 /** By the index of events that are not routed. */
 const OLDEST_WAITING = `SELECT received_at AS at FROM event WHERE state = 'pending' AND state <> 'routed' ORDER BY seq LIMIT 1`
 
-function input({ db, pipeline }: InputRoutesDeps): Response {
+function input({ db, pipeline }: InputRoutesDeps): UdpInput {
   const { counters, socket, status } = pipeline
   const oldest = db.get<{ at: number }>(OLDEST_WAITING)
-  return jsonAnswer(200, {
+  return {
     enabled: status.udpListening !== null,
     listening: status.udpListening === true,
     address: socket?.address ?? null,
@@ -159,24 +117,7 @@ function input({ db, pipeline }: InputRoutesDeps): Response {
       messages,
       rejected,
     })),
-  })
-}
-
-async function begin({ pipeline }: InputRoutesDeps): Promise<Response> {
-  if (pipeline.status.udpListening !== true) {
-    const details = 'Set Butler.udpServerConfig.enable to true, and see in the log why the port could not be opened.'
-    throw refusal('UDP_NOT_LISTENING', details)
   }
-  const test = await pipeline.selfTests.begin()
-  return jsonAnswer(201, { ...answerOf(test), datagram: selfTestDatagram(test.token) })
-}
-
-function result({ pipeline }: InputRoutesDeps, token: string): Response {
-  const test = pipeline.selfTests.find(token)
-  if (test) return jsonAnswer(200, answerOf(test))
-  const details =
-    'POST /v4/udp/self-test hands out a token; it is remembered until Footman stops or 20 newer ones exist.'
-  throw refusal('SELF_TEST_NOT_FOUND', details)
 }
 
 const answerOf = ({ token, expiresAt, arrived }: SelfTest) => ({

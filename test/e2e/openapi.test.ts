@@ -73,8 +73,6 @@ const OWN_TESTS = [
   '/v4/deliveries/{id}',
   '/v4/events/{id}/decisions',
   '/v4/events/{id}/scriptlog',
-  '/v4/destinations/{name}',
-  '/v4/destinations/{name}/test',
   '/v4/deliveries/{id}/resend',
   '/v4/deliveries/{id}/cancel',
   '/v4/events/{id}/replay',

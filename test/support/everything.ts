@@ -93,6 +93,7 @@ export async function everything(config: Record<string, unknown> = {}): Promise<
           dataDirectory: 'data',
           api: { rateLimitPerMinute: 0 },
           mqtt: { receivedTopics: ['plant/#'] },
+          destinations: { 'ops-chat': { type: 'slack', webhookURL: `${sink.url}/slack` } },
         },
         ...config,
       },

@@ -2,24 +2,24 @@
  * The feed of changes of state, in order, and `/v4/stream`, which sends it. The database itself logs the changes of events and
  * deliveries, in the transaction that makes them, so that the feed has every change and no other.
  */
-
-import { z } from 'zod'
 import { ANY_SCOPE, type Caller, namespaceFilter, requireScope } from '../../http/endpoint/caller.ts'
+import { asIs } from '../../http/endpoint/contract.ts'
 import { type EventSource, type EventStreams, type FramedEvent, framed } from '../../http/endpoint/event-stream.ts'
-import { invalidQuery, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { invalidQuery } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import { once } from '../../platform/once.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import { anyOf } from './lists.ts'
-
-export const TOPICS = [
-  ...(['event', 'delivery', 'execution', 'schedule', 'file', 'attention', 'report'] as const),
-  'keyValue',
-] as const
-export type Topic = (typeof TOPICS)[number]
+import {
+  type ChangeOf,
+  type FeedPosition,
+  type PairChange,
+  STREAM,
+  STREAM_POSITION,
+  TOPICS,
+  type Topic,
+} from './stream-contract.ts'
 
 export interface ChangeFeed {
   /** The number of the last change, and that of the oldest one that is still kept. */
@@ -33,7 +33,7 @@ export interface ChangeFeed {
   /** Calls back with true when a follower of the topic comes, and with false when the last one has gone. */
   onFollowed(topic: Topic, listener: (isFollowed: boolean) => void): void
   /** Adds a change of another topic than events and deliveries. */
-  publish(topic: Topic, data: Readonly<Record<string, unknown>>): void
+  publish<T extends Topic>(topic: T, data: ChangeOf<T>): void
   /** Sends a change of a key-value pair to those who follow now. It is not stored: the store has a history of its own. */
   pass(change: PairChange): void
 }
@@ -41,18 +41,6 @@ export interface ChangeFeed {
 interface FollowOptions {
   readonly greets?: boolean
   readonly sees?: (namespace: string) => boolean
-}
-
-export interface PairChange {
-  readonly event: 'set' | 'delete' | 'expire'
-  readonly namespace: string
-  readonly key: string
-  readonly revision: number
-}
-
-export interface FeedPosition {
-  readonly seq: number
-  readonly oldest: number
 }
 
 interface Row {
@@ -254,16 +242,6 @@ export const runFeedMigrations: readonly Migration[] = [
   },
 ]
 
-const STREAM_QUERY = once(() =>
-  z.object({
-    topic: anyOf(TOPICS),
-    after: queryField
-      .integer(0, Number.MAX_SAFE_INTEGER)
-      .describe('Number of a change, like `seq` of the position: the stream begins with the changes after it.')
-      .optional(),
-  }),
-)
-
 /** The scope that a topic needs. */
 const SCOPES: Readonly<Record<Topic, string>> = {
   event: 'event:read',
@@ -286,37 +264,29 @@ interface StreamRoutesDeps {
 export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/stream',
+      ...STREAM,
       scope: ANY_SCOPE,
       summary: 'Follow what happens as server-sent events',
       description:
         'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one. With `after`, the first message is `hello` with the position; `reset` follows when changes after that number are not kept any more: then read everything anew. `Last-Event-ID` wins over `after`. Each topic needs the scope of its lists; without `topic` all are sent that the caller may read, except `keyValue`. Changes of pairs (`keyValue`) have no number and are not sent again; `/v4/keyvalues/{namespace}/watch` has their values.',
-      query: STREAM_QUERY,
-      answers: () => ({ 200: z.string().describe('The stream.'), 503: 'Too many streams are open.' }),
-      handle(request) {
+      async handle(request) {
         const topics = topicsOf(request.query.topic, request.caller)
         const after = lastEventId(request.headers) ?? request.query.after ?? null
         const options = {
           greets: request.query.after !== undefined,
           sees: namespaceFilter(request.caller, 'kv:read'),
         }
-        return streams.open(request, () => feed.source(topics, after, options))
+        return asIs(await streams.open(request, () => feed.source(topics, after, options)))
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/stream/position',
+      ...STREAM_POSITION,
       scope: ANY_SCOPE,
       summary: 'The position of the stream',
       description:
         'Read it before the data that a page shows: a stream with `after` then begins with the changes that these data may lack.',
-      query: NO_QUERY,
-      answers: () => ({
-        200: z.object({ seq: z.int(), oldest: z.int() }).describe('The last change, and the oldest one kept.'),
-      }),
       examples: [{ name: 'now', status: 200, answer: { seq: 48_211, oldest: 1021 } }],
-      handle: () => jsonAnswer(200, feed.position()),
+      handle: (_, answer) => answer(200, feed.position()),
     }),
   ]
 }

@@ -3,12 +3,9 @@
  * are stored in the transaction of these deliveries, so that a later change of the configuration does not change them.
  */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
 import type { TaskEvent } from '../../events/types.ts'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { nodeZlib } from '../../platform/builtins.ts'
-import { once } from '../../platform/once.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -16,6 +13,7 @@ import { cut } from '../message-text/cut.ts'
 import type { Decided } from '../router.ts'
 import { type ListedRule, ruleVerdict } from '../rules/explain.ts'
 import type { RuleGroup } from '../rules/table.ts'
+import { DECISIONS, type Decisions } from './contract.ts'
 import { eventNotFound } from './events.ts'
 import { idOf } from './lists.ts'
 
@@ -151,39 +149,6 @@ export function purgeConfigurations(db: Database, before: number): number {
   return db.run(`DELETE FROM alert_configuration WHERE used_from < ${last}`, before).changes
 }
 
-const text = once(() => z.string().nullable())
-
-const DECISIONS = once(() =>
-  z.object({
-    recorded: z
-      .boolean()
-      .describe('False while the event waits for data, for tests, and for events of an older Footman.'),
-    decidedAt: text(),
-    configuration: text().describe('Hash of the configuration of then.'),
-    configurationFrom: text().describe('When that configuration came into use.'),
-    stoppedBy: text().describe('The rule after which no other was looked at.'),
-    routes: z.array(
-      z.object({
-        name: z.string(),
-        origin: z.enum(['butler', 'footman']),
-        matched: z.boolean(),
-        because: text().describe('Why it did not match.'),
-        fields: z.array(
-          z.object({
-            field: z.string(),
-            wanted: z.string(),
-            found: text(),
-            holds: z.union([z.boolean(), z.literal('unknown')]),
-          }),
-        ),
-        deliveries: z.array(z.string()).describe('Ids of the deliveries.'),
-      }),
-    ),
-    notConcerned: z.int().describe('Number of rules that were off or about other types and outcomes.'),
-    off: z.array(z.object({ name: z.string(), because: z.string() })).describe('Those that were off.'),
-  }),
-)
-
 interface DecisionRow {
   readonly at: number
   readonly configuration: number
@@ -192,7 +157,7 @@ interface DecisionRow {
 }
 
 /** Null when there is no such event. */
-function readDecisions(db: Database, eventId: string): z.output<ReturnType<typeof DECISIONS>> | null {
+function readDecisions(db: Database, eventId: string): Decisions | null {
   const event = db.get<{ seq: number }>('SELECT seq FROM event WHERE id = ?', eventId)
   if (!event) return null
   const row = db.get<DecisionRow>(
@@ -230,7 +195,7 @@ function readDecisions(db: Database, eventId: string): z.output<ReturnType<typeo
   }
 }
 
-const NOT_RECORDED: z.output<ReturnType<typeof DECISIONS>> = {
+const NOT_RECORDED: Decisions = {
   recorded: false,
   decidedAt: null,
   configuration: null,
@@ -258,20 +223,16 @@ function deliveriesByRoute(db: Database, eventId: string, decidedAt: number): Re
 export function decisionRoutes({ db, keepMs }: { readonly db: Database; readonly keepMs: number }): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/events/{id}/decisions',
+      ...DECISIONS,
       scope: 'event:read',
       summary: 'The decisions of the rules about an event',
       description:
         'As they were made, with the configuration of then. `POST /v4/alertroutes/explain` shows what the present configuration would do.',
-      params: () => z.object({ id: z.string().describe('Id of the event.') }),
-      query: NO_QUERY,
-      answers: () => ({ 200: DECISIONS() }),
-      handle({ params }) {
+      handle({ params }, answer) {
         const id = idOf(params)
         const found = readDecisions(db, id)
         if (!found) throw eventNotFound(id, keepMs)
-        return jsonAnswer(200, found)
+        return answer(200, found)
       },
     }),
   ]

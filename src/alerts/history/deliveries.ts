@@ -1,138 +1,43 @@
 /** Deliveries: which message went where and when, or why it did not; dead letters are sent again (`/v4/deliveries`). */
 import { z } from 'zod'
 import { PARKED_AT } from '../../cluster/leave.ts'
-import { SEVERITIES } from '../../events/kinds.ts'
 import type { Severity } from '../../events/types.ts'
-import { LIST_PARAMETERS, NO_QUERY, readQuery } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
-import { field, isObject, strictBody } from '../../http/endpoint/validation.ts'
+import { LIST_PARAMETERS, readQuery } from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { isObject, strictBody } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { once } from '../../platform/once.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { ZoneTimes } from '../../platform/zone-times.ts'
-import type { DeliveryKind, DeliveryState, SuppressedBy } from '../types.ts'
+import type { Attempt } from '../outbox/store.ts'
+import type { SuppressedBy } from '../rules/contract.ts'
+import type { DeliveryKind, DeliveryState } from '../types.ts'
+import {
+  CANCEL_DELIVERY,
+  DELIVERIES,
+  DELIVERY,
+  type DeliveriesQuery,
+  type Delivery,
+  type DeliveryDetail,
+  RESEND_DEAD_LETTERS,
+  RESEND_DELIVERY,
+} from './contract.ts'
 import {
   allOf,
-  anyOf,
-  anyText,
+  answered,
   between,
-  DELIVERY_KINDS,
-  DELIVERY_REASONS,
-  DELIVERY_STATES,
   idOf,
-  listAnswer,
   oneOf,
   oneOfIds,
   oneOfRare,
-  PAGE_MEMBERS,
   type Page,
   pageOf,
   readPage,
-  someIds,
   type Where,
 } from './lists.ts'
 import { cancelDelivery, type DeadLetterFilter, resendDeadLetters, resendDelivery } from './resend.ts'
-
-const text = once(() => z.string().nullable())
-
-/** See `SuppressedBy`. */
-const SUPPRESSED_BY = once(() =>
-  z.object({
-    limit: z.object({ count: z.int(), windowMs: z.int(), nextSlotAt: text() }).optional(),
-    snooze: z.object({ id: z.string(), reason: z.string(), until: z.string() }).optional(),
-    maintenance: z.object({ name: z.string(), until: text() }).optional(),
-    property: z.object({ name: z.string(), value: z.string() }).optional(),
-    tag: z.object({ name: z.string() }).optional(),
-    group: z.object({ eventId: z.string(), taskId: z.string(), taskName: z.string() }).optional(),
-    retry: z
-      .object({
-        attempt: z.int(),
-        max: z.int(),
-        at: z.string(),
-        executionId: text().describe('Of the retry, once it was started.'),
-      })
-      .optional(),
-  }),
-)
-
-const DELIVERY_ITEM = once(() =>
-  z.object({
-    id: z.string(),
-    eventId: z.string(),
-    kind: z.enum(DELIVERY_KINDS),
-    route: text(),
-    destination: z.string(),
-    destinationType: text(),
-    target: z.string().describe('The receiver as people know it: an address, a channel, the host of a URL.'),
-    severity: z.enum(SEVERITIES),
-    state: z.enum(DELIVERY_STATES),
-    reason: z.enum(DELIVERY_REASONS).nullable(),
-    detail: text(),
-    suppressedBy: SUPPRESSED_BY()
-      .nullable()
-      .describe(
-        'The numbers and ids behind the reason: the rate limit and its next free slot, the snooze, the maintenance, the custom property or tag that was missing, the event that opened the group, the retry.',
-      ),
-    createdAt: z.string(),
-    deliveredAt: text(),
-    latencyMs: z.number().nullable().describe('From the arrival of the event.'),
-    nextAttemptAt: text(),
-    replayOf: text(),
-  }),
-)
-
-export const DELIVERY_DETAIL = once(() =>
-  DELIVERY_ITEM().extend({
-    message: z
-      .object({ subject: text(), bytes: z.int(), body: z.string().describe('Cut at 64 KB.') })
-      .nullable()
-      .describe('The message sent; null before the first attempt.'),
-    attempts: z.array(
-      z.object({
-        n: z.int(),
-        at: z.string(),
-        durationMs: z.number(),
-        result: z.enum(['ok', 'temporary', 'permanent']),
-        detail: z.string(),
-      }),
-    ),
-  }),
-)
-
-type DeliveryItem = z.output<ReturnType<typeof DELIVERY_ITEM>>
-type DeliveryDetail = z.output<ReturnType<typeof DELIVERY_DETAIL>>
-
-export const DELIVERY_FILTERS = {
-  id: someIds('Id of the delivery.'),
-  eventId: anyText('Id of the event.'),
-  state: anyOf(DELIVERY_STATES),
-  reason: anyOf(DELIVERY_REASONS),
-  kind: anyOf(DELIVERY_KINDS),
-  destination: anyText('Name of the destination.'),
-  route: anyText('Name of the route.'),
-  taskId: anyText('Id of the task.'),
-}
-
-const DELIVERIES_QUERY = once(() => z.object({ ...DELIVERY_FILTERS, ...LIST_PARAMETERS }))
-
-const DELIVERY_PARAMS = once(() => z.object({ id: z.string().describe('Id of the delivery.') }))
-const NO_BODY = once(() => z.object({}).optional())
-const RESENT = once(() => z.object({ id: z.string(), state: z.literal('pending'), replayOf: z.string().optional() }))
-const CANCELLED = once(() => z.object({ id: z.string(), state: z.literal('dead'), reason: z.literal('CANCELLED') }))
-
-const names = (what: string) => field.array(field.string()).describe(what).nullish()
-
-const DEAD_LETTERS_BODY = once(() =>
-  z.object({
-    id: names('Ids of deliveries.').transform((value) => value ?? undefined),
-    destination: names('Names of destinations.').transform((value) => value ?? undefined),
-    reason: names('Why they were given up.').transform((value) => value ?? undefined),
-    from: z.string().nullish().describe('Created at or after this time, or so long ago at most, like `24h`.'),
-    to: z.string().nullish().describe('Created before this time.'),
-  }),
-)
 
 /** The times of the body, which have the form of those in queries. */
 const TIMES = once(() => z.object({ from: LIST_PARAMETERS.from, to: LIST_PARAMETERS.to }))
@@ -160,15 +65,10 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
   const { db, clock } = deps
   return [
     route({
-      method: 'GET',
-      path: '/v4/deliveries',
+      ...DELIVERIES,
       scope: 'event:read',
       summary: 'List deliveries',
       description: 'Every message with its destination and result; newest first.',
-      query: DELIVERIES_QUERY,
-      answers: () => ({
-        200: z.object({ deliveries: z.array(DELIVERY_ITEM()), ...PAGE_MEMBERS }).describe('The deliveries.'),
-      }),
       examples: [
         {
           name: 'dead-letters',
@@ -177,38 +77,34 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
           answer: { deliveries: [], nextCursor: null, partial: false },
         },
       ],
-      async handle({ query }) {
+      async handle({ query }, answer) {
         const now = clock.now()
         const filter = { ...query, from: query.from?.(now) ?? null, to: query.to?.(now) ?? null }
         const page = await listDeliveries(db, filter, pageOf(query), deps)
-        return jsonAnswer(200, listAnswer('deliveries', page))
+        const { rows, ...rest } = answered(page)
+        return answer(200, { deliveries: rows, ...rest })
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/deliveries/{id}',
+      ...DELIVERY,
       scope: 'event:read',
       summary: 'One delivery with its message and attempts',
-      params: DELIVERY_PARAMS,
-      query: NO_QUERY,
-      answers: () => ({ 200: DELIVERY_DETAIL().describe('The delivery.') }),
-      handle({ params }) {
+      handle({ params }, answer) {
         const id = idOf(params)
         const found = findDelivery(db, id, deps)
         if (!found) throw deliveryNotFound(id)
-        return jsonAnswer(200, found)
+        return answer(200, found)
       },
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/deliveries/-/resend',
+      ...RESEND_DEAD_LETTERS,
       scope: 'event:run',
       action: 'delivery.resend',
       summary: 'Send dead letters again',
       description:
         'All deliveries that were given up and that the members given select; without ids, points of monitors for InfluxDB too.',
-      readByHandler: () => ({ body: DEAD_LETTERS_BODY() }),
-      answers: () => ({ 202: z.object({ resent: z.int() }).describe('How many are under way.') }),
+      body: undefined,
+      readByHandler: () => ({ body: RESEND_DEAD_LETTERS.body() }),
       examples: [
         {
           name: 'of-a-destination',
@@ -217,54 +113,57 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
           answer: { resent: 0 },
         },
       ],
-      handle: (request) => resendMany(deps, request),
+      handle: async (request, answer) => answer(202, { resent: await resendMany(deps, request) }),
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/deliveries/{id}/resend',
+      ...RESEND_DELIVERY,
       scope: 'event:run',
       action: 'delivery.resend',
       summary: 'Send a delivery again',
       description:
         'A dead or suppressed delivery becomes pending again, with the same Message-ID. For a delivered one, a new delivery is made.',
-      params: DELIVERY_PARAMS,
-      readByHandler: () => ({ body: NO_BODY() }),
-      answers: () => ({ 202: RESENT().describe('It is under way.'), 409: 'It is still under way.' }),
-      handle: (request) => resendOne(deps, request),
+      body: undefined,
+      readByHandler: () => ({ body: RESEND_DELIVERY.body() }),
+      async handle(request, answer) {
+        emptyBody(request)
+        const id = idOf(request.params)
+        request.note({ target: [id] })
+        const resent = await deps.writer.write((tx) => resendDelivery(tx, id, clock.now()))
+        if (resent.kind === 'unknown') throw deliveryNotFound(id)
+        if (resent.kind === 'open') {
+          throw refusal('NOT_RESENDABLE', 'The delivery is still under way: its next attempt comes by itself.')
+        }
+        deps.wake(new Set([resent.lane]))
+        return answer(202, { id: resent.id, state: 'pending', ...(resent.kind === 'copied' && { replayOf: id }) })
+      },
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/deliveries/{id}/cancel',
+      ...CANCEL_DELIVERY,
       scope: 'event:run',
       action: 'delivery.cancel',
       summary: 'Call a delivery off',
-      params: DELIVERY_PARAMS,
-      readByHandler: () => ({ body: NO_BODY() }),
-      answers: () => ({ 200: CANCELLED().describe('It is not going to be sent.'), 409: 'It is not pending.' }),
-      handle: (request) => cancel(deps, request),
+      body: undefined,
+      readByHandler: () => ({ body: CANCEL_DELIVERY.body() }),
+      async handle(request, answer) {
+        emptyBody(request)
+        const id = idOf(request.params)
+        request.note({ target: [id] })
+        const how = { by: request.caller.actor, now: clock.now(), isUnderWay: deps.isUnderWay }
+        const result = await deps.writer.write((tx) => cancelDelivery(tx, id, how))
+        if (result.kind === 'unknown') throw deliveryNotFound(id)
+        if (result.kind === 'tooLate') throw refusal('NOT_CANCELLABLE', 'Only a pending delivery can be cancelled.')
+        deps.wake(new Set([result.lane]))
+        return answer(200, { id, state: 'dead', reason: 'CANCELLED' })
+      },
     }),
   ]
 }
 
-async function resendOne(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
-  emptyBody(request)
-  const id = idOf(request.params)
-  request.note({ target: [id] })
-  const resent = await deps.writer.write((tx) => resendDelivery(tx, id, deps.clock.now()))
-  if (resent.kind === 'unknown') throw deliveryNotFound(id)
-  if (resent.kind === 'open') {
-    const details = 'The delivery is still under way: its next attempt comes by itself.'
-    throw refusal('NOT_RESENDABLE', details)
-  }
-  deps.wake(new Set([resent.lane]))
-  return jsonAnswer(202, {
-    id: resent.id,
-    state: 'pending',
-    ...(resent.kind === 'copied' && { replayOf: id }),
-  })
-}
-
-async function resendMany(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
+/** How many are under way again. */
+async function resendMany(
+  deps: DeliveryRoutesDeps,
+  request: Pick<ApiRequest, 'body' | 'times' | 'note'>,
+): Promise<number> {
   const filter = deadLetterFilter(request.body, deps.clock.now(), request.times)
   const queues = selectedQueues(deps.queues, filter)
   const { deliveries, queued } = await deps.writer.write((tx) => ({
@@ -275,7 +174,7 @@ async function resendMany(deps: DeliveryRoutesDeps, request: ApiRequest): Promis
   request.note({ detail: `${resent} resent` })
   deps.wake(deliveries.lanes)
   for (const queue of queues) queue.wake()
-  return jsonAnswer(202, { resent })
+  return resent
 }
 
 function selectedQueues(queues: readonly DeadLetterQueue[], { id, destination }: DeadLetterFilter) {
@@ -284,7 +183,7 @@ function selectedQueues(queues: readonly DeadLetterQueue[], { id, destination }:
 
 /** Throws 400 when no member selects deliveries. */
 function deadLetterFilter(body: unknown, now: number, site: ZoneTimes): DeadLetterFilter {
-  const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY(), body ?? {})
+  const { id, destination, reason, from, to } = strictBody(RESEND_DEAD_LETTERS.body(), body ?? {})
   const list = (values: readonly string[] | undefined) => (values && values.length > 0 ? values : null)
   const times = readQuery(TIMES(), { ...(from && { from }), ...(to && { to }) }, site)
   const filter = {
@@ -301,23 +200,10 @@ function deadLetterFilter(body: unknown, now: number, site: ZoneTimes): DeadLett
   return filter
 }
 
-async function cancel(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
-  emptyBody(request)
-  const id = idOf(request.params)
-  request.note({ target: [id] })
-  const { isUnderWay, clock } = deps
-  const how = { by: request.caller.actor, now: clock.now(), isUnderWay }
-  const result = await deps.writer.write((tx) => cancelDelivery(tx, id, how))
-  if (result.kind === 'unknown') throw deliveryNotFound(id)
-  if (result.kind === 'tooLate') throw refusal('NOT_CANCELLABLE', 'Only a pending delivery can be cancelled.')
-  if (result.kind === 'cancelled') deps.wake(new Set([result.lane]))
-  return jsonAnswer(200, { id, state: 'dead', reason: 'CANCELLED' })
-}
-
 /** Nothing, or `{}`. */
-function emptyBody({ body }: ApiRequest): void {
+function emptyBody({ body }: Pick<ApiRequest, 'body'>): void {
   if (body === undefined || (isObject(body) && Object.keys(body).length === 0)) return
-  strictBody(NO_BODY().unwrap(), body)
+  strictBody(RESEND_DELIVERY.body().unwrap(), body)
 }
 
 function deliveryNotFound(id: string): Refusal {
@@ -325,7 +211,7 @@ function deliveryNotFound(id: string): Refusal {
   return refusal('DELIVERY_NOT_FOUND', details)
 }
 
-interface DeliveryFilter extends Omit<z.output<ReturnType<typeof DELIVERIES_QUERY>>, keyof typeof LIST_PARAMETERS> {
+interface DeliveryFilter extends Omit<DeliveriesQuery, keyof typeof LIST_PARAMETERS> {
   readonly from: number | null
   readonly to: number | null
 }
@@ -340,7 +226,7 @@ interface Row {
   readonly target: string
   readonly severity: Severity
   readonly state: DeliveryState
-  readonly reason: DeliveryItem['reason']
+  readonly reason: Delivery['reason']
   readonly detail: string | null
   readonly createdAt: number
   readonly finishedAt: number | null
@@ -370,7 +256,7 @@ export async function listDeliveries(
   filter: DeliveryFilter,
   page: { readonly before: number | null; readonly limit: number },
   context: DeliveryContext,
-): Promise<Page<DeliveryItem & { readonly seq: number }>> {
+): Promise<Page<Delivery & { readonly seq: number }>> {
   const times = { column: 'created_at', from: filter.from, to: filter.to }
   const query = {
     select: SELECT,
@@ -417,7 +303,7 @@ function detailed(db: Database, row: Row, context: DeliveryContext): DeliveryDet
     'SELECT subject, body, body_bytes AS bytes FROM delivery WHERE seq = ?',
     row.seq,
   )
-  const attempts = db.all<{ n: number; at: number; durationMs: number; result: string; detail: string }>(
+  const attempts = db.all<Omit<Attempt, 'deliveryId'>>(
     'SELECT n, at, duration_ms AS durationMs, result, detail FROM delivery_attempt WHERE delivery_id = ? ORDER BY n',
     row.id,
   )
@@ -429,18 +315,16 @@ function detailed(db: Database, row: Row, context: DeliveryContext): DeliveryDet
       n,
       at: new Date(at).toISOString(),
       durationMs,
-      result: (RESULTS[result] ?? result) as AttemptResult,
+      result: RESULTS[result],
       detail,
     })),
   }
 }
 
-type AttemptResult = DeliveryDetail['attempts'][number]['result']
+/** Stored results in the words of the metrics. */
+const RESULTS = { ok: 'ok', retry: 'temporary', rejected: 'permanent' } as const
 
-/** Stored results in the words of the metrics; `ok` is the same in both. */
-const RESULTS: Readonly<Record<string, string>> = { retry: 'temporary', rejected: 'permanent' }
-
-function deliveryItem(row: Row, context: DeliveryContext): DeliveryItem {
+function deliveryItem(row: Row, context: DeliveryContext): Delivery {
   const isDelivered = row.state === 'delivered' && row.finishedAt !== null
   return {
     id: row.id,
@@ -465,7 +349,7 @@ function deliveryItem(row: Row, context: DeliveryContext): DeliveryItem {
   }
 }
 
-function suppressedBy(row: Row, { retryOf }: DeliveryContext): DeliveryItem['suppressedBy'] {
+function suppressedBy(row: Row, { retryOf }: DeliveryContext): Delivery['suppressedBy'] {
   const { retry, ...by } = storedJson<SuppressedBy>(row.suppressedBy, {})
   if (!row.suppressedBy) return null
   return retry ? { retry: { ...retry, executionId: retryOf(row.taskId, row.eventId) } } : by

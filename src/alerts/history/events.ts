@@ -1,7 +1,6 @@
 /** Events: what arrived, what it caused, and the datagrams that were dropped (`/v4/events`). */
-import { z } from 'zod'
-import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../events/kinds.ts'
 import type {
+  DropReason,
   EventOutcome,
   EventState,
   EventType,
@@ -10,120 +9,44 @@ import type {
   TaskEvent,
   TaskHistory,
 } from '../../events/types.ts'
-import { DROP_REASONS } from '../../events/types.ts'
-import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import type { LIST_PARAMETERS } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
-import { once } from '../../platform/once.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { formatUser } from '../template-context.ts'
 import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'
-import { DELIVERY_DETAIL, type DeliveryContext, deliveriesOf } from './deliveries.ts'
+import {
+  DROPPED,
+  type Dropped,
+  EVENT,
+  EVENTS,
+  type EventDetail,
+  type EventItem,
+  type EventsQuery,
+  type TemplateVariables,
+} from './contract.ts'
+import { type DeliveryContext, deliveriesOf } from './deliveries.ts'
 import {
   allOf,
-  anyOf,
-  anyText,
+  answered,
   between,
   type Condition,
-  EVENT_STATES,
   holds,
   idOf,
-  listAnswer,
   oneOf,
   oneOfIds,
   oneOfIgnoringCase,
   oneOfRare,
-  PAGE_MEMBERS,
   type Page,
   pageOf,
   readPage,
-  someIds,
   type Where,
 } from './lists.ts'
 
-const text = once(() => z.string().nullable())
-const count = once(() => z.int())
-
-const EVENT_ITEM = once(() =>
-  z.object({
-    id: z.string(),
-    receivedAt: z.string(),
-    source: z.enum(EVENT_SOURCES),
-    type: z.enum(EVENT_TYPES),
-    outcome: z.enum(EVENT_OUTCOMES),
-    severity: z.enum(SEVERITIES),
-    state: z.enum(EVENT_STATES as [string, ...string[]]),
-    reason: text().describe('Why it was ignored.'),
-    title: z.string(),
-    host: text(),
-    user: text(),
-    taskId: text(),
-    taskName: text(),
-    appId: text(),
-    appName: text(),
-    executionId: text(),
-    consecutiveFailures: count().nullable(),
-    missingParts: z.array(z.string()).describe('Data that Qlik Sense did not deliver in time.'),
-    test: z.boolean(),
-    deliveryCounts: z.object({
-      pending: count(),
-      sending: count(),
-      delivered: count(),
-      suppressed: count(),
-      dead: count(),
-    }),
-  }),
-)
-
 type DeliveryCounts = Readonly<Record<DeliveryState, number>>
-
-/** An event in a list. */
-type EventItem = z.output<ReturnType<typeof EVENT_ITEM>>
-
-const EVENT_DETAIL = once(() =>
-  EVENT_ITEM().extend({
-    raw: text().describe('The datagram, as long as it is kept.'),
-    from: text().describe('Address of the sender.'),
-    acceptedBy: z.string().optional().describe('In a cluster: the node that accepted the message.'),
-    record: z.record(z.string(), z.unknown()).describe('The variables that templates see.'),
-    deliveries: z.array(DELIVERY_DETAIL()),
-  }),
-)
-
-const EVENT_PARAMS = once(() => z.object({ id: z.string().describe('Id of the event.') }))
-
-export const EVENT_FILTERS = {
-  id: someIds('Id of the event.'),
-  type: anyOf(EVENT_TYPES),
-  outcome: anyOf(EVENT_OUTCOMES),
-  source: anyOf(EVENT_SOURCES),
-  state: anyOf(EVENT_STATES),
-  severity: anyOf(SEVERITIES),
-  taskId: anyText('Id of the task.'),
-  appId: anyText('Id of the app.'),
-  executionId: anyText('Id of the execution.'),
-  host: anyText('Name of the sending node.'),
-  alerted: queryField
-    .word(['none', 'some'])
-    .describe('Whether an alert about it was delivered; records, like points for InfluxDB, do not count.')
-    .optional(),
-  q: queryField.text().describe('Text in the name of task or app, or in the message.').optional(),
-}
-
-const EVENTS_QUERY = once(() => z.object({ ...EVENT_FILTERS, ...LIST_PARAMETERS }))
-
-const DROPPED_ITEM = once(() => z.object({ at: z.string(), from: z.string(), reason: z.string(), raw: z.string() }))
-
-const DROPPED_QUERY = once(() =>
-  z.object({
-    reason: anyOf(DROP_REASONS),
-    limit: LIST_PARAMETERS.limit,
-    cursor: LIST_PARAMETERS.cursor,
-  }),
-)
 
 interface EventRoutesDeps extends DeliveryContext {
   readonly db: Database
@@ -133,7 +56,7 @@ interface EventRoutesDeps extends DeliveryContext {
   /** The destinations that record and do not alert. */
   readonly recording: () => readonly string[]
   /** The template context of an event. */
-  readonly contextOf: (event: TaskEvent) => Readonly<Record<string, unknown>>
+  readonly contextOf: (event: TaskEvent) => TemplateVariables
   /** The datagram that announced it; null when there was none or it has been removed. */
   readonly rawOf: (journalId: number) => Uint8Array | null
   /** For how long events are kept, in milliseconds. */
@@ -146,13 +69,10 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
   const { db, clock } = deps
   return [
     route({
-      method: 'GET',
-      path: '/v4/events',
+      ...EVENTS,
       scope: 'event:read',
       summary: 'List events',
       description: 'Everything that may cause a message, newest first.',
-      query: EVENTS_QUERY,
-      answers: () => ({ 200: z.object({ events: z.array(EVENT_ITEM()), ...PAGE_MEMBERS }).describe('The events.') }),
       examples: [
         {
           name: 'failures-of-a-day',
@@ -161,23 +81,19 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
           answer: { events: [], nextCursor: null, partial: false },
         },
       ],
-      async handle({ query }) {
+      async handle({ query }, answer) {
         const now = clock.now()
         const filter = { ...query, from: query.from?.(now) ?? null, to: query.to?.(now) ?? null }
         const page = await listEvents(db, filter, pageOf(query), deps.recording())
-        return jsonAnswer(200, listAnswer('events', page))
+        const { rows, ...rest } = answered(page)
+        return answer(200, { events: rows, ...rest })
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/events/dropped',
+      ...DROPPED,
       scope: 'event:read',
       summary: 'Datagrams that did not become events',
       description: 'The last 1,000, newest first, each with its reason.',
-      query: DROPPED_QUERY,
-      answers: () => ({
-        200: z.object({ dropped: z.array(DROPPED_ITEM()), ...PAGE_MEMBERS }).describe('The datagrams.'),
-      }),
       examples: [
         {
           name: 'duplicates',
@@ -186,25 +102,21 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
           answer: { dropped: [], nextCursor: null, partial: false },
         },
       ],
-      async handle({ query }) {
-        const page = await listDropped(db, query.reason, pageOf(query))
-        return jsonAnswer(200, listAnswer('dropped', page))
+      async handle({ query }, answer) {
+        const { rows, ...rest } = answered(await listDropped(db, query.reason, pageOf(query)))
+        return answer(200, { dropped: rows, ...rest })
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/events/{id}',
+      ...EVENT,
       scope: 'event:read',
       summary: 'One event with its deliveries',
-      params: EVENT_PARAMS,
-      query: NO_QUERY,
-      answers: () => ({ 200: EVENT_DETAIL().describe('The event.') }),
-      handle: ({ params }) => jsonAnswer(200, eventDetail(deps, idOf(params))),
+      handle: ({ params }, answer) => answer(200, eventDetail(deps, idOf(params))),
     }),
   ]
 }
 
-function eventDetail(deps: EventRoutesDeps, id: string) {
+function eventDetail(deps: EventRoutesDeps, id: string): EventDetail {
   const { db } = deps
   const row = findEvent(db, id)
   const event = row && deps.loadEvent(id)
@@ -240,7 +152,7 @@ export function eventNotFound(id: string, keepMs: number): Refusal {
   return refusal('EVENT_NOT_FOUND', details)
 }
 
-interface EventFilter extends Omit<z.output<ReturnType<typeof EVENTS_QUERY>>, keyof typeof LIST_PARAMETERS> {
+interface EventFilter extends Omit<EventsQuery, keyof typeof LIST_PARAMETERS> {
   readonly from: number | null
   readonly to: number | null
 }
@@ -370,25 +282,17 @@ export function deliveryCounts(db: Database, ids: readonly string[]): ReadonlyMa
   return counts
 }
 
-interface DroppedItem {
-  readonly seq: number
-  readonly at: string
-  readonly from: string
-  readonly reason: string
-  readonly raw: string
-}
-
 /** Refused datagrams, newest first. */
 export async function listDropped(
   db: Database,
   reason: readonly string[] | undefined,
   page: { readonly before: number | null; readonly limit: number },
-): Promise<Page<DroppedItem>> {
+): Promise<Page<Dropped['dropped'][number] & { readonly seq: number }>> {
   const { rows, ...rest } = await readPage<{
     seq: number
     at: number
     sender: string
-    reason: string
+    reason: DropReason
     raw: Uint8Array
   }>(db, {
     select: 'seq, at, sender, reason, raw FROM dropped_datagram',

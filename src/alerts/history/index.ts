@@ -18,13 +18,14 @@ import type { ListedRule } from '../rules/explain.ts'
 import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
-import { type ChangeFeed, createChangeFeed, type PairChange, purgeChanges, streamRoutes } from './change-feed.ts'
+import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
 import { decisionRoutes } from './decisions.ts'
 import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
 import { destinationRoutes, routesTo } from './destinations.ts'
 import { eventRoutes } from './events.ts'
 import { replayRoutes } from './replay.ts'
 import { scriptLogRoutes } from './script-log.ts'
+import type { ChangeOf, PairChange } from './stream-contract.ts'
 import { summaryRoutes } from './summaries.ts'
 
 export interface HistoryDeps {
@@ -68,10 +69,10 @@ export interface HistoryDeps {
 export interface History {
   readonly routes: readonly ApiRoute[]
   readonly observers: {
-    fileJob(job: object): void
-    attention(change: object): void
+    fileJob(job: ChangeOf<'file'>): void
+    attention(change: ChangeOf<'attention'>): void
     keyValueChanged(change: PairChange): void
-    schedule(id: string, state: 'running' | 'stopped' | 'invalid' | 'removed'): void
+    schedule(id: string, state: ChangeOf<'schedule'>['state']): void
   }
   /** The changes that `/v4/stream` sends. */
   readonly feed: Pick<ChangeFeed, 'publish' | 'onFollowed'>
@@ -151,8 +152,8 @@ export function createHistory(given: HistoryDeps, { timezone, retention }: Histo
     ],
     feed,
     observers: {
-      fileJob: (job) => feed.publish('file', { ...job }),
-      attention: (change) => feed.publish('attention', { ...change }),
+      fileJob: (job) => feed.publish('file', job),
+      attention: (change) => feed.publish('attention', change),
       keyValueChanged: feed.pass,
       schedule: (id, state) =>
         feed.publish('schedule', { id, state, runId: null, runState: null, outcome: null, reason: null }),

@@ -1,30 +1,9 @@
-/** Shared by the lists of events and deliveries: the values of their fields, their queries, and pages over large tables. */
+/** Shared by the lists of events and deliveries: their conditions, and pages over large tables. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { z } from 'zod'
-import { cursorOf, DEFAULT_LIMIT, positionInCursor, queryField } from '../../http/endpoint/list-query.ts'
-import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { cursorOf, DEFAULT_LIMIT, positionInCursor } from '../../http/endpoint/list-query.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
-
-export const EVENT_STATES = ['pending', 'routed', 'ignored']
-export const DELIVERY_STATES: readonly DeliveryState[] = ['pending', 'sending', 'delivered', 'suppressed', 'dead']
-export const DELIVERY_KINDS: readonly DeliveryKind[] = ['alert', 'recovery', 'fallback', 'summary', 'test']
-export const SUPPRESS_REASONS: readonly SuppressReason[] = [
-  ...(['RATE_LIMITED', 'CUSTOM_PROPERTY', 'TAG', 'OWNER_EXCLUDED', 'APP_NOT_INCLUDED', 'NO_RECIPIENT'] as const),
-  ...(['RECIPIENT_INVALID', 'MAINTENANCE', 'SNOOZED', 'GROUPED', 'RETRY_PENDING', 'SHADOW_MODE'] as const),
-]
-export const DEAD_REASONS: readonly DeadReason[] = [
-  ...(['EXPIRED', 'REJECTED', 'RENDER_FAILED', 'DESTINATION_REMOVED', 'CANCELLED'] as const),
-]
-export const DELIVERY_REASONS: readonly (SuppressReason | DeadReason)[] = [...SUPPRESS_REASONS, ...DEAD_REASONS]
-
-/** A parameter that may be repeated: any of the values. */
-export const anyOf = <const Word extends string>(values: readonly Word[]) =>
-  queryField.words(values).describe('May be repeated: any of them.').optional()
-
-export const anyText = (what: string) => queryField.texts().describe(`${what} May be repeated: any of them.`).optional()
 
 interface PagePosition {
   /** Rows stand before this sequence number; null = from the newest. */
@@ -43,32 +22,16 @@ interface PageParameters {
 }
 
 /** A page as it is answered: without the sequence numbers of its rows. */
-export function listAnswer<Row extends { readonly seq: number }>(
-  name: string,
-  page: Page<Row>,
-): Readonly<Record<string, unknown>> {
-  const rows = page.rows.map(({ seq, ...row }) => row)
-  return { [name]: rows, nextCursor: page.next === null ? null : cursorOf(page.next), partial: page.partial }
+export function answered<Row extends { readonly seq: number }>({ rows, next, partial }: Page<Row>) {
+  return {
+    rows: rows.map(({ seq, ...row }) => row),
+    nextCursor: next === null ? null : cursorOf(next),
+    partial,
+  }
 }
-
-/** The members of a list besides its items. */
-export const PAGE_MEMBERS = {
-  nextCursor: z.string().nullable(),
-  partial: z.boolean().describe('The search took too long and was ended: `nextCursor` goes on with older ones.'),
-}
-
-const MOST_IDS = 100
-
-/** The parameter that names single items. */
-export const someIds = (what: string) =>
-  queryField
-    .texts()
-    .refine((ids) => ids.length <= MOST_IDS, { error: `must be given ${MOST_IDS} times at most` })
-    .describe(`${what} May be repeated up to ${MOST_IDS} times.`)
-    .optional()
 
 /** The id in the path, lower case. Throws 400 `INVALID_ID`. */
-export function idOf({ id = '' }: ApiRequest['params']): string {
+export function idOf({ id }: { readonly id: string }): string {
   if (isGuid(id)) return id.toLowerCase()
   throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
 }

@@ -1,22 +1,21 @@
 /** Replays of past events (`/v4/events/{id}/replay`) and test messages (`/v4/events/fire`). */
-import { z } from 'zod'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
-import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
+import type { Answered, AnswerWith } from '../../http/endpoint/contract.ts'
+import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { Router } from '../router.ts'
-import type { MadeDelivery, ReplaySelection } from '../rules/replay.ts'
+import type { ReplaySelection } from '../rules/replay.ts'
 import { sampleFacts } from '../rules/sample.ts'
 import { isTaskType } from '../rules/subjects.ts'
 import { sampleToSend } from '../sample-event.ts'
-import type { Destination, Message } from '../types.ts'
+import type { Destination } from '../types.ts'
+import { type DryRun, FIRE, type FireBody, type MadeDelivery, REPLAY, TEST_DESTINATION } from './contract.ts'
 import { eventNotFound, eventOfBody } from './events.ts'
 import { idOf } from './lists.ts'
 
@@ -56,76 +55,17 @@ const TEST_VALUES = {
 
 type TestValues = Partial<Record<keyof typeof TEST_VALUES, string>>
 
-const names = (what: string) => field.array(field.string()).describe(what).optional()
-const MADE = once(() =>
-  z.object({
-    id: z.string(),
-    route: z.string().nullable(),
-    destination: z.string(),
-    target: z.string(),
-    state: z.enum(['pending', 'suppressed']),
-    reason: z.string().nullable(),
-  }),
-)
-const MADE_ANSWER = once(() =>
-  z.object({ eventId: z.string(), deliveries: z.array(MADE()) }).describe('The deliveries are under way.'),
-)
-
-const REPLAY_BODY = once(() =>
-  z.object({
-    routes: names('Only these rules, whether their conditions hold or not.'),
-    to: names('Only these destinations of `Butler.footman.destinations`, without rule or gate.'),
-    ignoreGates: z.boolean().describe('No rate limit, snooze, maintenance or grouping holds it back.').optional(),
-  }),
-)
-
-const FIRE_BODY = once(() =>
-  z.object({
-    type: z.enum(EVENT_TYPES).describe('Default `reload`.').optional(),
-    outcome: z.enum(EVENT_OUTCOMES).describe('Default `failed`.').optional(),
-    taskId: z.string().nullish().describe('A real task in place of the invented one.'),
-    eventId: z.string().nullish().describe('A past event whose data are used.'),
-    values: z.record(z.string(), field.string()).describe('Template variables to set, like `taskName`.').optional(),
-    routes: names('Only these rules, whether their conditions hold or not.'),
-    to: names('Only these destinations of `Butler.footman.destinations`.'),
-    dryRun: z.boolean().describe('Render the messages and send nothing.').optional(),
-  }),
-)
-
-const TEST_BODY = once(() => FIRE_BODY().omit({ taskId: true, routes: true, to: true }))
-
-const DRY = once(() =>
-  z.object({
-    messages: z.array(
-      z.object({
-        route: z.string().nullable(),
-        destination: z.string(),
-        target: z.string(),
-        message: z.object({ subject: z.string().nullable(), body: z.string() }),
-      }),
-    ),
-  }),
-)
-
-const PARAMS = once(() => z.object({ id: z.string().describe('Id of the event.') }))
-
 export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
   return [
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/events/fire',
+      ...FIRE,
       scope: 'event:run',
       action: 'event.fire',
       summary: 'Send test messages',
       description:
         'An invented event, a past one, or one about a real task; the invented owner of an invented app has no mail address. Titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
-      readByHandler: () => ({ body: FIRE_BODY().optional() }),
-      answers: () => ({
-        200: DRY().describe('The messages that would be sent.'),
-        202: MADE_ANSWER(),
-        404: 'There is no such event, rule or destination.',
-        502: 'Qlik Sense is unreachable or refuses.',
-      }),
+      body: undefined,
+      readByHandler: () => ({ body: FIRE.body() }),
       examples: [
         {
           name: 'dry-run',
@@ -134,69 +74,63 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
           answer: { messages: [] },
         },
       ],
-      handle: (request) => fire(deps, request),
+      handle: (request, answer) => fireAs(deps, request, strictBody(FIRE.body().unwrap(), request.body ?? {}), answer),
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/destinations/{name}/test',
+      ...TEST_DESTINATION,
       scope: 'event:run',
       action: 'destination.test',
       summary: 'Send a test message to a destination',
       description:
         'As `POST /v4/events/fire` with the destination in `to`. A destination of a notification section of the configuration gets the messages of its routes.',
-      params: () => z.object({ name: z.string().describe('Name of the destination.') }),
-      readByHandler: () => ({ body: TEST_BODY().optional() }),
-      answers: () => ({
-        200: DRY().describe('The messages that would be sent.'),
-        202: MADE_ANSWER(),
-      }),
-      handle: (request) => testDestination(deps, request),
+      body: undefined,
+      readByHandler: () => ({ body: TEST_DESTINATION.body() }),
+      examples: [
+        {
+          name: 'dry-run',
+          params: { name: 'ops-chat' },
+          body: { type: 'reload', outcome: 'failed', dryRun: true },
+          status: 200,
+        },
+      ],
+      handle(request, answer) {
+        const body = strictBody(TEST_DESTINATION.body().unwrap(), request.body ?? {})
+        const { name } = request.params
+        if (deps.destinationNames().includes(name)) return fireAs(deps, request, { ...body, to: [name] }, answer)
+        const routes = deps.routesTo(name)
+        if (routes.length > 0) return fireAs(deps, request, { ...body, routes }, answer)
+        throw refusal('DESTINATION_NOT_FOUND', `No destination is called "${name}". GET /v4/destinations lists them.`)
+      },
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/events/{id}/replay',
+      ...REPLAY,
       scope: 'event:run',
       action: 'event.replay',
       summary: 'Send the messages of an event again',
       description: 'Without `routes` and `to` every rule is evaluated again. No task is started.',
-      params: PARAMS,
-      readByHandler: () => ({ body: REPLAY_BODY().optional() }),
-      answers: () => ({ 202: MADE_ANSWER() }),
-      handle: (request) => replay(deps, request),
+      body: undefined,
+      readByHandler: () => ({ body: REPLAY.body() }),
+      async handle(request, answer) {
+        const id = idOf(request.params)
+        const { routes, to, ignoreGates = false } = strictBody(REPLAY.body().unwrap(), request.body ?? {})
+        request.note({ target: [id] })
+        const selection = knownSelection(deps, { routes: routes ?? [], to: to ?? [] })
+        const event = deps.loadEvent(id)
+        if (!event) throw eventNotFound(id, deps.keepMs)
+        const deliveries = await replayEvent(deps, event, selection, ignoreGates)
+        request.note({ target: [id], detail: `${deliveries.length} deliveries` })
+        return answer(202, { eventId: id, deliveries })
+      },
     }),
   ]
 }
 
-async function replay(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
-  const id = idOf(request.params)
-  const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY(), request.body ?? {})
-  request.note({ target: [id] })
-  const selection = knownSelection(deps, { routes: routes ?? [], to: to ?? [] })
-  const event = deps.loadEvent(id)
-  if (!event) throw eventNotFound(id, deps.keepMs)
-  const deliveries = await replayEvent(deps, event, selection, ignoreGates)
-  request.note({ target: [id], detail: `${deliveries.length} deliveries` })
-  return jsonAnswer(202, { eventId: id, deliveries })
-}
-
-function testDestination(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
-  const body = strictBody(TEST_BODY(), request.body ?? {})
-  const { name = '' } = request.params
-  if (deps.destinationNames().includes(name)) return fireAs(deps, request, { ...body, to: [name] })
-  const routes = deps.routesTo(name)
-  if (routes.length > 0) return fireAs(deps, request, { ...body, routes: [...routes] })
-  throw refusal('DESTINATION_NOT_FOUND', `No destination is called "${name}". GET /v4/destinations lists them.`)
-}
-
-function fire(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
-  return fireAs(deps, request, strictBody(FIRE_BODY(), request.body ?? {}))
-}
-
 async function fireAs(
   deps: ReplayRoutesDeps,
-  request: ApiRequest,
-  body: z.output<ReturnType<typeof FIRE_BODY>>,
-): Promise<Response> {
+  request: Pick<ApiRequest, 'signal' | 'note'>,
+  body: FireBody,
+  answer: AnswerWith<ReturnType<typeof FIRE.answers>>,
+): Promise<Answered> {
   const selection = knownSelection(deps, { routes: body.routes ?? [], to: body.to ?? [] })
   const past = body.eventId ? eventOfBody(deps, body.eventId) : null
   const type = past?.type ?? body.type ?? 'reload'
@@ -206,11 +140,11 @@ async function fireAs(
   const event = testEvent({ type, outcome, past, task, values }, deps.clock.now())
   if (body.dryRun) {
     request.note({ detail: 'dry run' })
-    return jsonAnswer(200, { messages: await dryRun(deps, event, selection) })
+    return answer(200, { messages: await dryRun(deps, event, selection) })
   }
   const deliveries = await fireTest(deps, event, selection)
   request.note({ target: [event.id], detail: `${deliveries.length} deliveries` })
-  return jsonAnswer(202, { eventId: event.id, deliveries })
+  return answer(202, { eventId: event.id, deliveries })
 }
 
 /** The selection itself. Throws 404 for unknown names. */
@@ -262,13 +196,6 @@ interface TestSettings {
   readonly values: TestValues
 }
 
-interface DryMessage {
-  readonly route: string | null
-  readonly destination: string
-  readonly target: string
-  readonly message: Pick<Message, 'subject' | 'body'>
-}
-
 /** The event of a test, marked as one. */
 function testEvent({ type, outcome, past, task, values }: TestSettings, now: number): TaskEvent {
   const id = uuidV7(now)
@@ -304,7 +231,7 @@ async function fireTest(
 }
 
 /** The messages that a test would send: rendered, and neither stored nor sent. */
-async function dryRun(deps: ReplayDeps, event: TaskEvent, selection: ReplaySelection): Promise<readonly DryMessage[]> {
+async function dryRun(deps: ReplayDeps, event: TaskEvent, selection: ReplaySelection): Promise<DryRun['messages']> {
   const candidates = deps.router.candidates(event, selection).filter(({ planned }) => !planned.suppress)
   return Promise.all(
     candidates.map(async ({ rule, planned: { target } }) => {

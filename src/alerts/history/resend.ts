@@ -83,7 +83,10 @@ export function resendDeadLetters(
   return { resent: rows.length, lanes: new Set(rows.map(({ lane }) => lane)) }
 }
 
-export type Cancelled = { readonly kind: 'cancelled'; readonly lane: string } | { readonly kind: 'unknown' | 'tooLate' }
+export type Cancelled =
+  | { readonly kind: 'cancelled'; readonly lane: string }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'tooLate' }
 
 interface Cancellation {
   readonly by: string

@@ -3,7 +3,8 @@ import { PARKED_AT } from '../../cluster/leave.ts'
 import type { Severity, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { uuidV7, uuidV8 } from '../../platform/uuid.ts'
-import type { DeadReason, DeliveryKind, DeliveryNote, SuppressedBy, SuppressReason } from '../types.ts'
+import type { SuppressedBy } from '../rules/contract.ts'
+import type { DeadReason, DeliveryKind, DeliveryNote, SuppressReason } from '../types.ts'
 
 export interface NewDelivery {
   readonly id: string

@@ -12,7 +12,8 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { runOf } from '../../qlik/qrs/execution.ts'
 import type { ChainLink, ChainReader, QrsClient, QrsNamed } from '../../qlik/qrs/types.ts'
-import type { ChainTask, DeliveryNote, SuppressedBy } from '../types.ts'
+import type { ChainTask, DeliveryNote } from '../types.ts'
+import type { SuppressedBy } from './contract.ts'
 import { isGood, isTaskType } from './subjects.ts'
 
 /** Chains of tasks, as routing asks for them. */

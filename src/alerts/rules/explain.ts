@@ -2,7 +2,8 @@
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Rehearsal, RehearsedDelivery, Router } from '../router.ts'
-import type { DeliveryKind, ExplainedField, Rule, SuppressedBy } from '../types.ts'
+import type { Rule } from '../types.ts'
+import type { ExplainedRule, Explanation } from './contract.ts'
 
 /** A rule as it is listed, in order of evaluation. */
 export interface ListedRule {
@@ -13,30 +14,6 @@ export interface ListedRule {
   readonly to: readonly string[]
   /** Why it is off; null when it is on. */
   readonly off: string | null
-}
-
-export interface ExplainedDelivery {
-  readonly destination: string
-  readonly target: string
-  readonly wouldBe: 'pending' | 'suppressed'
-  readonly reason: string | null
-  readonly detail: string | null
-  readonly suppressedBy: SuppressedBy | null
-  /** Only of what is no alert. */
-  readonly kind?: DeliveryKind
-}
-
-export interface ExplainedRule {
-  readonly name: string
-  readonly matched: boolean
-  readonly because: string | null
-  readonly fields?: readonly ExplainedField[]
-  readonly deliveries: readonly ExplainedDelivery[]
-}
-
-export interface Explanation {
-  readonly routes: readonly ExplainedRule[]
-  readonly stoppedBy: string | null
 }
 
 export interface ExplainDeps {
@@ -88,7 +65,7 @@ export function ruleVerdict(
   return { matched, because }
 }
 
-function explained({ route: _, kind, by, ...delivery }: RehearsedDelivery): ExplainedDelivery {
+function explained({ route: _, kind, by, ...delivery }: RehearsedDelivery): ExplainedRule['deliveries'][number] {
   return { ...delivery, suppressedBy: by, ...(kind !== 'alert' && { kind }) }
 }
 

@@ -1,14 +1,10 @@
 /** `/v4/alertroutes` and `/v4/destinations`: which routes there are, which one fires, and how destinations fare. */
-import { z } from 'zod'
 import type { Problem } from '../../config/problems.ts'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { Caller } from '../../http/endpoint/caller.ts'
-import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { errorText } from '../../platform/errors.ts'
-import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
@@ -18,8 +14,17 @@ import { eventOfBody } from '../history/events.ts'
 import { countRows } from '../history/summaries.ts'
 import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
+import {
+  ALERT_RULES,
+  DESTINATIONS,
+  EXPLAIN,
+  type ExplainAnswer,
+  type ListedDestination,
+  type Question,
+  type Sample,
+} from './contract.ts'
 import { type ExplainDeps, explainEvent } from './explain.ts'
-import { eventOfDatagram, type Sample, sampleFacts, sampleOf } from './sample.ts'
+import { eventOfDatagram, sampleFacts, sampleOf } from './sample.ts'
 
 /** Routes that are tried out beside the configured ones. */
 export interface RoutesDraft {
@@ -41,168 +46,30 @@ export interface AlertRouteApiDeps extends ExplainDeps {
 
 const QRS_TIMEOUT_MS = 10_000
 
-const text = once(() => z.string().nullable())
-
-const SAMPLE = once(() =>
-  z.strictObject({
-    type: z.enum(EVENT_TYPES).optional(),
-    outcome: z.enum(EVENT_OUTCOMES).optional(),
-    taskId: z.string().max(100).optional(),
-    taskName: z.string().max(500).optional(),
-    host: z.string().max(500).optional(),
-    user: z.string().max(500).optional(),
-    code: z.string().max(100).optional(),
-    message: z.string().max(10_000).optional(),
-    consecutiveFailures: z.int().min(0).max(1_000_000).optional(),
-  }),
-)
-
-const EXPLAIN_BODY = once(() =>
-  z.object({
-    eventId: z.string().describe('An event of the past.').optional(),
-    sample: SAMPLE().describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
-    raw: z.string().max(65_535).describe('Or a datagram, as Qlik Sense sends it.').optional(),
-    at: z
-      .string()
-      .describe('Time of the invented event, ISO 8601, in the zone of the site unless it names one; default now.')
-      .optional(),
-    draft: z
-      .string()
-      .max(65_535)
-      .describe(
-        'YAML of a rule, of a list of rules, or of a file with `alertRoutes`. Needs the scope `admin`. A rule of the draft takes the place of the rule with its name, others come last. It is not stored.',
-      )
-      .optional(),
-  }),
-)
-
-const ROUTES = once(() =>
-  z.object({
-    alertRoutes: z.array(
-      z.object({
-        name: z.string(),
-        origin: z.enum(['butler', 'footman']),
-        enable: z.boolean(),
-        to: z.array(z.string()).describe('Names of destinations.'),
-        hits: z
-          .int()
-          .describe('Events since the time of `hits` for which it made alerts, suppressed ones included.')
-          .optional(),
-      }),
-    ),
-    partial: z.boolean().describe('With `hits`: the count took too long; older events are not counted.').optional(),
-  }),
-)
-
-/** The answer of `GET /v4/alertroutes`. */
-export type ListedRules = z.output<ReturnType<typeof ROUTES>>
-
-const ROUTES_QUERY = once(() =>
-  z.object({
-    hits: queryField.time().describe('Also count the hits of each rule since then, like `7d`.').optional(),
-  }),
-)
-
-const VERDICTS = {
-  routes: z.array(
-    z.object({
-      name: z.string(),
-      matched: z.boolean(),
-      because: text().describe('Why it did not match.'),
-      fields: z
-        .array(
-          z.object({
-            field: z.string(),
-            wanted: z.string(),
-            found: text(),
-            holds: z.union([z.boolean(), z.literal('unknown')]),
-          }),
-        )
-        .optional(),
-      deliveries: z.array(
-        z.object({
-          destination: z.string(),
-          target: z.string(),
-          wouldBe: z.enum(['pending', 'suppressed']),
-          reason: text(),
-          detail: text(),
-          suppressedBy: z.record(z.string(), z.unknown()).nullable().describe('As of a delivery.'),
-          kind: z.string().describe('Of what is no alert, like `recovery`.').optional(),
-        }),
-      ),
-    }),
-  ),
-  stoppedBy: text().describe('The rule after which no other was looked at.'),
-}
-
-const EXPLANATION = once(() =>
-  z.object({
-    ...VERDICTS,
-    draft: z
-      .object(VERDICTS)
-      .nullable()
-      .describe('With `draft`: the same with the rules of the draft; null when it has errors.')
-      .optional(),
-    draftProblems: z
-      .array(
-        z.object({
-          severity: z.enum(['error', 'warning', 'info']),
-          path: z.string().describe('Like `alertRoutes[0].match`.'),
-          message: z.string(),
-          hint: z.string().nullable(),
-          line: z.int().describe('Of the draft, from 1; 0 = not in a line.'),
-          column: z.int(),
-        }),
-      )
-      .describe('With `draft`: errors and warnings about it.')
-      .optional(),
-  }),
-)
-
-const DESTINATION_STATES = ['up', 'refuses', 'down'] as const
-
-export const DESTINATION = once(() =>
-  z.object({
-    name: z.string(),
-    type: z.string(),
-    up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
-    state: z.enum(DESTINATION_STATES).describe('`refuses`: it answers, and refused the last message.'),
-    pending: z.int(),
-    dead: z.int(),
-    lastDeliveredAt: text(),
-    lastError: text(),
-  }),
-)
-const DESTINATIONS = once(() => z.object({ destinations: z.array(DESTINATION()) }))
-
 export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/alertroutes',
+      ...ALERT_RULES,
       scope: 'event:read',
       summary: 'List alert rules',
       description:
         'In order of evaluation: those made of the notification sections of the configuration first, also those that are switched off, then those of `Butler.footman.alertRoutes`.',
-      query: ROUTES_QUERY,
-      answers: () => ({ 200: ROUTES() }),
       examples: [
         { name: 'all', status: 200, answer: { alertRoutes: [] } },
         { name: 'hits', query: { hits: '7d' }, status: 200, answer: { alertRoutes: [], partial: false } },
       ],
-      async handle({ query }) {
+      async handle({ query }, answer) {
         const routes = deps.listed.map(({ name, origin, enable, to }) => ({ name, origin, enable, to }))
-        if (!query.hits) return jsonAnswer(200, { alertRoutes: routes })
+        if (!query.hits) return answer(200, { alertRoutes: routes })
         const { hits, partial } = await countHits(deps.db, query.hits(deps.clock.now()))
-        return jsonAnswer(200, {
+        return answer(200, {
           alertRoutes: routes.map((one) => ({ ...one, hits: hits.get(one.name) ?? 0 })),
           partial,
         })
       },
     }),
     route({
-      method: ['POST', 'PUT'],
-      path: '/v4/alertroutes/explain',
+      ...EXPLAIN,
       eachTime: ALWAYS,
       // Everything is taken back.
       at: 'here',
@@ -211,8 +78,6 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       summary: 'Explain which alert rules fire for an event',
       description:
         'Passes the event through the rules as if it had come, and takes everything back: no message is sent, no slot of a rate limit taken. Fields whose data are not known hold in `match` and do not hold in `except`.',
-      body: EXPLAIN_BODY,
-      answers: () => ({ 200: EXPLANATION() }),
       examples: [
         {
           name: 'sample',
@@ -228,19 +93,17 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
           status: 200,
         },
       ],
-      handle: ({ body, caller, times, signal }) => explain(deps, body, { caller, times, hangsUp: signal }),
+      handle: async ({ body, caller, times, signal }, answer) =>
+        answer(200, await explain(deps, body, { caller, times, hangsUp: signal })),
     }),
     route({
-      method: 'GET',
-      path: '/v4/destinations',
+      ...DESTINATIONS,
       scope: 'event:read',
       summary: 'List destinations',
       description: 'Where messages go to, how much waits for each, and whether it works.',
-      query: NO_QUERY,
-      answers: () => ({ 200: DESTINATIONS() }),
       examples: [{ name: 'all', status: 200, answer: { destinations: [] } }],
-      handle: () =>
-        jsonAnswer(200, { destinations: [...deps.destinations.values()].map((one) => destinationNow(deps, one)) }),
+      handle: (_, answer) =>
+        answer(200, { destinations: [...deps.destinations.values()].map((one) => destinationNow(deps, one)) }),
     }),
   ]
 }
@@ -259,20 +122,20 @@ async function countHits(db: Database, from: number) {
 
 async function explain(
   deps: AlertRouteApiDeps,
-  { draft, ...question }: z.output<ReturnType<typeof EXPLAIN_BODY>>,
+  { draft, ...question }: Question,
   { caller, times, hangsUp }: { readonly caller: Caller; readonly times: ZoneTimes; readonly hangsUp: AbortSignal },
-): Promise<Response> {
+): Promise<ExplainAnswer> {
   const refused = draft === undefined ? null : caller.refusal('admin')
   if (refused) throw refused
   const [event, time] = await askedEvent(deps, question, times, hangsUp)
   const configured = explainEvent(deps, event, time)
-  if (draft === undefined) return jsonAnswer(200, configured)
+  if (draft === undefined) return configured
   const { routing, problems } = deps.draft(draft)
-  return jsonAnswer(200, {
+  return {
     ...configured,
     draft: routing && explainEvent({ ...deps, ...routing }, event, time),
     draftProblems: problems.map(draftProblem),
-  })
+  }
 }
 
 const draftProblem = ({ severity, path, message, hint, line, column }: Problem) => ({
@@ -287,7 +150,7 @@ const draftProblem = ({ severity, path, message, hint, line, column }: Problem) 
 /** The event that is asked about, and the time at which it would be routed. */
 async function askedEvent(
   deps: AlertRouteApiDeps,
-  { eventId, sample, raw, at }: Omit<z.output<ReturnType<typeof EXPLAIN_BODY>>, 'draft'>,
+  { eventId, sample, raw, at }: Omit<Question, 'draft'>,
   times: ZoneTimes,
   hangsUp: AbortSignal,
 ): Promise<readonly [TaskEvent, number]> {
@@ -301,7 +164,7 @@ async function askedEvent(
   }
   const time = at === undefined ? deps.clock.now() : timeOf(at, times)
   if (raw !== undefined) return [await announced(deps, raw, time, hangsUp), time]
-  return [await invented(deps, sample as Sample, time, hangsUp), time]
+  return [await invented(deps, sample ?? {}, time, hangsUp), time]
 }
 
 async function invented(
@@ -341,7 +204,7 @@ function timeOf(at: string, times: ZoneTimes): number {
 export function destinationNow(
   { db, health }: Pick<AlertRouteApiDeps, 'db' | 'health'>,
   { name, type, ready }: Destination,
-): z.output<ReturnType<typeof DESTINATION>> {
+): ListedDestination {
   const count = (index: string, state: string, name: string) =>
     db.get<{ n: number }>(
       `SELECT count(*) AS n FROM delivery INDEXED BY ${index} WHERE ${state} AND destination = ?`,

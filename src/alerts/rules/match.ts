@@ -3,7 +3,8 @@
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import type { ExplainedField, RuleFilter } from '../types.ts'
+import type { RuleFilter } from '../types.ts'
+import type { ComparedField } from './contract.ts'
 import { FIELDS, type FieldContext, type FieldTest, UNKNOWN, type Verdict } from './fields.ts'
 import { isGood } from './subjects.ts'
 
@@ -15,7 +16,7 @@ export interface EventMatch {
   /** `at` is the time of the event, milliseconds since 1970. */
   test(event: TaskEvent, at: number): Verdict
   /** The same, field by field. */
-  explain(event: TaskEvent, at: number): readonly ExplainedField[]
+  explain(event: TaskEvent, at: number): readonly ComparedField[]
 }
 
 /** The events of a rule: its `match` without its `except`. */
@@ -58,11 +59,11 @@ export function compileFilter(
   }
 }
 
-function exceptFields(exception: EventMatch, event: TaskEvent, at: number): ExplainedField[] {
+function exceptFields(exception: EventMatch, event: TaskEvent, at: number): ComparedField[] {
   return exception.explain(event, at).map((result) => ({ ...result, field: `except.${result.field}` }))
 }
 
-function mismatch(fields: readonly ExplainedField[]): string {
+function mismatch(fields: readonly ComparedField[]): string {
   return fields
     .filter(({ holds }) => holds === false)
     .map(({ field, wanted, found }) => `${field} is ${found === null ? 'not there' : `"${found}"`}, wanted ${wanted}`)
@@ -89,7 +90,7 @@ export function compileMatch(match: MatchConfig, context: FieldContext, kinds: K
   const wantedOutcomes = match.outcome ?? kinds.outcomes
   const fields = [...kindFields(match, types, wantedOutcomes), ...otherFields(match, context)]
   // That a rule without types is not about every type is shown where it decides.
-  const isShown = ({ field, holds }: ExplainedField) => field !== 'type' || match.type !== undefined || holds !== true
+  const isShown = ({ field, holds }: ComparedField) => field !== 'type' || match.type !== undefined || holds !== true
   const results = (event: TaskEvent, at: number) => fields.map((field) => resultOf(field, event, at)).filter(isShown)
   return {
     types,
@@ -105,7 +106,7 @@ function* verdicts(fields: readonly FieldTest[], event: TaskEvent, at: number): 
 }
 
 /** A field that throws is unknown: a spurious alert is better than a missed one. */
-function resultOf({ field, wanted, test }: FieldTest, event: TaskEvent, at: number): ExplainedField {
+function resultOf({ field, wanted, test }: FieldTest, event: TaskEvent, at: number): ComparedField {
   try {
     return { field, wanted, ...test(event, at) }
   } catch {

@@ -2,7 +2,7 @@
 import { NOTHING_AWAITED } from '../../events/event-router.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { DeliveryKind, PlannedDelivery, Rule, SuppressReason } from '../types.ts'
+import type { DeliveryKind, PlannedDelivery, Rule } from '../types.ts'
 import { evaluate, type RuleAsker } from './evaluate.ts'
 import { isFor, type RuleGroup, type RuleTable } from './table.ts'
 
@@ -23,16 +23,6 @@ export interface ReplaySettings extends ReplaySelection {
 export interface Candidate {
   readonly rule: Rule
   readonly planned: PlannedDelivery
-}
-
-export interface MadeDelivery {
-  readonly id: string
-  /** Null when it goes to a destination directly. */
-  readonly route: string | null
-  readonly destination: string
-  readonly target: string
-  readonly state: 'pending' | 'suppressed'
-  readonly reason: SuppressReason | null
 }
 
 /** Rule of what is sent to a destination directly. */

@@ -1,22 +1,11 @@
 /** An invented event about a real task: as if it happened at a given time. Nothing is a test about it. */
 
 import { parseDatagram, resolveNames } from '../../events/datagram.ts'
-import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { EventType, TaskEvent } from '../../events/types.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import { sampleEvent } from '../sample-event.ts'
+import type { Sample } from './contract.ts'
 import { isTaskType } from './subjects.ts'
-
-export interface Sample {
-  readonly type?: EventType | undefined
-  readonly outcome?: EventOutcome | undefined
-  readonly taskId?: string | undefined
-  readonly taskName?: string | undefined
-  readonly host?: string | undefined
-  readonly user?: string | undefined
-  readonly code?: string | undefined
-  readonly message?: string | undefined
-  readonly consecutiveFailures?: number | undefined
-}
 
 /** The answers of QRS about the task; `undefined` = it could not be asked. */
 export interface SampleFacts {

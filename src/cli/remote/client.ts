@@ -109,7 +109,10 @@ interface RemoteAnswer {
 }
 
 /** How a call by a contract is made and reported. */
-type AskOptions = Pick<RemoteCall, 'idempotencyKey' | 'waitMs' | 'maxBodyBytes' | 'switchedOff' | 'what'>
+export type AskOptions = Pick<RemoteCall, 'idempotencyKey' | 'waitMs' | 'maxBodyBytes' | 'switchedOff' | 'what'> & {
+  /** Code of the answer about a thing that is not there, which ends the command with exit code 3; default of `why`: `UNKNOWN`. */
+  readonly missing?: { readonly code: string; readonly why?: string }
+}
 
 export interface Remote {
   readonly url: string
@@ -229,10 +232,11 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
       throw result.failure
     },
     async ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions) {
-      const { params, query, body, ...rest }: AnyCall & AskOptions = call
+      const { params, query, body, missing, ...rest }: AnyCall & AskOptions = call
       const { method, path } = addressOf(contract, { params })
       // In the query an empty text is kept: it was typed.
-      const { text } = await this.call({ ...rest, method, path, query, body })
+      const { status, text } = await this.call({ ...rest, method, path, query, body }, missing && [missing.code])
+      if (missing && status === 404) throw new CommandFailure(EXIT.missing, rest.what, missing.why ?? UNKNOWN)
       return (text === '' ? undefined : ownJson(text)) as AnswerOf<C>
     },
     insist,

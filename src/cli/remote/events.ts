@@ -1,4 +1,16 @@
 /** `footman events show` and `tail`; `footman deliveries show`, `resend` and `cancel`. */
+import {
+  CANCEL_DELIVERY,
+  DELIVERY,
+  type Delivery,
+  type DeliveryDetail,
+  EVENT,
+  type EventDetail,
+  RESEND_DEAD_LETTERS,
+  RESEND_DELIVERY,
+} from '../../alerts/history/contract.ts'
+import { type ChangeOf, STREAM, type Topic } from '../../alerts/history/stream-contract.ts'
+import { addressOf } from '../../http/endpoint/contract.ts'
 import { errorText } from '../../platform/errors.ts'
 import { visible } from '../../platform/visible.ts'
 import type { ZoneTimes } from '../../platform/zone-times.ts'
@@ -21,7 +33,6 @@ import {
   CommandFailure,
   createRemote,
   findPlace,
-  found,
   OLD,
   type Place,
   type PlaceOptions,
@@ -36,38 +47,20 @@ interface ShowOptions extends RemoteOptions {
   readonly utc?: boolean
 }
 
-interface EventView {
-  readonly receivedAt: string
-  readonly title: string
-  readonly state: string
-  readonly reason: string | null
-  readonly source: string
-  readonly host: string | null
-  readonly user: string | null
-  readonly taskId: string | null
-  readonly appName: string | null
-  readonly executionId: string | null
-  readonly consecutiveFailures: number | null
-  readonly missingParts: readonly string[]
-  readonly deliveries?: readonly DeliveryLine[]
-}
-
 /** A delivery of an event, or one that a test alert or a replay has made. */
-export interface DeliveryLine {
-  readonly id: string
-  readonly destination: string
-  readonly target: string
-  readonly state: string
-  readonly reason: string | null
-  readonly route: string | null
-  readonly detail?: string | null
-}
+export type DeliveryLine = Pick<Delivery, 'id' | 'destination' | 'target' | 'state' | 'reason' | 'route'> &
+  Partial<Pick<Delivery, 'detail'>>
 
 export function runEventShow(typed: string, options: ShowOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const id = await wholeId(remote, 'event', typed)
-    const { text } = await found(remote, { path: `/v4/events/${id}`, what: `event ${typed}` }, 'EVENT_NOT_FOUND')
-    io.out(options.json ? text : described(JSON.parse(text) as EventView, await formOf(remote, options, io)))
+    const event = await remote.ask(EVENT, {
+      params: { id },
+      what: `event ${typed}`,
+      switchedOff: OLD,
+      missing: { code: 'EVENT_NOT_FOUND' },
+    })
+    io.out(options.json ? JSON.stringify(event) : described(event, await formOf(remote, options, io)))
     return EXIT.ok
   })
 }
@@ -81,7 +74,7 @@ export const DELIVERY_COLUMNS: readonly Column<DeliveryLine>[] = [
   { head: 'ID', cell: ({ id }) => id, form: 'id' },
 ]
 
-function described(event: EventView, form: ListingForm): string {
+function described(event: EventDetail, form: ListingForm): string {
   const about = facts([
     ['Event', event.title],
     ['Received', `${zonedTimeText(event.receivedAt, form.times)} (${event.source})`],
@@ -94,7 +87,7 @@ function described(event: EventView, form: ListingForm): string {
     ['Failures in a row', event.consecutiveFailures ? String(event.consecutiveFailures) : null],
     ['Missing', event.missingParts.join(', ') || null],
   ])
-  const { deliveries = [] } = event
+  const { deliveries } = event
   return `${about}\n\n${deliveries.length === 0 ? 'No deliveries.' : listing(DELIVERY_COLUMNS, deliveries, form)}`
 }
 
@@ -108,15 +101,18 @@ interface TailOptions extends PlaceOptions {
 interface Change {
   readonly id: string
   readonly event: string
-  readonly data: Readonly<Record<string, unknown>>
+  readonly data: Readonly<Partial<Record<Member, unknown>>>
 }
+
+/** A member of the data of any topic. */
+type Member = { readonly [T in Topic]: keyof ChangeOf<T> }[Topic]
 
 /** Goes on until `signal` aborts or Footman ends. */
 export async function runTail(options: TailOptions, io: CommandIo, signal: AbortSignal): Promise<number> {
   try {
     const place = await findPlace(options, { env: process.env, cwd: process.cwd() })
-    const query = options.topic.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&')
-    const answer = await opened(`${place.url}/v4/stream?${query}`, place, signal)
+    const { path } = addressOf(STREAM, { query: { topic: options.topic } })
+    const answer = await opened(`${place.url}${path}`, place, signal)
     const times = options.json || options.utc ? undefined : await timesAt(place)
     if (times) io.out(zoneLine(times))
     if (!options.json)
@@ -196,7 +192,7 @@ function textOf({ event, data }: Change, { wide, width, times }: ListingForm): s
     const members = Object.entries(data).filter(([, value]) => value !== null)
     return visible(wideLine([at, event, members.map(([name, value]) => `${name}=${value}`).join('  ')]))
   }
-  const word = (name: string): string => (data[name] == null ? '' : String(data[name]))
+  const word = (name: Member): string => (data[name] == null ? '' : String(data[name]))
   const outcome = [word('type'), word('outcome')].filter(Boolean).join(' ')
   const subject = [outcome, word('destination') || word('taskName') || word('appName') || word('from') || word('host')]
   const reason = word('reason') && ` (${word('reason')})`
@@ -215,38 +211,23 @@ function aligned([at = '', topic = '', state = '', what = '', id = '']: readonly
 
 // --------------------------------------------------------------------------------- deliveries show, resend, cancel
 
-interface DeliveryView {
-  readonly id: string
-  readonly createdAt: string
-  readonly kind: string
-  readonly route: string | null
-  readonly destination: string
-  readonly target: string
-  readonly state: string
-  readonly reason: string | null
-  readonly detail: string | null
-  readonly nextAttemptAt: string | null
-  readonly message?: { readonly subject: string | null; readonly bytes: number; readonly body: string } | null
-  readonly attempts?: readonly { n: number; at: string; durationMs: number; result: string; detail: string }[]
-}
-
 /** The call about a delivery that is named by its id or the beginning of it. */
-async function callDelivery(remote: Remote, typed: string, action?: 'resend' | 'cancel'): Promise<string> {
-  const path = `/v4/deliveries/${await wholeId(remote, 'delivery', typed)}`
-  const call = action ? ({ method: 'POST', path: `${path}/${action}`, body: {} } as const) : { path }
-  return (await found(remote, { ...call, what: `delivery ${typed}` }, 'DELIVERY_NOT_FOUND')).text
+async function aboutDelivery(remote: Remote, typed: string) {
+  const id = await wholeId(remote, 'delivery', typed)
+  const missing = { code: 'DELIVERY_NOT_FOUND' }
+  return { params: { id }, what: `delivery ${typed}`, switchedOff: OLD, missing }
 }
 
 export function runDeliveryShow(id: string, options: ShowOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const text = await callDelivery(remote, id)
-    io.out(options.json ? text : describedDelivery(JSON.parse(text) as DeliveryView, await formOf(remote, options, io)))
+    const delivery = await remote.ask(DELIVERY, await aboutDelivery(remote, id))
+    io.out(options.json ? JSON.stringify(delivery) : describedDelivery(delivery, await formOf(remote, options, io)))
     return EXIT.ok
   })
 }
 
-function describedDelivery(delivery: DeliveryView, { times }: ListingForm): string {
-  const { message, attempts = [] } = delivery
+function describedDelivery(delivery: DeliveryDetail, { times }: ListingForm): string {
+  const { message, attempts } = delivery
   const about = facts([
     ['Destination', `${delivery.destination} (${delivery.target})`],
     ['Kind', delivery.kind],
@@ -288,18 +269,12 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
       const from = await remote.pointInTime(options.from ?? '3650d')
       const body = { ...(destination.length > 0 && { destination }), ...(reason.length > 0 && { reason }), from }
       const what = 'deliveries resend'
-      const { text } = await remote.call({
-        method: 'POST',
-        path: '/v4/deliveries/-/resend',
-        body,
-        what,
-        switchedOff: OLD,
-      })
-      const { resent } = JSON.parse(text) as { readonly resent: number }
+      const answer = await remote.ask(RESEND_DEAD_LETTERS, { body, what, switchedOff: OLD })
+      const { resent } = answer
       await refuseUnknownDestinations(remote, destination, resent === 0, io)
       io.out(
         options.json
-          ? text
+          ? JSON.stringify(answer)
           : resent === 1
             ? '1 dead letter is under way again'
             : `${resent} dead letters are under way again`,
@@ -307,8 +282,8 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
       return EXIT.ok
     }
     for (const id of ids) {
-      const text = await callDelivery(remote, id, 'resend')
-      io.out(options.json ? text : `${(JSON.parse(text) as { id: string }).id} is under way`)
+      const answer = await remote.ask(RESEND_DELIVERY, { ...(await aboutDelivery(remote, id)), body: {} })
+      io.out(options.json ? JSON.stringify(answer) : `${answer.id} is under way`)
     }
     return EXIT.ok
   })
@@ -316,8 +291,8 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
 
 export function runDeliveryCancel(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const text = await callDelivery(remote, id, 'cancel')
-    io.out(options.json ? text : `${id} is not going to be sent`)
+    const answer = await remote.ask(CANCEL_DELIVERY, { ...(await aboutDelivery(remote, id)), body: {} })
+    io.out(options.json ? JSON.stringify(answer) : `${id} is not going to be sent`)
     return EXIT.ok
   })
 }

@@ -1,4 +1,5 @@
 /** `footman failures`: executions that failed or were aborted, the alerts about them, and whether the task has recovered. */
+import { DELIVERIES, type Delivery, EVENTS, type EventItem } from '../../alerts/history/contract.ts'
 import { HISTORY, type HistoryItem } from '../../tasks/executions/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
@@ -15,16 +16,8 @@ interface FailuresOptions extends RemoteOptions {
   readonly utc?: boolean
 }
 
-interface Alert {
-  readonly eventId: string
-  readonly destination: string
-  readonly target: string
-  readonly state: string
-  readonly reason: string | null
-}
-
 interface Failure extends HistoryItem {
-  readonly alerts: readonly Omit<Alert, 'eventId'>[]
+  readonly alerts: readonly Omit<Delivery, 'eventId'>[]
   /** End of the first successful execution afterwards; null without one. */
   readonly recoveredAt: string | null
 }
@@ -76,7 +69,7 @@ function alertsText(alerts: Failure['alerts']): string {
 }
 
 /** `ops-mail`; with the state, or the reason for it, when it was not delivered. */
-const alertText = ({ destination, state, reason }: Omit<Alert, 'eventId'>): string =>
+const alertText = ({ destination, state, reason }: Failure['alerts'][number]): string =>
   state === 'delivered' ? destination : `${destination} (${reason ?? state})`
 
 function recoveryText({ stoppedAt, recoveredAt }: Failure): string {
@@ -87,14 +80,12 @@ function recoveryText({ stoppedAt, recoveredAt }: Failure): string {
 async function alertsOf(
   remote: Remote,
   executions: readonly HistoryItem[],
-): Promise<ReadonlyMap<string, readonly Alert[]>> {
+): Promise<ReadonlyMap<string, readonly Delivery[]>> {
   const ids = executions.flatMap(({ executionId }) => executionId ?? [])
-  const events = await byParts(ids, (executionId) =>
-    all<{ readonly id: string; readonly executionId: string | null }>(remote, '/v4/events', 'events', { executionId }),
-  )
+  const events = await byParts(ids, (executionId) => all<EventItem>(remote, EVENTS.path, 'events', { executionId }))
   const executionOf = new Map(events.map(({ id, executionId }) => [id, executionId ?? '']))
   const alerts = await byParts([...executionOf.keys()], (eventId) =>
-    all<Alert>(remote, '/v4/deliveries', 'deliveries', { eventId }),
+    all<Delivery>(remote, DELIVERIES.path, 'deliveries', { eventId }),
   )
   return Map.groupBy(alerts, ({ eventId }) => executionOf.get(eventId) ?? '')
 }
@@ -133,13 +124,8 @@ async function all<T>(remote: Remote, path: string, member: string, query: Query
   return items
 }
 
-interface FoundEvent {
-  readonly source: string
-  readonly receivedAt: string
-  readonly taskId: string | null
-  readonly executionId?: string | null
-  readonly endedAt?: string | null
-}
+/** `endedAt`: end of the task in Qlik Sense; only for events of the reconciler. */
+export type EndedEvent = EventItem & { readonly endedAt?: string | null }
 
 /** An execution that the reconciler finds may have ended this long before. */
 const OLDEST_MS = 14 * 86_400_000
@@ -148,10 +134,7 @@ const OLDEST_MS = 14 * 86_400_000
  * Adds the end of the execution to events of the reconciler, which are received when it is discovered. Without the right
  * to read the history the events stay as they are.
  */
-export async function withTaskEnds<Row extends FoundEvent>(
-  remote: Remote,
-  rows: readonly Row[],
-): Promise<readonly Row[]> {
+export async function withTaskEnds(remote: Remote, rows: readonly EventItem[]): Promise<readonly EndedEvent[]> {
   const found = rows.filter(({ source, executionId }) => source === 'reconciler' && executionId)
   if (found.length === 0) return rows
   const first = Math.min(...found.map(({ receivedAt }) => Date.parse(receivedAt)))

@@ -1,6 +1,17 @@
 /** `footman fire` and `footman events replay`: messages on demand. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import {
+  DELIVERY,
+  type DeliveryDetail,
+  type DryRun,
+  FIRE,
+  type Made,
+  type MadeDelivery,
+  REPLAY,
+} from '../../alerts/history/contract.ts'
+import { type AnswerOf, addressOf } from '../../http/endpoint/contract.ts'
+import { ownJson } from '../../platform/json.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
@@ -29,21 +40,6 @@ interface ReplayOptions extends RemoteOptions {
   readonly wide?: boolean
 }
 
-interface Made extends DeliveryLine {
-  /** The next attempt of a pending delivery whose last one failed. */
-  readonly nextAttemptAt?: string | null
-  readonly attempts?: readonly { readonly detail: string | null }[]
-}
-
-interface Dry {
-  readonly messages: readonly {
-    readonly route: string | null
-    readonly destination: string
-    readonly target: string
-    readonly message: { readonly subject: string | null; readonly body: string }
-  }[]
-}
-
 const MISSING = ['EVENT_NOT_FOUND', 'ROUTE_NOT_FOUND', 'DESTINATION_NOT_FOUND']
 const POLL_MS = 250
 
@@ -61,16 +57,16 @@ export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
       ...(taskId && { taskId }),
       ...(event && { eventId: await wholeId(remote, 'event', event) }),
     }
-    const text = await asked(remote, { path: '/v4/events/fire', body, what: 'fire' }, { to, route, task })
-    if (dryRun) {
-      io.out(json ? text : dryText(JSON.parse(text) as Dry))
+    const answer = await asked(remote, FIRE, { body, what: 'fire' }, { to, route, task })
+    if ('messages' in answer) {
+      io.out(json ? JSON.stringify(answer) : dryText(answer))
       return EXIT.ok
     }
-    const { deliveries } = JSON.parse(text) as { deliveries: readonly Made[] }
-    if (!wait) return reported(text, deliveries, options, io)
+    const { deliveries } = answer
+    if (!wait) return reported(answer, options, io)
     const report = json ? () => {} : (line: string) => io.err(visible(line))
     const ended = await settled(remote, deliveries, Date.now() + options.timeout, report)
-    io.out(json ? JSON.stringify({ ...(JSON.parse(text) as object), deliveries: ended }) : listed(ended, options, io))
+    io.out(json ? JSON.stringify({ ...answer, deliveries: ended }) : listed(ended, options, io))
     return ended.length > 0 && ended.every(({ state }) => state === 'delivered') ? EXIT.ok : EXIT.failed
   })
 }
@@ -78,10 +74,9 @@ export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
 export function runReplay(typed: string, options: ReplayOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { to, route, ignoreGates = false } = options
-    const path = `/v4/events/${await wholeId(remote, 'event', typed)}/replay`
+    const params = { id: await wholeId(remote, 'event', typed) }
     const body = { to, routes: route, ignoreGates }
-    const text = await asked(remote, { path, body, what: `event ${typed}` }, { to, route })
-    return reported(text, (JSON.parse(text) as { deliveries: readonly Made[] }).deliveries, options, io)
+    return reported(await asked(remote, REPLAY, { params, body, what: `event ${typed}` }, { to, route }), options, io)
   })
 }
 
@@ -92,17 +87,18 @@ interface Named {
 }
 
 /** Throws exit code 3 for what is not there. */
-async function asked(
+async function asked<C extends typeof FIRE | typeof REPLAY>(
   remote: Remote,
-  call: Pick<RemoteCall, 'path' | 'body' | 'what'>,
+  contract: C,
+  { params, ...call }: { readonly params?: { readonly id: string } } & Pick<RemoteCall, 'body' | 'what'>,
   { to, route, task }: Named,
-): Promise<string> {
-  const whole = { ...call, method: 'POST', idempotencyKey: randomUUID(), switchedOff: OLD } as const
+): Promise<AnswerOf<C>> {
+  const whole = { ...call, ...addressOf(contract, { params }), idempotencyKey: randomUUID(), switchedOff: OLD }
   const answer = await remote.call(whole, MISSING).catch(async (error: unknown) => {
     throw task !== undefined && isNoTask(error) ? await noSuchTask(remote, task, call.what) : error
   })
-  if (answer.status !== 404) return answer.text
-  const { details } = JSON.parse(answer.text) as { details: string }
+  if (answer.status !== 404) return ownJson<AnswerOf<C>>(answer.text)
+  const { details } = ownJson<{ details: string }>(answer.text)
   const unknown = [...(await unknownRoutes(remote, route)), ...(await unknownDestinations(remote, to))]
   throw new CommandFailure(EXIT.missing, call.what, unknown.map(({ why }) => why).join(', ') || details)
 }
@@ -119,17 +115,17 @@ function valuesOf(texts: readonly string[]): Record<string, string> {
 
 type Form = Pick<FireOptions, 'json' | 'wide'>
 
-function reported(text: string, deliveries: readonly Made[], form: Form, io: CommandIo): number {
-  io.out(form.json ? text : listed(deliveries, form, io))
+function reported(made: Made, form: Form, io: CommandIo): number {
+  io.out(form.json ? JSON.stringify(made) : listed(made.deliveries, form, io))
   return EXIT.ok
 }
 
-function listed(deliveries: readonly Made[], { wide }: Form, { columns }: CommandIo): string {
+function listed(deliveries: readonly DeliveryLine[], { wide }: Form, { columns }: CommandIo): string {
   if (deliveries.length === 0) return 'No rule or destination is about it: nothing is sent.'
   return listing(DELIVERY_COLUMNS, deliveries, { wide, width: columns })
 }
 
-function dryText({ messages }: Dry): string {
+function dryText({ messages }: DryRun): string {
   if (messages.length === 0) return 'No rule or destination is about it: nothing would be sent.'
   const texts = messages.map(({ destination, target, route, message: { subject, body } }) =>
     [visible(`To ${destination} (${target})${route ? `, rule ${route}` : ''}`), visible(subject ?? ''), readable(body)]
@@ -145,15 +141,15 @@ function dryText({ messages }: Dry): string {
  */
 async function settled(
   remote: Remote,
-  deliveries: readonly Made[],
+  deliveries: readonly MadeDelivery[],
   until: number,
   report: (line: string) => void,
-): Promise<readonly Made[]> {
-  const one = async (made: Made): Promise<Made> => {
+): Promise<readonly DeliveryDetail[]> {
+  const one = async ({ id }: MadeDelivery): Promise<DeliveryDetail> => {
     let shown = ''
     for (;;) {
-      const { text } = await remote.insist({ path: `/v4/deliveries/${made.id}`, what: `delivery ${made.id}` })
-      const now = JSON.parse(text) as Made
+      const { text } = await remote.insist({ ...addressOf(DELIVERY, { params: { id } }), what: `delivery ${id}` })
+      const now = ownJson<DeliveryDetail>(text)
       const line = progress(now)
       if (line !== shown) report(line)
       shown = line
@@ -167,9 +163,9 @@ async function settled(
 }
 
 /** `email ops@acme.example: delivered, 250 received`. */
-function progress(delivery: Made): string {
-  const { destination, target, state, detail, nextAttemptAt, attempts = [] } = delivery
-  const failure = attempts.at(-1)?.detail?.replace(/\.$/, '')
+function progress(delivery: DeliveryDetail): string {
+  const { destination, target, state, detail, nextAttemptAt, attempts } = delivery
+  const failure = attempts.at(-1)?.detail.replace(/\.$/, '')
   const isRetry = state === 'pending' && nextAttemptAt && failure
   const what = isRetry
     ? `attempt ${attempts.length} failed: ${failure}. The next one is at ${nextAttemptAt}`

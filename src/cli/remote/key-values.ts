@@ -18,7 +18,7 @@ import { encodingNote, isZip, strictText, TextError } from '../../platform/encod
 import { ownJson } from '../../platform/json.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
-import { CommandFailure, pages, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { type AskOptions, CommandFailure, pages, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
 interface ExportOptions extends RemoteOptions {
   /** None = all that the key may see. */
@@ -295,8 +295,8 @@ export function runKvList(namespace: string | undefined, options: ListOptions, i
   })
 }
 
-async function ask<C extends AnyContract>(remote: Remote, contract: C, call: CallOf<C> & { readonly what: string }) {
-  return remote.ask(contract, { ...call, switchedOff: SWITCHED_OFF }).catch((error: unknown) => {
+async function ask<C extends AnyContract>(remote: Remote, contract: C, call: CallOf<C> & AskOptions) {
+  return remote.ask(contract, Object.assign({ switchedOff: SWITCHED_OFF }, call)).catch((error: unknown) => {
     throw missing(error)
   })
 }

@@ -1,5 +1,13 @@
 /** The listings of a running Footman: endpoint, filters and columns of each. */
+import { type ListedSnooze, SNOOZES as SNOOZE_LIST } from '../../alerts/contract.ts'
+import {
+  DELIVERIES as DELIVERY_LIST,
+  DROPPED as DROPPED_LIST,
+  EVENTS as EVENT_LIST,
+  type EventItem,
+} from '../../alerts/history/contract.ts'
 import { matchedIds, matchText } from '../../alerts/match-text.ts'
+import { ALERT_RULES, DESTINATIONS as DESTINATION_LIST } from '../../alerts/rules/contract.ts'
 import type { Names } from '../../console/names.ts'
 import { ACCESS_KEYS, AUDIT, type AuditItem } from '../../http/contract.ts'
 import { splitAtIds } from '../../platform/uuid.ts'
@@ -7,6 +15,7 @@ import { TASKS } from '../../tasks/executions/contract.ts'
 import { SCHEDULE_RUNS, SCHEDULES, type ShownRun } from '../../tasks/schedule/contract.ts'
 import { span, stateText } from '../table.ts'
 import type { Remote } from './client.ts'
+import type { EndedEvent } from './failures.ts'
 import { type ListCommand, limit, list, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
 
 const OLD = 'does an older Footman run there?'
@@ -23,28 +32,13 @@ export const NO_SCHEDULE = {
 
 const NEWEST = limit(50, 100_000)
 
-interface EventRow {
-  readonly id: string
-  readonly receivedAt: string
-  readonly title: string
-  readonly state: string
-  readonly reason: string | null
-  readonly source: string
-  readonly host: string | null
-  readonly taskId: string | null
-  readonly executionId?: string | null
-  /** End of the task in Qlik Sense; only for events of the reconciler. */
-  readonly endedAt?: string | null
-  readonly deliveryCounts: Readonly<Record<string, number>>
-}
-
 /** `2 delivered, 1 dead`; `-` without any. */
-function counts(deliveryCounts: Readonly<Record<string, number>>): string {
+function counts(deliveryCounts: EventItem['deliveryCounts']): string {
   const some = Object.entries(deliveryCounts).filter(([, count]) => count > 0)
   return some.map(([state, count]) => `${count} ${state}`).join(', ') || '-'
 }
 
-const EVENTS: ListCommand<EventRow> = {
+const EVENTS = list<typeof EVENT_LIST, 'events', EndedEvent>({
   description: 'list events, newest first',
   options: [
     many('--type <type>', 'only events about this: reload, service, ...'),
@@ -54,7 +48,7 @@ const EVENTS: ListCommand<EventRow> = {
     NEWEST,
   ],
   help: '\nExample\n  footman events list --outcome failed --from 24h',
-  path: '/v4/events',
+  of: EVENT_LIST,
   query: ({ type, outcome, source, from, to }) => ({ type, outcome, source, from, to }),
   member: 'events',
   paged: true,
@@ -75,19 +69,12 @@ const EVENTS: ListCommand<EventRow> = {
     return withTaskEnds(remote, rows)
   },
   empty: 'No events.',
-}
+})
 
-interface DroppedRow {
-  readonly at: string
-  readonly from: string
-  readonly reason: string
-  readonly raw: string
-}
-
-const DROPPED: ListCommand<DroppedRow> = {
+const DROPPED = list({
   description: 'list datagrams that did not become events',
   options: [many('--reason <reason>', 'only this reason: DUPLICATE, INVALID, ...'), NEWEST],
-  path: '/v4/events/dropped',
+  of: DROPPED_LIST,
   query: ({ reason }) => ({ reason }),
   member: 'dropped',
   paged: true,
@@ -99,21 +86,9 @@ const DROPPED: ListCommand<DroppedRow> = {
     { head: 'TEXT', cell: ({ raw }) => raw, least: 20 },
   ],
   empty: 'No datagram was dropped.',
-}
+})
 
-interface DeliveryRow {
-  readonly id: string
-  readonly eventId: string
-  readonly createdAt: string
-  readonly kind: string
-  readonly route: string | null
-  readonly destination: string
-  readonly target: string
-  readonly state: string
-  readonly reason: string | null
-}
-
-const DELIVERIES: ListCommand<DeliveryRow> = {
+const DELIVERIES = list({
   description: 'list deliveries, newest first',
   options: [
     one('--dead', 'only dead letters'),
@@ -123,7 +98,7 @@ const DELIVERIES: ListCommand<DeliveryRow> = {
     ...PERIOD,
     NEWEST,
   ],
-  path: '/v4/deliveries',
+  of: DELIVERY_LIST,
   query: ({ dead, state, destination, event, from, to }) => ({
     state: dead ? ['dead'] : state,
     destination,
@@ -138,7 +113,7 @@ const DELIVERIES: ListCommand<DeliveryRow> = {
     { head: 'CREATED', cell: ({ createdAt }) => createdAt, form: 'time' },
     { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
     { head: 'TO', cell: ({ target }) => target, least: 12 },
-    { head: 'STATE', cell: stateText, least: 10 },
+    { head: 'STATE', cell: (row) => stateText(row), least: 10 },
     { head: 'RULE', cell: ({ route }) => route ?? '-', least: 10 },
     { head: 'KIND', cell: ({ kind }) => kind, wide: true },
     { head: 'EVENT', cell: ({ eventId }) => eventId, wide: true },
@@ -155,7 +130,7 @@ const DELIVERIES: ListCommand<DeliveryRow> = {
     await refuseUnknownDestinations(remote, silent, rows.length === 0, io)
   },
   empty: 'No deliveries.',
-}
+})
 
 /** A text with names in the place of ids, as far as they are known. */
 const withNames = (text: string, names: Names = new Map()): string =>
@@ -289,21 +264,12 @@ const SCHEDULE_RUN_LIST = list({
   empty: 'The schedule has not run yet.',
 })
 
-interface SnoozeRow {
-  readonly id: string
-  readonly match: Readonly<Record<string, unknown>>
-  readonly until: string
-  readonly reason: string
-  readonly createdBy: string
-  readonly suppressed: number
-  /** The names of the tasks and apps in matches. */
-  readonly names?: Names
-}
+type NamedSnooze = ListedSnooze & { readonly names: Names }
 
-const SNOOZES: ListCommand<SnoozeRow> = {
+const SNOOZES = list<typeof SNOOZE_LIST, 'snoozes', NamedSnooze>({
   description: 'list snoozes that have not ended',
   options: [],
-  path: '/v4/snoozes',
+  of: SNOOZE_LIST,
   member: 'snoozes',
   paged: true,
   switchedOff: OLD,
@@ -322,19 +288,12 @@ const SNOOZES: ListCommand<SnoozeRow> = {
     return rows.map((row) => ({ ...row, names }))
   },
   empty: 'No snoozes.',
-}
+})
 
-interface RouteRow {
-  readonly name: string
-  readonly origin: string
-  readonly enable: boolean
-  readonly to: readonly string[]
-}
-
-const ROUTES: ListCommand<RouteRow> = {
+const ROUTES = list({
   description: 'list rules in order of evaluation',
   options: [one('--all', 'also those that are switched off')],
-  path: '/v4/alertroutes',
+  of: ALERT_RULES,
   member: 'alertRoutes',
   switchedOff: OLD,
   columns: [
@@ -344,29 +303,18 @@ const ROUTES: ListCommand<RouteRow> = {
   ],
   only: ({ enable }, { all }) => enable || all === true,
   empty: 'No rules; --all also lists those that are switched off.',
-}
+})
 
-interface DestinationRow {
-  readonly name: string
-  readonly type: string
-  readonly up: boolean
-  /** Absent from older servers. */
-  readonly state?: 'up' | 'refuses' | 'down'
-  readonly pending: number
-  readonly dead: number
-  readonly lastDeliveredAt: string | null
-  readonly lastError: string | null
-}
-
-const DESTINATIONS: ListCommand<DestinationRow> = {
+const DESTINATIONS = list({
   description: 'list destinations: pending deliveries, dead letters, last error',
   options: [],
-  path: '/v4/destinations',
+  of: DESTINATION_LIST,
   member: 'destinations',
   switchedOff: OLD,
   columns: [
     { head: 'DESTINATION', cell: ({ name }) => name, least: 16 },
     { head: 'TYPE', cell: ({ type }) => type },
+    // Older servers do not answer the state.
     { head: 'STATE', cell: ({ up, state = up ? 'up' : 'down' }) => (state === 'up' ? state : state.toUpperCase()) },
     { head: 'PENDING', cell: ({ pending }) => String(pending) },
     { head: 'DEAD', cell: ({ dead }) => String(dead) },
@@ -374,7 +322,7 @@ const DESTINATIONS: ListCommand<DestinationRow> = {
     { head: 'LAST ERROR', cell: ({ lastError }) => lastError ?? '', least: 12 },
   ],
   empty: 'No destinations.',
-}
+})
 
 interface ReportTaskRow extends Readonly<Record<'id' | 'project' | 'name', string>> {
   readonly enabled: boolean

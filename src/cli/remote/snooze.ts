@@ -1,9 +1,9 @@
 /** `footman snooze set` and `lift`. */
-
+import { LIFT_SNOOZE, type NewSnooze, SET_SNOOZE } from '../../alerts/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { zonedTimeText } from '../time.ts'
-import { CommandFailure, found, OLD, type RemoteOptions, withRemote } from './client.ts'
+import { CommandFailure, OLD, type RemoteOptions, withRemote } from './client.ts'
 import { isBeginning, taskIdOf, wholeId } from './names.ts'
 
 interface SnoozeSetOptions extends RemoteOptions {
@@ -18,11 +18,6 @@ interface SnoozeSetOptions extends RemoteOptions {
   readonly for?: string
   readonly until?: string
   readonly reason?: string
-}
-
-interface SnoozeView {
-  readonly id: string
-  readonly until: string
 }
 
 /** Field of the match by option. */
@@ -53,10 +48,10 @@ export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<
       throw new CommandFailure(EXIT.badInput, 'snooze', 'say how long with --for, or until when with --until')
     }
     const body = { match, for: options.for, until, reason }
-    const call = { method: 'POST', path: '/v4/snoozes', body, what: 'snooze', switchedOff: OLD } as const
-    const { text } = await remote.call(call)
-    const snooze = JSON.parse(text) as SnoozeView
-    io.out(json ? text : `Snoozed until ${zonedTimeText(snooze.until, await remote.times())}: ${snooze.id}`)
+    // Without `dryRun` it is set.
+    const snooze = (await remote.ask(SET_SNOOZE, { body, what: 'snooze', switchedOff: OLD })) as NewSnooze
+    const { id, until: end } = snooze
+    io.out(json ? JSON.stringify(snooze) : `Snoozed until ${zonedTimeText(end, await remote.times())}: ${id}`)
     return EXIT.ok
   })
 }
@@ -64,8 +59,8 @@ export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<
 export function runSnoozeLift(typed: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const id = isBeginning(typed) ? await wholeId(remote, 'snooze', typed) : typed
-    const call = { method: 'DELETE', path: `/v4/snoozes/${encodeURIComponent(id)}`, what: 'snooze lift' } as const
-    await found(remote, call, 'SNOOZE_NOT_FOUND', `there is no snooze ${id}; it may have ended`)
+    const missing = { code: 'SNOOZE_NOT_FOUND', why: `there is no snooze ${id}; it may have ended` }
+    await remote.ask(LIFT_SNOOZE, { params: { id }, what: 'snooze lift', switchedOff: OLD, missing })
     io.out(options.json ? JSON.stringify({ id, lifted: true }) : `Lifted: ${id}`)
     return EXIT.ok
   })

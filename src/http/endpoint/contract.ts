@@ -51,8 +51,8 @@ export function contract<
   Params extends Fields = undefined,
   Query extends Fields = undefined,
   Body extends z.ZodType | undefined = undefined,
->(declared: Contract<Path, Params, Query, Body, All>): Contract<Path, Params, Query, Body, All> {
-  const { params, query, body, answers } = declared
+>(declared: Contract<Path, Params, Query, Body, All>): Contract<Path, Params, Query, Body, All> & WithBody<Body>
+export function contract({ params, query, body, answers, ...declared }: AnyContract): AnyContract {
   return {
     ...declared,
     ...(params && { params: once(params) }),
@@ -61,6 +61,9 @@ export function contract<
     answers: once(answers),
   }
 }
+
+/** Says that a contract with a schema of the body has one that can be called, for handlers that check it themselves. */
+type WithBody<Body> = Body extends z.ZodType ? { readonly body: () => Body } : unknown
 
 /** A value that came as JSON, which nothing changes. */
 export type Json<T> = T extends readonly (infer Item)[]

@@ -1,9 +1,7 @@
 /** `GET /v4/selfalerts`: what Footman alerts about itself at the moment. */
-import { z } from 'zod'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
-import { once } from '../../platform/once.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { SELF_ALERTS } from '../contract.ts'
 import { loadRaised } from './checker.ts'
 import type { SelfCode } from './types.ts'
 
@@ -35,20 +33,6 @@ const HELP: Readonly<Record<SelfCode, string>> = {
   SCHEDULE_CONFLICT: 'Take what is missing over from the file that was kept, and delete that file.',
 }
 
-const ANSWER = once(() =>
-  z.object({
-    selfAlerts: z.array(
-      z.object({
-        code: z.string(),
-        since: z.string(),
-        subjects: z.array(z.object({ text: z.string(), at: z.string() })),
-        eventId: z.string().nullable().describe('The event that was raised; null when it is no longer kept.'),
-        help: z.string().describe('The remedy.'),
-      }),
-    ),
-  }),
-)
-
 interface SelfAlertRoutesDeps {
   readonly db: Database
   /** Self-alerts are switched on. */
@@ -61,15 +45,12 @@ const RAISED_EVENT = `SELECT id FROM event WHERE received_at BETWEEN ? - 5000 AN
 export function selfAlertRoutes({ db, isOn }: SelfAlertRoutesDeps): ApiRoute[] {
   return [
     route({
-      method: 'GET',
-      path: '/v4/selfalerts',
+      ...SELF_ALERTS,
       scope: 'event:read',
       summary: "List Footman's alerts about itself",
       description: 'Those that stand now, the newest first.',
-      query: NO_QUERY,
-      answers: () => ({ 200: ANSWER().describe('The alerts.') }),
       examples: [{ name: 'none', status: 200, answer: { selfAlerts: [] } }],
-      handle: () => jsonAnswer(200, { selfAlerts: isOn ? standing(db) : [] }),
+      handle: (_, answer) => answer(200, { selfAlerts: isOn ? standing(db) : [] }),
     }),
   ]
 }

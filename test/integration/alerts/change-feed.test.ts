@@ -1,11 +1,13 @@
 /** `/v4/stream` and its position: where a follower begins, what it misses, which topics there are. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createChangeFeed, purgeChanges, streamRoutes, TOPICS } from '../../../src/alerts/history/change-feed.ts'
+import { createChangeFeed, purgeChanges, streamRoutes } from '../../../src/alerts/history/change-feed.ts'
+import { CHANGES, TOPICS, type Topic } from '../../../src/alerts/history/stream-contract.ts'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import { createEventStreams } from '../../../src/http/endpoint/event-stream.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { systemClock } from '../../../src/platform/types.ts'
+import { storePending, taskEvent } from '../../support/events.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { routesApi } from '../../support/routes-api.ts'
 import { until } from '../../support/wait.ts'
@@ -185,7 +187,7 @@ test('the tables log the states of executions, runs of schedules and of report t
   db.run(`INSERT INTO report_run (id, task_id, task_name, task_revision, project, priority, trigger, options, state, test, queued_at)
     VALUES ('u1', 'v1', 'x', 1, 'p', 1, '{}', '{}', 'queued', 0, 1)`)
   db.run(`UPDATE report_run SET state = 'finished', outcome = 'success'`)
-  const rows = db.all<{ topic: string; data: string }>('SELECT topic, data FROM change_log ORDER BY seq')
+  const rows = db.all<{ topic: Topic; data: string }>('SELECT topic, data FROM change_log ORDER BY seq')
   const execution = { executionId: 'e1', taskId: 't1', taskName: name }
   const finished = {
     ...execution,
@@ -207,6 +209,28 @@ test('the tables log the states of executions, runs of schedules and of report t
     ['report', { ...report, state: 'finished', outcome: 'success' }],
   ])
   expect(TOPICS).toContain('attention')
+  for (const { topic, data } of rows) expect(CHANGES[topic]().safeParse(JSON.parse(data)).error, topic).toBeUndefined()
   // The stream sends them as they are, so there must be no line break.
   for (const { data } of rows) expect(data).not.toContain('\n')
+})
+
+test('the tables log the states of events and deliveries in the form of the contract', async () => {
+  const { db } = await scene()
+  const event = taskEvent({ outcome: 'failed' })
+  storePending(db, event)
+  db.run(
+    `INSERT INTO delivery (id, event_id, kind, route, destination, target, lane, severity, state, reason, created_at, next_attempt_at)
+    VALUES ('d1', ?, 'alert', 'r', 'ops-mail', 'ops@acme.example', 'ops-mail', 'error', 'suppressed', 'SNOOZED', 1, 1)`,
+    event.id,
+  )
+  db.run(`UPDATE delivery SET state = 'pending', reason = NULL`)
+  db.run(`UPDATE event SET state = 'routed'`)
+  const rows = db.all<{ topic: Topic; data: string }>('SELECT topic, data FROM change_log ORDER BY seq')
+  for (const { topic, data } of rows) expect(CHANGES[topic]().safeParse(JSON.parse(data)).error, topic).toBeUndefined()
+  expect(rows.map(({ topic, data }) => [topic, JSON.parse(data).id, JSON.parse(data).state])).toEqual([
+    ['event', event.id, 'pending'],
+    ['delivery', 'd1', 'suppressed'],
+    ['delivery', 'd1', 'pending'],
+    ['event', event.id, 'routed'],
+  ])
 })

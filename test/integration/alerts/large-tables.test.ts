@@ -86,7 +86,14 @@ test('every question is answered by an index', async () => {
   const event = taskEvent({ outcome: 'success' })
   storePending(db, event)
 
-  for (const filter of [{}, { state: ['pending'] }, { from: NOW - 1000 }, { to: NOW }, { q: 'x' }, { taskId: ['x'] }]) {
+  for (const filter of [
+    {},
+    { state: ['pending' as const] },
+    { from: NOW - 1000 },
+    { to: NOW },
+    { q: 'x' },
+    { taskId: ['x'] },
+  ]) {
     await listEvents(db, { ...ALWAYS, ...filter }, PAGE)
   }
   const filters: Partial<Parameters<typeof listDeliveries>[1]>[] = [

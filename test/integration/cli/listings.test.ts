@@ -152,7 +152,7 @@ const answers: Readonly<Record<string, unknown>> = {
   '/v4/snoozes': { snoozes: SNOOZES, nextCursor: null },
   '/v4/history': { executions: EXECUTIONS, nextCursor: null },
   [`/v4/snoozes/${SECOND}`]: {},
-  [`/v4/deliveries/${SECOND}`]: DELIVERIES[1],
+  [`/v4/deliveries/${SECOND}`]: { ...DELIVERIES[1], message: null, attempts: [] },
   [`/v4/deliveries/${FIRST}/cancel`]: {},
   [`/v4/events/${FIRST}`]: { ...EVENTS[0], missingParts: [], deliveries: DELIVERIES },
 }

@@ -125,6 +125,8 @@ describe('fire --wait', () => {
     target: 'ops@acme.example',
     reason: null,
     detail: null,
+    nextAttemptAt: null,
+    attempts: [],
   }
   const failedOnce = { attempts: [{ detail: 'connection refused' }], nextAttemptAt: '2099-01-01T00:00:00.000Z' }
   const waiting = (states: readonly object[]) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { DEAD_REASONS, DELIVERY_REASONS, SUPPRESS_REASONS } from '../../../src/alerts/history/lists.ts'
+import { DEAD_REASONS, DELIVERY_REASONS, SUPPRESS_REASONS } from '../../../src/alerts/kinds.ts'
 import type { DeadReason, SuppressReason } from '../../../src/alerts/types.ts'
 
 /** Complete by their types: whatever the code can give as a reason stands here. */

@@ -2,9 +2,10 @@
 /** @jsxImportSource hono/jsx */
 /** Every reason why a message was held back or given up, in words, with the numbers behind it and a link to its cause. */
 import { expect, test } from 'bun:test'
-import { DELIVERY_REASONS } from '../../../src/alerts/history/lists.ts'
+import type { Delivery } from '../../../src/alerts/history/contract.ts'
+import { DELIVERY_REASONS } from '../../../src/alerts/kinds.ts'
 import type { PageContext } from '../../../src/console/page.ts'
-import { type Delivery, REASONS, ReasonText } from '../../../src/console/pages/delivery/words.tsx'
+import { REASONS, ReasonText } from '../../../src/console/pages/delivery/words.tsx'
 
 const context = {
   timezone: 'Europe/Stockholm',
@@ -22,6 +23,7 @@ const DELIVERY: Delivery = {
   route: 'finance',
   destination: 'ops-mail',
   destinationType: 'email',
+  severity: 'error',
   target: 'ops@acme.example',
   state: 'suppressed',
   reason: null,
@@ -38,7 +40,9 @@ const AT = '2026-11-23T07:19:00.000Z'
 const ROUTE = '/console/system/routes#route-finance'
 const MAIL = '/console/destinations/ops-mail'
 
-const CASES: Readonly<Record<string, readonly [given: Partial<Delivery>, text: string, href: string]>> = {
+const CASES: Readonly<
+  Record<NonNullable<Delivery['reason']>, readonly [given: Partial<Delivery>, text: string, href: string]>
+> = {
   RATE_LIMITED: [
     { suppressedBy: { limit: { count: 1, windowMs: 300_000, nextSlotAt: AT } } },
     'rate limit: at most 1 in 5 min; next possible 08:19:00 · Rule',
@@ -119,7 +123,8 @@ test('there are words for all reasons', () => {
   expect(Object.keys(CASES).toSorted()).toEqual([...DELIVERY_REASONS].toSorted())
 })
 
-test.each(Object.entries(CASES))('%s', (reason, [given, text, href]) => {
+test.each(DELIVERY_REASONS)('%s', (reason) => {
+  const [given, text, href] = CASES[reason]
   const html = String(<ReasonText context={context} delivery={{ ...DELIVERY, ...given, reason }} />)
   expect(html.replaceAll(/<[^>]*>/g, '')).toBe(text)
   expect(html).toContain(`href="${href}"`)

@@ -1,6 +1,17 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Deliveries: the list, and one with its message and attempts. */
+import {
+  DELIVERIES,
+  DELIVERIES_SUMMARY,
+  DELIVERY,
+  type Deliveries,
+  type DeliveriesSummary,
+  type Delivery,
+  type DeliveryDetail,
+  EVENTS,
+} from '../../../alerts/history/contract.ts'
+import { DELIVERY_KINDS } from '../../../alerts/kinds.ts'
 import { taskNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, Filters, FormFields } from '../../ui/forms.tsx'
@@ -12,27 +23,7 @@ import { RULE } from '../events/decisions.tsx'
 import { apiQuery, TIMES } from '../events/list.tsx'
 import { Message } from './message.tsx'
 import { Places } from './places.tsx'
-import {
-  DELIVERY_STATES,
-  type Delivery,
-  type DeliveryDetail,
-  REASONS,
-  ReasonText,
-  routeLink,
-  stateWord,
-  typeText,
-} from './words.tsx'
-
-interface Answer {
-  readonly deliveries: readonly Delivery[]
-  readonly nextCursor: string | null
-  readonly partial?: boolean
-}
-
-interface Summary {
-  readonly states: Readonly<Record<string, number>>
-  readonly partial: boolean
-}
+import { DELIVERY_STATES, REASONS, ReasonText, routeLink, stateWord, typeText } from './words.tsx'
 
 const PRESETS = [
   { text: 'Failed', query: { state: 'dead' } },
@@ -56,7 +47,7 @@ const FIELDS = [
   { name: 'route', label: 'Rule', kind: 'text' },
   {
     ...({ name: 'kind', label: 'Kind', kind: 'choice' } as const),
-    options: ['alert', 'recovery', 'fallback', 'summary', 'test'].map((kind) => [kind, kind] as const),
+    options: DELIVERY_KINDS.map((kind) => [kind, kind] as const),
   },
   { name: 'taskId', label: 'Task id', kind: 'text' },
   { name: 'eventId', label: 'Event id', kind: 'text' },
@@ -71,8 +62,8 @@ export const deliveryList: Page = {
     const query = apiQuery(context.query, FIELDS)
     const { cursor: _cursor, limit: _limit, ...filter } = query
     const [answer, summary, names] = await Promise.all([
-      context.ask.get<Answer>('/v4/deliveries', query),
-      context.ask.get<Summary>('/v4/deliveries/summary', filter),
+      context.ask(DELIVERIES, { query }),
+      context.ask(DELIVERIES_SUMMARY, { query: filter }),
       taskNamesOf(context, context.query.getAll('taskId')),
     ])
     const titles = answer.ok ? await titlesOf(context, answer.data.deliveries) : new Map<string, string>()
@@ -100,7 +91,7 @@ export const deliveryList: Page = {
   },
 }
 
-function summaryText({ states, partial }: Summary, hasRange: boolean): string {
+function summaryText({ states, partial }: DeliveriesSummary, hasRange: boolean): string {
   const counts = Object.entries(states).flatMap(([state, n]) => (n === 0 ? [] : [`${n} ${stateWord(state)}`]))
   const range = hasRange ? 'In this range' : 'In the last 24 h'
   return `${range}: ${counts.join(' · ') || 'no deliveries'}${partial ? ' (as far as was looked at)' : ''}`
@@ -110,16 +101,13 @@ function summaryText({ states, partial }: Summary, hasRange: boolean): string {
 async function titlesOf({ ask }: PageContext, deliveries: readonly Delivery[]): Promise<ReadonlyMap<string, string>> {
   const ids = [...new Set(deliveries.map(({ eventId }) => eventId))].slice(0, 100)
   if (ids.length === 0) return new Map()
-  const answer = await ask.get<{ events: readonly { id: string; title: string }[] }>('/v4/events', {
-    id: ids,
-    limit: 100,
-  })
+  const answer = await ask(EVENTS, { query: { id: ids, limit: 100 } })
   return new Map(answer.ok ? answer.data.events.map(({ id, title }) => [id, title]) : [])
 }
 
 interface ListProps {
   readonly context: PageContext
-  readonly answer: Answer
+  readonly answer: Deliveries
   readonly titles: ReadonlyMap<string, string>
 }
 
@@ -249,7 +237,7 @@ export const deliveryPage: Page = {
   scope: 'event:read',
   async render(context) {
     const id = context.params.id ?? ''
-    const answer = await context.ask.get<DeliveryDetail>(`/v4/deliveries/${encodeURIComponent(id)}`)
+    const answer = await context.ask(DELIVERY, { params: { id } })
     const crumbs = [{ href: context.link('/deliveries'), text: 'Deliveries' }]
     if (!answer.ok) {
       return {
@@ -266,7 +254,7 @@ export const deliveryPage: Page = {
     const delivery = answer.data
     const [titles, copies] = await Promise.all([
       titlesOf(context, [delivery]),
-      context.ask.get<Answer>('/v4/deliveries', { eventId: delivery.eventId, limit: 200 }),
+      context.ask(DELIVERIES, { query: { eventId: delivery.eventId, limit: 200 } }),
     ])
     const again = copies.ok ? copies.data.deliveries.filter(({ replayOf }) => replayOf === id) : []
     const { state, word } = DELIVERY_STATES[delivery.state]

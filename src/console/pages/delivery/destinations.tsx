@@ -2,39 +2,23 @@
 /** @jsxImportSource hono/jsx */
 /** Destinations: how each fares, and one with its last day, its routes and its settings. */
 import type { Child } from 'hono/jsx'
+import { DELIVERIES, type Delivery } from '../../../alerts/history/contract.ts'
+import {
+  ALERT_RULES,
+  DESTINATION,
+  DESTINATIONS,
+  type DestinationDetail,
+  type Hour,
+  type ListedDestination,
+} from '../../../alerts/rules/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
-import { Empty, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
+import { type Column, Empty, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import { Result } from '../events/alerted.tsx'
 import { Places } from './places.tsx'
-import {
-  badness,
-  DELIVERY_STATES,
-  type Delivery,
-  type Destination,
-  DestinationMark,
-  problemsFirst,
-  routeLink,
-  typeText,
-} from './words.tsx'
-
-interface Hour {
-  readonly at: string
-  readonly delivered: number
-  readonly suppressed: number
-  readonly dead: number
-}
-
-/** Members of `GET /v4/destinations/{name}`. */
-interface DestinationDetail extends Destination {
-  readonly downSince: string | null
-  readonly nextProbeAt: string | null
-  readonly routes: readonly string[]
-  readonly settings: Readonly<Record<string, unknown>> | null
-  readonly hours: readonly Hour[]
-}
+import { badness, DELIVERY_STATES, DestinationMark, problemsFirst, routeLink, typeText } from './words.tsx'
 
 const YAML = `Butler:
   footman:
@@ -48,7 +32,7 @@ export const destinationList: Page = {
   place: 'delivery',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask.get<{ destinations: readonly Destination[] }>('/v4/destinations')
+    const answer = await context.ask(DESTINATIONS)
     return {
       title: 'Destinations',
       live: ['delivery'],
@@ -78,11 +62,11 @@ export const destinationList: Page = {
 
 const page = ({ link }: PageContext, name: string) => link(`/destinations/${encodeURIComponent(name)}`)
 
-const columns = (context: PageContext) => [
+const columns = (context: PageContext): readonly Column<ListedDestination>[] => [
   {
     head: 'Destination',
-    sort: (row: Destination) => row.name,
-    cell: ({ name, type }: Destination) => (
+    sort: (row) => row.name,
+    cell: ({ name, type }) => (
       <>
         <a href={page(context, name)}>
           <b>
@@ -95,24 +79,24 @@ const columns = (context: PageContext) => [
   },
   {
     head: 'State',
-    sort: (row: Destination) => badness(row),
-    cell: (one: Destination) => <DestinationMark destination={one} />,
+    sort: (row) => badness(row),
+    cell: (one) => <DestinationMark destination={one} />,
   },
-  { head: 'Waiting', num: true, sort: (row: Destination) => row.pending, cell: ({ pending }: Destination) => pending },
+  { head: 'Waiting', num: true, sort: (row) => row.pending, cell: ({ pending }) => pending },
   {
     head: 'Failed',
-    sort: (row: Destination) => row.dead,
+    sort: (row) => row.dead,
     num: true,
-    cell: ({ name, dead }: Destination) =>
+    cell: ({ name, dead }) =>
       dead === 0 ? 0 : <a href={context.link('/deliveries', { destination: name, state: 'dead' })}>{dead}</a>,
   },
   {
     head: 'Last delivered',
-    sort: (row: Destination) => row.lastDeliveredAt,
-    cell: ({ lastDeliveredAt }: Destination) => <Time at={lastDeliveredAt} zone={context} />,
+    sort: (row) => row.lastDeliveredAt,
+    cell: ({ lastDeliveredAt }) => <Time at={lastDeliveredAt} zone={context} />,
   },
-  { head: 'Last error', cell: ({ lastError }: Destination) => lastError && <Name text={lastError} /> },
-  { head: '', cell: ({ name, dead }: Destination) => <Actions context={context} name={name} dead={dead} /> },
+  { head: 'Last error', cell: ({ lastError }) => lastError && <Name text={lastError} /> },
+  { head: '', cell: ({ name, dead }) => <Actions context={context} name={name} dead={dead} /> },
 ]
 
 interface ActionsProps {
@@ -142,8 +126,8 @@ export const destinationPage: Page = {
     const name = context.params.name ?? ''
     const crumbs = [{ href: context.link('/destinations'), text: 'Destinations' }]
     const [answer, last] = await Promise.all([
-      context.ask.get<DestinationDetail>(`/v4/destinations/${encodeURIComponent(name)}`),
-      context.ask.get<{ deliveries: readonly Delivery[] }>('/v4/deliveries', { destination: name, limit: 20 }),
+      context.ask(DESTINATION, { params: { name } }),
+      context.ask(DELIVERIES, { query: { destination: name, limit: 20 } }),
     ])
     if (!answer.ok && answer.status === 404) {
       const deliveries = last.ok ? last.data.deliveries : []
@@ -195,7 +179,7 @@ export const destinationPage: Page = {
 
 /** Whether a rule sends there, as those of switched-off notification sections do. */
 async function isNamedByRule({ ask }: PageContext, name: string): Promise<boolean> {
-  const answer = await ask.get<{ alertRoutes: readonly { readonly to: readonly string[] }[] }>('/v4/alertroutes')
+  const answer = await ask(ALERT_RULES)
   return answer.ok && answer.data.alertRoutes.some(({ to }) => to.includes(name))
 }
 

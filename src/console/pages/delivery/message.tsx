@@ -2,13 +2,13 @@
 /** @jsxImportSource hono/jsx */
 /** A message as it was sent: text as it stands, JSON laid out, mails in a frame of their own that runs nothing. */
 import type { FC } from 'hono/jsx'
+import { DELIVERY, type DeliveryDetail } from '../../../alerts/history/contract.ts'
 import { htmlToText } from '../../../alerts/templates/html-to-text.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
 import { visibleLines } from '../../../platform/visible.ts'
 import type { Page } from '../../page.ts'
 import { ErrorBox } from '../../ui/panel.tsx'
 import { bytesText, Name } from '../../ui/text.tsx'
-import type { DeliveryDetail } from './words.tsx'
 
 const isHtml = (body: string): boolean => /^\s*<(?:!doctype html|html|head|body|table|div|p)\b/i.test(body)
 
@@ -71,7 +71,7 @@ export const mailFrame: Page = {
   place: 'delivery',
   scope: 'event:read',
   async render({ ask, params }) {
-    const answer = await ask.get<DeliveryDetail>(`/v4/deliveries/${encodeURIComponent(params.id ?? '')}`)
+    const answer = await ask(DELIVERY, { params: { id: params.id ?? '' } })
     if (!answer.ok)
       return { title: 'Message', status: answer.status, body: <ErrorBox failure={answer} what="The message" /> }
     return { title: 'Message', body: '', file: { type: 'text/html', body: answer.data.message?.body ?? '' } }

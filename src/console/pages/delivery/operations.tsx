@@ -1,23 +1,31 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Actions about deliveries: send again, the failed ones together, call off, and a test of a destination. */
+import {
+  CANCEL_DELIVERY,
+  DELIVERIES_SUMMARY,
+  type EventItem,
+  type Made,
+  RESEND_DEAD_LETTERS,
+  RESEND_DELIVERY,
+  TEST_DESTINATION,
+} from '../../../alerts/history/contract.ts'
 import { EVENT_TYPES } from '../../../events/kinds.ts'
-import type { Fields, Operation, Operations } from '../../forms.tsx'
+import type { AnswerOf } from '../../../http/endpoint/contract.ts'
+import { callOf, type Fields, type Operation, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { TextField } from '../../ui/forms.tsx'
 import { part, Table } from '../../ui/panel.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
-import { type Made, madeText, previewOf } from '../events/operations.tsx'
+import { madeText, previewOf } from '../events/operations.tsx'
 import { TYPE_WORDS } from '../events/words.ts'
 import { explainRoutes } from './routes.tsx'
 import { liftSnooze, setSnooze } from './snooze-form.tsx'
 
-const one = (fields: Fields, action: string) => `/v4/deliveries/${encodeURIComponent(fields.get('id'))}/${action}`
-
 const resend: Operation = {
   scope: 'event:run',
   verb: 'Send again',
-  call: (fields) => ({ method: 'POST', path: one(fields, 'resend') }),
+  call: (fields) => callOf(RESEND_DELIVERY, { params: { id: fields.get('id') } }),
   dialog: (fields) => (
     <>
       <input type="hidden" name="id" value={fields.get('id')} />
@@ -38,7 +46,7 @@ const resend: Operation = {
 const cancel: Operation = {
   scope: 'event:run',
   verb: 'Cancel the delivery',
-  call: (fields) => ({ method: 'POST', path: one(fields, 'cancel') }),
+  call: (fields) => callOf(CANCEL_DELIVERY, { params: { id: fields.get('id') } }),
   dialog: (fields) => (
     <>
       <input type="hidden" name="id" value={fields.get('id')} />
@@ -54,12 +62,6 @@ const cancel: Operation = {
   done: () => 'The delivery is cancelled.',
 }
 
-interface DeadSummary {
-  readonly states: { readonly dead: number }
-  readonly destinations: readonly { readonly name: string; readonly dead: number; readonly oldestDead: string | null }[]
-  readonly partial: boolean
-}
-
 /** Without a time: as far back as deliveries are kept as a rule. */
 const FAR = '365d'
 
@@ -73,7 +75,7 @@ const deadFilter = (fields: Fields) => ({
 })
 
 const deadSummary = ({ ask }: PageContext, fields: Fields) =>
-  ask.get<DeadSummary>('/v4/deliveries/summary', { ...deadFilter(fields), state: 'dead' })
+  ask(DELIVERIES_SUMMARY, { query: { ...deadFilter(fields), state: 'dead' } })
 
 /** Above it the number has to be typed. */
 const MANY = 20
@@ -81,7 +83,7 @@ const MANY = 20
 const resendDead: Operation = {
   scope: 'event:run',
   verb: 'Send failed deliveries again',
-  call: (fields) => ({ method: 'POST', path: '/v4/deliveries/-/resend', body: deadFilter(fields) }),
+  call: (fields) => callOf(RESEND_DEAD_LETTERS, { body: deadFilter(fields) }),
   async typed(fields, context) {
     const summary = await deadSummary(context, fields)
     return summary.ok && summary.data.states.dead > MANY ? String(summary.data.states.dead) : null
@@ -115,21 +117,24 @@ const resendDead: Operation = {
     )
   },
   done: (answer) =>
-    `${counted((answer as { resent: number }).resent, 'delivery is', 'deliveries are')} under way again.`,
+    `${counted((answer as AnswerOf<typeof RESEND_DEAD_LETTERS>).resent, 'delivery is', 'deliveries are')} under way again.`,
 }
 
 const OUTCOMES = ['failed', 'aborted', 'success'] as const
 
+/** The API refuses words that the form does not offer. */
+const testBody = (fields: Fields) =>
+  fields.get('eventId')
+    ? { eventId: fields.get('eventId') }
+    : {
+        type: (fields.get('type') || 'reload') as EventItem['type'],
+        outcome: (fields.get('outcome') || 'failed') as EventItem['outcome'],
+      }
+
 const test: Operation = {
   scope: 'event:run',
   verb: 'Send test',
-  call: (fields) => ({
-    method: 'POST',
-    path: `/v4/destinations/${encodeURIComponent(fields.get('name'))}/test`,
-    body: fields.get('eventId')
-      ? { eventId: fields.get('eventId') }
-      : { type: fields.get('type') || 'reload', outcome: fields.get('outcome') || 'failed' },
-  }),
+  call: (fields) => callOf(TEST_DESTINATION, { params: { name: fields.get('name') }, body: testBody(fields) }),
   async dialog(fields, context) {
     const select = (name: string, label: string, values: readonly (readonly [string, string])[]) => (
       <label class="field">
@@ -156,7 +161,7 @@ const test: Operation = {
         {select(
           'type',
           'About',
-          EVENT_TYPES.filter((type) => type !== 'self').map((type) => [type, TYPE_WORDS[type] ?? type]),
+          EVENT_TYPES.filter((type) => type !== 'self').map((type) => [type, TYPE_WORDS[type]]),
         )}
         {select(
           'outcome',
@@ -167,7 +172,12 @@ const test: Operation = {
         <button type="submit" name="preview" value="1" class="btn" formnovalidate>
           Show the message
         </button>
-        {await previewOf(context, test.call(fields))}
+        {previewOf(
+          await context.ask(TEST_DESTINATION, {
+            params: { name: fields.get('name') },
+            body: { ...testBody(fields), dryRun: true },
+          }),
+        )}
       </>
     )
   },

@@ -1,24 +1,16 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Alert rules in the order of their evaluation, with the tester. */
-import type { Operation } from '../../forms.tsx'
+import { ALERT_RULES, type AlertRule, EXPLAIN } from '../../../alerts/rules/contract.ts'
+import { callOf, type Operation } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part, Table } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
-import { questionOf, type Tested, Tester } from './tester.tsx'
+import { questionOf, Tester } from './tester.tsx'
 
 const PATH = '/system/routes'
-
-/** Members of `GET /v4/alertroutes`. */
-interface Route {
-  readonly name: string
-  readonly origin: 'butler' | 'footman'
-  readonly enable: boolean
-  readonly to: readonly string[]
-  readonly hits?: number
-}
 
 export const routeList: Page = {
   path: PATH,
@@ -31,7 +23,10 @@ export const routeList: Page = {
 export const explainRoutes: Operation = {
   scope: 'event:read',
   verb: 'Which rules fire?',
-  call: ({ form }) => questionOf(form) ?? { method: 'GET', path: '/v4/alertroutes' },
+  call({ form }) {
+    const body = questionOf(form)
+    return body ? callOf(EXPLAIN, { body }) : callOf(ALERT_RULES)
+  },
   isQuestion: true,
   page: (form, context) => routesPage(context, form),
   done: () => '',
@@ -40,8 +35,8 @@ export const explainRoutes: Operation = {
 async function routesPage(context: PageContext, form: URLSearchParams): Promise<PageContent> {
   const question = questionOf(form)
   const [routes, tested] = await Promise.all([
-    context.ask.get<{ alertRoutes: readonly Route[] }>('/v4/alertroutes', { hits: '7d' }),
-    question && context.ask.call<Tested>(question.method, question.path, question.body, { withinMs: 10_000 }),
+    context.ask(ALERT_RULES, { query: { hits: '7d' } }),
+    question && context.ask(EXPLAIN, { body: question, withinMs: 10_000 }),
   ])
   return {
     title: 'Alert rules',
@@ -64,7 +59,7 @@ async function routesPage(context: PageContext, form: URLSearchParams): Promise<
 
 interface ListProps {
   readonly context: PageContext
-  readonly routes: readonly Route[]
+  readonly routes: readonly AlertRule[]
 }
 
 const List = ({ context, routes }: ListProps) => {

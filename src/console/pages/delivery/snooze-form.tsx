@@ -1,9 +1,11 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Setting and lifting of snoozes, with a preview of what one would hold back. */
+import { LIFT_SNOOZE, type Match, type NewSnooze, SET_SNOOZE } from '../../../alerts/contract.ts'
+import { DELIVERIES_SUMMARY, EVENT, type EventDetail } from '../../../alerts/history/contract.ts'
 import { refusal } from '../../../http/errors.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
-import { type Fields, NoPreview, type Operation } from '../../forms.tsx'
+import { callOf, type Fields, NoPreview, type Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { FieldError, TextField } from '../../ui/forms.tsx'
 import { counted, Name, zonedText } from '../../ui/text.tsx'
@@ -31,16 +33,16 @@ const LENGTHS = [
 
 const DEFAULT_LENGTH = '2h'
 
-function givenMatch(text: string): Record<string, unknown> {
+function givenMatch(text: string): Match {
   try {
-    return parseOutsideJson(text) as Record<string, unknown>
+    return parseOutsideJson(text) as Match
   } catch {
     throw refusal('VALIDATION', 'This form is not complete. Open the list of snoozes again.')
   }
 }
 
 /** The conditions: JSON as it was given before (undo), or the fields of the form. */
-function matchOf(fields: Fields): Record<string, unknown> {
+function matchOf(fields: Fields): Match {
   if (fields.get('match')) return givenMatch(fields.get('match'))
   const given = [...MATCHED.map(([name]) => name), 'type'].flatMap((name) => {
     const value = fields.get(name).trim()
@@ -52,28 +54,23 @@ function matchOf(fields: Fields): Record<string, unknown> {
 const timeOf = (fields: Fields) =>
   fields.get('until') ? { until: fields.get('until') } : { for: fields.get('for') || DEFAULT_LENGTH }
 
-/** Facts of the event that the snooze is made from, offered as further conditions. */
-interface EventFacts {
-  readonly taskName: string | null
-  readonly appName: string | null
-  readonly host: string | null
-  readonly record: Readonly<Record<string, unknown>>
-}
-
 export const setSnooze: Operation = {
   scope: 'event:run',
   verb: 'Snooze',
-  call: (fields) => ({
-    method: 'POST',
-    path: '/v4/snoozes',
-    body: { match: matchOf(fields), ...timeOf(fields), ...(fields.get('reason') && { reason: fields.get('reason') }) },
-  }),
+  call: (fields) =>
+    callOf(SET_SNOOZE, {
+      body: {
+        match: matchOf(fields),
+        ...timeOf(fields),
+        ...(fields.get('reason') && { reason: fields.get('reason') }),
+      },
+    }),
   // Without any condition the first field is the one to fill in.
   fieldOf: { match: 'taskId', until: 'for' },
   async dialog(fields, context) {
     const event = fields.get('event')
     const [facts, preview] = await Promise.all([
-      event ? context.ask.get<EventFacts>(`/v4/events/${encodeURIComponent(event)}`) : null,
+      event ? context.ask(EVENT, { params: { id: event } }) : null,
       previewOf(context, fields),
     ])
     return (
@@ -107,14 +104,12 @@ export const setSnooze: Operation = {
       </>
     )
   },
-  done: (answer, _, context) => `Snoozed until ${zonedText(Date.parse((answer as { until: string }).until), context)}.`,
+  done: (answer, _, context) => `Snoozed until ${zonedText(Date.parse((answer as NewSnooze).until), context)}.`,
 }
 
 /** Values of the event, for the fields to choose. */
-const Known = ({ facts: { taskName, appName, host, record } }: { readonly facts: EventFacts }) => {
-  const stream = typeof record.appStreamName === 'string' ? record.appStreamName : ''
-  const message = typeof record.logMessage === 'string' ? record.logMessage : ''
-  const known = { task: taskName, app: appName, host, stream, message }
+const Known = ({ facts: { taskName, appName, host, record } }: { readonly facts: EventDetail }) => {
+  const known = { task: taskName, app: appName, host, stream: record.appStreamName, message: record.logMessage }
   return (
     <>
       {Object.entries(known).map(
@@ -129,25 +124,20 @@ const Known = ({ facts: { taskName, appName, host, record } }: { readonly facts:
   )
 }
 
-interface Held {
-  readonly wouldHaveHeld: number
-  readonly tasks: readonly { readonly taskId: string; readonly taskName: string; readonly count: number }[]
-  readonly partial: boolean
-}
-
 /** How many alerts of the last day it would have held back; nothing while no condition is given. */
 async function previewOf({ ask }: PageContext, fields: Fields) {
   const match = matchOf(fields)
   if (Object.keys(match).length === 0) return null
   const body = { match, ...timeOf(fields) }
   const [held, all] = await Promise.all([
-    ask.call<Held>('POST', '/v4/snoozes?dryRun=true&over=24h', body),
-    ask.get<{ states: Record<string, number> }>('/v4/deliveries/summary', { kind: 'alert', from: '24h' }),
+    ask(SET_SNOOZE, { query: { dryRun: true, over: '24h' }, body }),
+    ask(DELIVERIES_SUMMARY, { query: { kind: 'alert', from: '24h' } }),
   ])
   const total = all.ok
     ? Object.entries(all.data.states).reduce((sum, [state, n]) => (state === 'suppressed' ? sum : sum + n), 0)
     : null
   if (!held.ok) return <NoPreview failure={held} />
+  if (!('wouldHaveHeld' in held.data)) return null
   const { wouldHaveHeld, tasks, partial } = held.data
   return (
     <section aria-label="Preview" data-preview>
@@ -171,7 +161,7 @@ async function previewOf({ ask }: PageContext, fields: Fields) {
 export const liftSnooze: Operation = {
   scope: 'event:run',
   verb: 'Lift',
-  call: (fields) => ({ method: 'DELETE', path: `/v4/snoozes/${encodeURIComponent(fields.get('id'))}` }),
+  call: (fields) => callOf(LIFT_SNOOZE, { params: { id: fields.get('id') } }),
   done: () => 'The snooze is lifted: alerts are sent again.',
   next: (_, fields) =>
     `/snoozes?${new URLSearchParams({

@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The snoozes that have not ended. */
+import { type ListedSnooze, SNOOZES } from '../../../alerts/contract.ts'
 import { matchedIds, matchText } from '../../../alerts/match-text.ts'
 import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
@@ -9,25 +10,12 @@ import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
 import { Ago, Name, Time } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
 
-/** Members of `GET /v4/snoozes`. */
-interface Snooze {
-  readonly id: string
-  readonly match: Readonly<Record<string, unknown>> | null
-  readonly from: string
-  readonly until: string
-  readonly reason: string
-  readonly createdBy: string
-  readonly suppressed: number
-}
-
 export const snoozeList: Page = {
   path: '/snoozes',
   place: 'delivery',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask.get<{ snoozes: readonly Snooze[]; nextCursor: string | null }>('/v4/snoozes', {
-      cursor: context.query.get('cursor'),
-    })
+    const answer = await context.ask(SNOOZES, { query: { cursor: context.query.get('cursor') } })
     const matches = answer.ok ? answer.data.snoozes.map(({ match }) => match) : []
     const names = await qlikNamesOf(context, matchedIds(matches))
     return {
@@ -83,7 +71,7 @@ const Lifted = ({ context }: { readonly context: PageContext }) => {
 interface ListProps {
   readonly context: PageContext
   readonly names: Names
-  readonly snoozes: readonly Snooze[]
+  readonly snoozes: readonly ListedSnooze[]
   readonly nextCursor: string | null
 }
 

@@ -1,32 +1,26 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The tester of alert routes: which fire for an event, and what a draft of routes would change. Nothing is sent or stored. */
+import {
+  type DraftProblem,
+  EXPLAIN,
+  type ExplainAnswer,
+  type ExplainedRule,
+  type Explanation,
+  type Question,
+} from '../../../alerts/rules/contract.ts'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../../events/kinds.ts'
 import { visibleLines } from '../../../platform/visible.ts'
 import type { Asked } from '../../ask.ts'
-import { type Call, curlOf } from '../../forms.tsx'
+import { callOf, curlOf } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { ActionLink, FormFields } from '../../ui/forms.tsx'
 import { Badge, Icon } from '../../ui/marks.tsx'
 import { CopyText, Panel, part, Table } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
-import { Conditions, type Explanation, RouteDecision, verdictNow } from '../events/decisions.tsx'
+import { Conditions, RouteDecision, verdictNow } from '../events/decisions.tsx'
 import { outcomeWord, TYPE_WORDS } from '../events/words.ts'
 import { routeLink } from './words.tsx'
-
-interface Problem {
-  readonly severity: 'error' | 'warning' | 'info'
-  readonly path: string
-  readonly message: string
-  readonly hint: string | null
-  readonly line: number
-}
-
-/** `POST /v4/alertroutes/explain`, with the members of a draft. */
-export interface Tested extends Explanation {
-  readonly draft?: Explanation | null
-  readonly draftProblems?: readonly Problem[]
-}
 
 const SAMPLED = ['type', 'outcome', 'taskName', 'host', 'message'] as const
 const EXAMPLE = `- name: finance-night
@@ -36,7 +30,7 @@ const EXAMPLE = `- name: finance-night
   to: [ops-mail]`
 
 /** The question that a form or an address asks; null while there is none. */
-export function questionOf(form: URLSearchParams): Call | null {
+export function questionOf(form: URLSearchParams): Question | null {
   const given = (name: string) => form.get(name)?.trim() ?? ''
   const texts = SAMPLED.flatMap((name) => (given(name) === '' ? [] : [[name, given(name)] as const]))
   const row = given('consecutiveFailures')
@@ -52,14 +46,14 @@ export function questionOf(form: URLSearchParams): Call | null {
   const isAsked = named.length > 0 || 'draft' in draft || 'at' in at
   if (!isAsked) return null
   const subject = named.length === 0 ? { sample: { outcome: 'failed' } } : Object.assign({}, ...named)
-  return { method: 'POST', path: '/v4/alertroutes/explain', body: { ...subject, ...at, ...draft } }
+  return { ...subject, ...at, ...draft }
 }
 
 interface TesterProps {
   readonly context: PageContext
   /** The fields as they were filled in. */
   readonly form: URLSearchParams
-  readonly tested: Asked<Tested> | null
+  readonly tested: Asked<ExplainAnswer> | null
 }
 
 export const Tester = ({ context, form, tested }: TesterProps) => {
@@ -87,7 +81,7 @@ export const Tester = ({ context, form, tested }: TesterProps) => {
         {question && (
           <details>
             <summary class="small">As a call of the API</summary>
-            <CopyText text={curlOf(context, question)} />
+            <CopyText text={curlOf(context, callOf(EXPLAIN, { body: question }))} />
           </details>
         )}
       </div>
@@ -133,7 +127,7 @@ const Subject = ({ form }: FormProps) => {
         {choice(
           'type',
           'Type',
-          EVENT_TYPES.map((type) => [type, TYPE_WORDS[type] ?? type]),
+          EVENT_TYPES.map((type) => [type, TYPE_WORDS[type]]),
         )}
         {choice(
           'outcome',
@@ -173,7 +167,7 @@ const Draft = ({ context, form }: Omit<TesterProps, 'tested'>) => (
   </div>
 )
 
-const Answer = ({ context, form, tested }: TesterProps & { readonly tested: Asked<Tested> }) =>
+const Answer = ({ context, form, tested }: TesterProps & { readonly tested: Asked<ExplainAnswer> }) =>
   part(
     tested,
     (answer) => (
@@ -192,7 +186,7 @@ const Answer = ({ context, form, tested }: TesterProps & { readonly tested: Aske
   )
 
 /** The lines of the draft, each problem below its line. */
-const Problems = ({ text, problems }: { readonly text: string; readonly problems: readonly Problem[] }) => {
+const Problems = ({ text, problems }: { readonly text: string; readonly problems: readonly DraftProblem[] }) => {
   const lines = visibleLines(text.toWellFormed()).split('\n')
   const errors = problems.filter(({ severity }) => severity === 'error').length
   return (
@@ -228,7 +222,7 @@ const Problems = ({ text, problems }: { readonly text: string; readonly problems
   )
 }
 
-const ProblemLine = ({ problem: { severity, path, message, hint } }: { readonly problem: Problem }) => (
+const ProblemLine = ({ problem: { severity, path, message, hint } }: { readonly problem: DraftProblem }) => (
   <li class={severity === 'error' ? 'e note' : 'note'}>
     <span>
       <Icon name={severity === 'error' ? 'failed' : 'self'} label={severity} />
@@ -247,8 +241,6 @@ const ProblemLine = ({ problem: { severity, path, message, hint } }: { readonly 
   </li>
 )
 
-type Route = Explanation['routes'][number]
-
 const Configured = ({
   context,
   form,
@@ -256,7 +248,7 @@ const Configured = ({
 }: Omit<TesterProps, 'tested'> & { readonly explanation: Explanation }) => {
   const event = form.get('event')?.trim()
   const [matched, others] = [routes.filter((one) => one.matched), routes.filter((one) => !one.matched)]
-  const decision = (route: Route) => (
+  const decision = (route: ExplainedRule) => (
     <RouteDecision
       context={context}
       name={route.name}
@@ -303,13 +295,13 @@ const Stop = ({ name }: { readonly name: string | null }) =>
 
 interface Pair {
   readonly name: string
-  readonly configured: Route | null
-  readonly draft: Route | null
+  readonly configured: ExplainedRule | null
+  readonly draft: ExplainedRule | null
   readonly differs: boolean
 }
 
 /** The effect of a route, for comparison; a route that is not there has none. */
-const effectOf = (route: Route | null): string => (route?.matched ? verdictNow(route).key : 'no')
+const effectOf = (route: ExplainedRule | null): string => (route?.matched ? verdictNow(route).key : 'no')
 
 function pairsOf(configured: Explanation, draft: Explanation): readonly Pair[] {
   const before = new Map(configured.routes.map((one) => [one.name, one]))
@@ -392,7 +384,7 @@ const Compared = ({ context, configured, draft }: ComparedProps) => {
 
 const byDifference = (one: Pair, other: Pair): number => Number(other.differs) - Number(one.differs)
 
-const Side = ({ context, route }: { readonly context: PageContext; readonly route: Route | null }) => {
+const Side = ({ context, route }: { readonly context: PageContext; readonly route: ExplainedRule | null }) => {
   if (route === null) return <span class="muted">is not there</span>
   const { icon, tone, text, to } = verdictNow(route)
   return (

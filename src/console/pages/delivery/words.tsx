@@ -2,84 +2,28 @@
 /** @jsxImportSource hono/jsx */
 /** Deliveries in words: their state, and why one was held back or given up, with a link to what decided it. */
 import type { Child, FC } from 'hono/jsx'
+import type { Delivery } from '../../../alerts/history/contract.ts'
+import type { ListedDestination } from '../../../alerts/rules/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Mark, type State } from '../../ui/marks.tsx'
 import { durationText, Name, numberText, Prose, Time } from '../../ui/text.tsx'
 
-/** Members of an item of `GET /v4/destinations`. */
-export interface Destination {
-  readonly name: string
-  readonly type: string
-  readonly state: 'up' | 'refuses' | 'down'
-  readonly pending: number
-  readonly dead: number
-  readonly lastDeliveredAt: string | null
-  readonly lastError: string | null
-}
+export type Destination = ListedDestination
 
 const DESTINATION_MARKS = { up: 'success', refuses: 'warning', down: 'failed' } as const
 
-export const DestinationMark: FC<{ readonly destination: Pick<Destination, 'state'> }> = ({
+export const DestinationMark: FC<{ readonly destination: Pick<ListedDestination, 'state'> }> = ({
   destination: { state },
 }) => <Mark state={DESTINATION_MARKS[state]} word={state} />
 
-export const badness = ({ state, dead, pending }: Destination): number =>
+export const badness = ({ state, dead, pending }: ListedDestination): number =>
   8 * ['up', 'refuses', 'down'].indexOf(state) + (dead > 0 ? 2 : 0) + (pending > 0 ? 1 : 0)
 
 /** The list in the order of all pages. */
-export const problemsFirst = (destinations: readonly Destination[]): Destination[] =>
+export const problemsFirst = (destinations: readonly ListedDestination[]): ListedDestination[] =>
   destinations.toSorted((one, other) => badness(other) - badness(one))
 
-export type DeliveryState = 'pending' | 'sending' | 'delivered' | 'suppressed' | 'dead'
-
-/** Members of an item of `GET /v4/deliveries` that the pages use. */
-export interface Delivery {
-  readonly id: string
-  readonly eventId: string
-  readonly kind: string
-  readonly route: string | null
-  readonly destination: string
-  readonly destinationType: string | null
-  readonly target: string
-  readonly state: DeliveryState
-  readonly reason: string | null
-  readonly detail: string | null
-  readonly suppressedBy: SuppressedBy | null
-  readonly createdAt: string
-  readonly deliveredAt: string | null
-  readonly latencyMs: number | null
-  readonly nextAttemptAt: string | null
-  readonly replayOf: string | null
-}
-
-export interface SuppressedBy {
-  readonly limit?: { readonly count: number; readonly windowMs: number; readonly nextSlotAt: string | null }
-  readonly snooze?: { readonly id: string; readonly reason: string; readonly until: string }
-  readonly maintenance?: { readonly name: string; readonly until: string | null }
-  readonly property?: { readonly name: string; readonly value: string }
-  readonly tag?: { readonly name: string }
-  readonly group?: { readonly eventId: string; readonly taskId: string; readonly taskName: string }
-  readonly retry?: {
-    readonly attempt: number
-    readonly max: number
-    readonly at: string
-    readonly executionId?: string | null
-  }
-}
-
-/** Members of `GET /v4/deliveries/{id}`. */
-export interface DeliveryDetail extends Delivery {
-  readonly message: { readonly subject: string | null; readonly bytes: number; readonly body: string } | null
-  readonly attempts: readonly {
-    readonly n: number
-    readonly at: string
-    readonly durationMs: number
-    readonly result: 'ok' | 'temporary' | 'permanent'
-    readonly detail: string
-  }[]
-}
-
-export const DELIVERY_STATES: Readonly<Record<DeliveryState, { readonly state: State; readonly word: string }>> = {
+export const DELIVERY_STATES: Readonly<Record<Delivery['state'], { readonly state: State; readonly word: string }>> = {
   pending: { state: 'queued', word: 'waiting' },
   sending: { state: 'running', word: 'being sent' },
   delivered: { state: 'success', word: 'delivered' },
@@ -89,11 +33,11 @@ export const DELIVERY_STATES: Readonly<Record<DeliveryState, { readonly state: S
 
 /** `pending` as `waiting`. */
 export const stateWord = (state: string): string =>
-  Object.hasOwn(DELIVERY_STATES, state) ? DELIVERY_STATES[state as DeliveryState].word : state
+  Object.hasOwn(DELIVERY_STATES, state) ? DELIVERY_STATES[state as Delivery['state']].word : state
 
 /** The mark of a state, and with it its colour. */
 export const deliveryState = (state: string): State =>
-  Object.hasOwn(DELIVERY_STATES, state) ? DELIVERY_STATES[state as DeliveryState].state : 'unknown'
+  Object.hasOwn(DELIVERY_STATES, state) ? DELIVERY_STATES[state as Delivery['state']].state : 'unknown'
 
 /** Types of destinations as people write them; the others as the API does. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -139,7 +83,7 @@ const limitText = ({ count, windowMs }: { count: number; windowMs: number }): st
   `${numberText(count)} in ${durationText(windowMs, true)}`
 
 /** All reasons why a message is held back or given up. */
-export const REASONS: Readonly<Record<string, Reason>> = {
+export const REASONS: Readonly<Record<NonNullable<Delivery['reason']>, Reason>> = {
   RATE_LIMITED: {
     short: 'rate limit',
     words: ({ suppressedBy, detail }, context) => {
@@ -287,17 +231,17 @@ export const REASONS: Readonly<Record<string, Reason>> = {
 }
 
 /** `RATE_LIMITED` as `rate limit`. */
-export const reasonWord = (reason: string): string => (Object.hasOwn(REASONS, reason) ? REASONS[reason]!.short : reason)
+export const reasonWord = (reason: string): string =>
+  Object.hasOwn(REASONS, reason) ? REASONS[reason as keyof typeof REASONS].short : reason
 
 /** Why it was not delivered, with the numbers behind it and a link to the cause; nothing for a delivery without a reason. */
 export const ReasonText: FC<{ readonly delivery: Delivery; readonly context: PageContext }> = ({
   delivery,
   context,
 }) => {
-  const { reason, detail } = delivery
+  const { reason } = delivery
   if (reason === null) return null
-  if (!Object.hasOwn(REASONS, reason)) return <Prose text={`${reason} ${detail ?? ''}`} zone={context} />
-  const { short, words, cause } = REASONS[reason]!
+  const { short, words, cause } = REASONS[reason]
   const [href, text] = cause(delivery, context)
   return (
     <span data-reason={reason}>

@@ -2,20 +2,14 @@
 /** @jsxImportSource hono/jsx */
 /** The deliveries of an event: a row for each delivery, with every attempt, and why one was held back or given up. */
 import type { Child } from 'hono/jsx'
+import type { Delivery, DeliveryDetail } from '../../../alerts/history/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, STATES } from '../../ui/marks.tsx'
 import { ColumnHead, type Heading, Panel, sorted } from '../../ui/panel.tsx'
 import { durationText, Name, Prose, Time } from '../../ui/text.tsx'
 import { Message } from '../delivery/message.tsx'
-import {
-  DELIVERY_STATES,
-  type Delivery,
-  type DeliveryDetail,
-  ReasonText,
-  routeLink,
-  typeText,
-} from '../delivery/words.tsx'
+import { DELIVERY_STATES, ReasonText, routeLink, typeText } from '../delivery/words.tsx'
 
 interface Props {
   readonly context: PageContext

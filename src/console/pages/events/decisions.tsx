@@ -1,55 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Why: what each route decided about an event, condition by condition; and what would be decided now. */
+import type { Decisions, Delivery } from '../../../alerts/history/contract.ts'
+import type { ComparedField, ExplainedRule, Explanation } from '../../../alerts/rules/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { Badge, Icon, type IconName, STATES, type Tone } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Panel } from '../../ui/panel.tsx'
 import { counted, Name, Prose, Time } from '../../ui/text.tsx'
-import { type Delivery, reasonWord, routeLink } from '../delivery/words.tsx'
-
-export interface Field {
-  readonly field: string
-  readonly wanted: string
-  readonly found: string | null
-  readonly holds: boolean | 'unknown'
-}
-
-/** `GET /v4/events/{id}/decisions` */
-export interface Decisions {
-  readonly recorded: boolean
-  readonly decidedAt: string | null
-  readonly configurationFrom: string | null
-  readonly stoppedBy: string | null
-  readonly routes: readonly {
-    readonly name: string
-    readonly matched: boolean
-    readonly because: string | null
-    readonly fields: readonly Field[]
-    readonly deliveries: readonly string[]
-  }[]
-  readonly notConcerned: number
-  readonly off: readonly { readonly name: string; readonly because: string }[]
-}
-
-/** `POST /v4/alertroutes/explain` */
-export interface Explanation {
-  readonly routes: readonly {
-    readonly name: string
-    readonly matched: boolean
-    readonly because: string | null
-    readonly fields?: readonly Field[]
-    readonly deliveries: readonly {
-      readonly destination: string
-      readonly target: string
-      readonly wouldBe: 'pending' | 'suppressed'
-      readonly reason: string | null
-      readonly detail: string | null
-      readonly kind?: string
-    }[]
-  }[]
-  readonly stoppedBy: string | null
-}
+import { reasonWord, routeLink } from '../delivery/words.tsx'
 
 interface Verdict {
   readonly icon: IconName
@@ -95,7 +54,7 @@ function verdictThen(
 }
 
 /** The verdict of the present configuration. */
-export function verdictNow({ matched, deliveries }: Explanation['routes'][number]): Verdict {
+export function verdictNow({ matched, deliveries }: ExplainedRule): Verdict {
   if (!matched) return NO_MATCH_NOW
   const to = unique(deliveries.map(({ destination }) => destination))
   const suppressed = deliveries.filter(({ wouldBe }) => wouldBe === 'suppressed')
@@ -117,7 +76,7 @@ interface RouteProps {
   readonly name: string
   readonly verdict: Verdict
   readonly because: string | null
-  readonly fields: readonly Field[]
+  readonly fields: readonly ComparedField[]
   readonly now?: { readonly verdict: Verdict; readonly because: string | null; readonly differs: boolean } | null
 }
 
@@ -163,7 +122,7 @@ export const Conditions = ({
   because,
 }: {
   readonly context: PageContext
-  readonly fields: readonly Field[]
+  readonly fields: readonly ComparedField[]
   readonly because: string | null
 }) => (
   <ul class="conds">
@@ -262,8 +221,8 @@ const NextStep = ({ context, rule }: { readonly context: PageContext; readonly r
   <div class="body">
     <p class="lead">No rule is about this event, so nothing is sent.</p>
     <p class="sub">
-      <a href={context.link('/system/routes', { event: context.params.eventId })}>Try this event against the rules</a>,
-      or add a rule like this one to the configuration file and <a href={context.link('/system/config')}>reload it</a>:
+      <a href={context.link('/system/routes', { event: context.params.id })}>Try this event against the rules</a>, or
+      add a rule like this one to the configuration file and <a href={context.link('/system/config')}>reload it</a>:
     </p>
     <CopyText text={rule} />
   </div>

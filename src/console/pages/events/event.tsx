@@ -1,51 +1,29 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** One event: what happened, who was alerted, why, the script log, the run, what came before and after, and the data. */
-import type { ListedRules } from '../../../alerts/rules/http.ts'
+import {
+  DECISIONS,
+  type Decisions,
+  EVENT,
+  type EventDetail,
+  type ScriptLogPart,
+} from '../../../alerts/history/contract.ts'
+import { ALERT_RULES, EXPLAIN, type Explanation } from '../../../alerts/rules/contract.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, STATES } from '../../ui/marks.tsx'
 import { ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { Ago, counted, durationText, Name, plainName, Time, usuallyText } from '../../ui/text.tsx'
-import type { DeliveryDetail } from '../delivery/words.tsx'
 import { Alerted } from './alerted.tsx'
-import { appReloadRule, type Decisions, type Explanation, Why } from './decisions.tsx'
-import { askLog, columnsOf, LogView, type ScriptLog } from './log.tsx'
-import { BeforeAndAfter, Data, Execution, type Run, TaskAndApp, textOf, type Values } from './side.tsx'
+import { appReloadRule, Why } from './decisions.tsx'
+import { askLog, columnsOf, LogView } from './log.tsx'
+import { BeforeAndAfter, Data, Execution, type Run, TaskAndApp } from './side.tsx'
 import { outcomeState, outcomeWord } from './words.ts'
-
-/** Members of `GET /v4/events/{id}` that the page uses. */
-interface Event {
-  readonly id: string
-  readonly receivedAt: string
-  readonly source: string
-  readonly type: string
-  readonly outcome: string
-  readonly state: string
-  readonly reason: string | null
-  readonly title: string
-  readonly host: string | null
-  readonly user: string | null
-  readonly taskId: string | null
-  readonly taskName: string | null
-  readonly appId: string | null
-  readonly appName: string | null
-  readonly executionId: string | null
-  readonly consecutiveFailures: number | null
-  readonly missingParts: readonly string[]
-  readonly test: boolean
-  readonly raw: string | null
-  readonly from: string | null
-  /** The node of a cluster that accepted it. */
-  readonly acceptedBy?: string
-  readonly record: Values
-  readonly deliveries: readonly DeliveryDetail[]
-}
 
 interface Parts {
   readonly decisions: Asked<Decisions>
-  readonly log: Asked<ScriptLog> | null
+  readonly log: Asked<ScriptLogPart> | null
   readonly runs: Asked<{ readonly executions: readonly Run[] }>
   readonly run: Run | null
   readonly usualMs: number | null
@@ -61,26 +39,25 @@ export const eventPage: Page = {
   place: 'events',
   scope: 'event:read',
   async render(context) {
-    const id = encodeURIComponent(context.params.id ?? '')
-    const answer = await context.ask.get<Event>(`/v4/events/${id}`)
+    const answer = await context.ask(EVENT, { params: { id: context.params.id ?? '' } })
     return answer.ok ? shown(context, answer.data, await partsOf(context, answer.data)) : missing(context, answer)
   },
 }
 
 /** Everything beside the event, at the same time. */
-async function partsOf({ ask, query }: PageContext, event: Event): Promise<Parts> {
+async function partsOf({ ask, query }: PageContext, event: EventDetail): Promise<Parts> {
   const { id, taskId, executionId, type } = event
   const none: Failure = { ok: false, status: 404, error: 'No task', details: '', code: '', requestId: '', issues: [] }
   type Runs = { readonly executions: readonly Run[] }
   type Strips = { readonly usual: Readonly<Record<string, { readonly p50Ms: number }>> }
   const [decisions, log, runs, run, usual, explanation, rules] = await Promise.all([
-    ask.get<Decisions>(`/v4/events/${id}/decisions`),
+    ask(DECISIONS, { params: { id } }),
     type === 'reload' && executionId ? askLog(ask, id, query.get('log')) : null,
     taskId ? ask.get<Runs>('/v4/history', { taskId, limit: RUNS }) : none,
     executionId ? ask.get<Runs>('/v4/history', { id: executionId }) : none,
     taskId ? ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 1 }) : none,
-    query.get('now') === '1' ? ask.call<Explanation>('POST', '/v4/alertroutes/explain', { eventId: id }) : null,
-    type === 'appReload' ? ask.get<ListedRules>('/v4/alertroutes') : null,
+    query.get('now') === '1' ? ask(EXPLAIN, { body: { eventId: id } }) : null,
+    type === 'appReload' ? ask(ALERT_RULES) : null,
   ])
   const used = rules?.ok ? rules.data.alertRoutes.find(({ origin, enable }) => origin === 'footman' && enable) : null
   return {
@@ -116,7 +93,7 @@ function missing(context: PageContext, failure: Failure): PageContent {
   }
 }
 
-function shown(context: PageContext, event: Event, parts: Parts): PageContent {
+function shown(context: PageContext, event: EventDetail, parts: Parts): PageContent {
   const { id, title, taskId, taskName, executionId, record, raw, deliveries, state } = event
   return {
     title: plainName(title),
@@ -153,15 +130,7 @@ function shown(context: PageContext, event: Event, parts: Parts): PageContent {
           </div>
           <aside class="stack" aria-label="About the event">
             {executionId && <Execution context={context} run={parts.run} executionId={executionId} record={record} />}
-            {taskId && (
-              <BeforeAndAfter
-                context={context}
-                taskId={taskId}
-                executionId={executionId}
-                runs={parts.runs}
-                record={record}
-              />
-            )}
+            {taskId && <BeforeAndAfter context={context} taskId={taskId} executionId={executionId} runs={parts.runs} />}
             <TaskAndApp context={context} event={event} record={record} />
             <Data context={context} record={record} raw={raw} />
           </aside>
@@ -172,7 +141,7 @@ function shown(context: PageContext, event: Event, parts: Parts): PageContent {
   }
 }
 
-const Badges = ({ event: { outcome, consecutiveFailures, test, state, reason } }: { readonly event: Event }) => {
+const Badges = ({ event: { outcome, consecutiveFailures, test, state, reason } }: { readonly event: EventDetail }) => {
   const { icon, tone } = STATES[outcomeState(outcome)]
   const row = consecutiveFailures !== null && consecutiveFailures > 1 ? `, ${consecutiveFailures} in a row` : ''
   const word = outcomeWord(outcome)
@@ -186,7 +155,7 @@ const Badges = ({ event: { outcome, consecutiveFailures, test, state, reason } }
   )
 }
 
-const Actions = ({ context, event }: { readonly context: PageContext; readonly event: Event }) => {
+const Actions = ({ context, event }: { readonly context: PageContext; readonly event: EventDetail }) => {
   const { id, taskId, taskName, appName, type, outcome } = event
   const isTask = taskId !== null && type !== 'cloudReload'
   return (
@@ -227,8 +196,7 @@ const Actions = ({ context, event }: { readonly context: PageContext; readonly e
 const Facts = ({ context, event, parts }: FactsProps) => {
   const { receivedAt, host, user, record, acceptedBy } = event
   const { run, usualMs } = parts
-  const lastSuccess = textOf(record, 'lastSuccess')
-  const next = textOf(record, 'taskNextExecution')
+  const { lastSuccess, taskNextExecution: next } = record
   return (
     <ul class="facts">
       <li>
@@ -271,16 +239,16 @@ const Facts = ({ context, event, parts }: FactsProps) => {
 
 interface FactsProps {
   readonly context: PageContext
-  readonly event: Event
+  readonly event: EventDetail
   readonly parts: Parts
 }
 
 const WhatHappened = ({ context, event, parts }: FactsProps) => {
   const { id, record, outcome } = event
   const { log } = parts
-  const error = log?.ok && log.data.errorText ? log.data.errorText : textOf(record, 'errorText')
+  const error = (log?.ok && log.data.errorText) || record.errorText
   const statement = log?.ok ? statementOf(log.data) : null
-  const message = textOf(record, 'logMessage') ?? textOf(record, 'selfText')
+  const message = record.logMessage || record.selfText
   const isBad = outcome !== 'success'
   return (
     <Panel
@@ -288,12 +256,12 @@ const WhatHappened = ({ context, event, parts }: FactsProps) => {
       title="What happened?"
       tools={statement && <span class="small muted">line {statement} of the load script</span>}
     >
-      {(error ?? message) && isBad ? (
+      {(error || message) && isBad ? (
         <div class="error flat">
           <Icon name="failed" class="bad" />
           <div>
             <code>
-              <Name text={error ?? message} />
+              <Name text={error || message} />
             </code>
             <Repeated context={context} parts={parts} />
             {error && message && message !== error && (
@@ -305,7 +273,7 @@ const WhatHappened = ({ context, event, parts }: FactsProps) => {
         </div>
       ) : (
         <p class="body">
-          <Name text={message ?? event.title} />
+          <Name text={message || event.title} />
         </p>
       )}
       {log && <LogView context={context} eventId={id} log={log} />}
@@ -314,7 +282,7 @@ const WhatHappened = ({ context, event, parts }: FactsProps) => {
 }
 
 /** The statement that ran when the first error was written: the last number before it. */
-function statementOf({ from, text, errorLines }: ScriptLog): string | null {
+function statementOf({ from, text, errorLines }: ScriptLogPart): string | null {
   const at = errorLines.find((line) => line >= from)
   if (at === undefined) return null
   const before = text.slice(0, at - from + 1).findLast((line) => columnsOf(line).number !== '')

@@ -1,6 +1,14 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The list of events, and the datagrams that did not become one. */
+import {
+  DROPPED,
+  type Dropped,
+  EVENT_STATES,
+  EVENTS,
+  type EventItem,
+  type Events,
+} from '../../../alerts/history/contract.ts'
 import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../../events/kinds.ts'
 import { visibleLines } from '../../../platform/visible.ts'
 import { taskNamesOf } from '../../names.ts'
@@ -9,31 +17,8 @@ import { Filters } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
-import { DELIVERY_STATES, type DeliveryState } from '../delivery/words.tsx'
+import { DELIVERY_STATES } from '../delivery/words.tsx'
 import { DROP_WORDS, outcomeState, outcomeWord, SOURCE_WORDS, TYPE_WORDS } from './words.ts'
-
-/** Members of `GET /v4/events` that this page uses. */
-interface EventRow {
-  readonly id: string
-  readonly receivedAt: string
-  readonly source: string
-  readonly type: string
-  readonly outcome: string | null
-  readonly title: string
-  readonly taskName: string | null
-  readonly appName: string | null
-  readonly host: string | null
-  readonly reason: string | null
-  readonly consecutiveFailures: number | null
-  readonly test: boolean
-  readonly deliveryCounts: Readonly<Record<DeliveryState, number>>
-}
-
-interface Answer {
-  readonly events: readonly EventRow[]
-  readonly nextCursor: string | null
-  readonly partial?: boolean
-}
 
 const PRESETS = [
   { text: 'Failed', query: { outcome: 'failed' } },
@@ -72,7 +57,7 @@ const FIELDS = [
     name: 'state',
     label: 'State',
     kind: 'choice',
-    options: same(['pending', 'routed', 'ignored'], { pending: 'waits for data' }),
+    options: same(EVENT_STATES, { pending: 'waits for data' }),
   },
   {
     ...({ name: 'alerted', label: 'Alerted', kind: 'choice' } as const),
@@ -103,7 +88,7 @@ export const eventList: Page = {
   scope: 'event:read',
   async render(context) {
     const [answer, names] = await Promise.all([
-      context.ask.get<Answer>('/v4/events', apiQuery(context.query, FIELDS)),
+      context.ask(EVENTS, { query: apiQuery(context.query, FIELDS) }),
       taskNamesOf(context, context.query.getAll('taskId')),
     ])
     return {
@@ -129,7 +114,7 @@ export const eventList: Page = {
   },
 }
 
-const List = ({ context, answer }: { readonly context: PageContext; readonly answer: Answer }) => {
+const List = ({ context, answer }: { readonly context: PageContext; readonly answer: Events }) => {
   if (answer.events.length === 0 && !answer.nextCursor) return <None context={context} />
   return (
     <section class="panel">
@@ -171,8 +156,8 @@ const List = ({ context, answer }: { readonly context: PageContext; readonly ans
           { head: 'Deliveries', cell: ({ deliveryCounts }) => <Counts counts={deliveryCounts} /> },
           {
             head: 'Noticed by',
-            sort: (row) => SOURCE_WORDS[row.source] ?? row.source,
-            cell: ({ source }) => SOURCE_WORDS[source] ?? source,
+            sort: ({ source }) => SOURCE_WORDS[source],
+            cell: ({ source }) => SOURCE_WORDS[source],
           },
         ]}
       />
@@ -194,10 +179,10 @@ const None = ({ context }: { readonly context: PageContext }) =>
     </Empty>
   )
 
-const SHOWN: readonly DeliveryState[] = ['delivered', 'suppressed', 'dead', 'pending', 'sending']
+const SHOWN = ['delivered', 'suppressed', 'dead', 'pending', 'sending'] as const
 
 /** `✓2 –2 ✕1` */
-export const Counts = ({ counts }: { readonly counts: EventRow['deliveryCounts'] }) => (
+export const Counts = ({ counts }: { readonly counts: EventItem['deliveryCounts'] }) => (
   <span class="counts">
     {SHOWN.filter((state) => counts[state] > 0).map((state) => (
       <span title={`${counts[state]} ${DELIVERY_STATES[state].word}`}>
@@ -209,17 +194,6 @@ export const Counts = ({ counts }: { readonly counts: EventRow['deliveryCounts']
     {SHOWN.every((state) => counts[state] === 0) && <span class="muted">none</span>}
   </span>
 )
-
-interface Dropped {
-  readonly dropped: readonly {
-    readonly at: string
-    readonly from: string
-    readonly reason: string
-    readonly raw: string
-  }[]
-  readonly nextCursor: string | null
-  readonly partial?: boolean
-}
 
 const DROPPED_FIELDS = [
   {
@@ -233,7 +207,7 @@ export const droppedList: Page = {
   place: 'events',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask.get<Dropped>('/v4/events/dropped', apiQuery(context.query, DROPPED_FIELDS))
+    const answer = await context.ask(DROPPED, { query: apiQuery(context.query, DROPPED_FIELDS) })
     return {
       title: 'Dropped datagrams',
       status: answer.ok ? 200 : answer.status,
@@ -267,8 +241,8 @@ const DroppedRows = ({ context, answer }: { readonly context: PageContext; reado
           { head: 'Sender', sort: (row) => row.from, cell: ({ from }) => <code>{from}</code> },
           {
             head: 'Why',
-            sort: (row) => DROP_WORDS[row.reason] ?? row.reason,
-            cell: ({ reason }) => <span title={reason}>{DROP_WORDS[reason] ?? reason}</span>,
+            sort: ({ reason }) => DROP_WORDS[reason],
+            cell: ({ reason }) => <span title={reason}>{DROP_WORDS[reason]}</span>,
           },
           {
             head: 'Datagram',

@@ -1,22 +1,13 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The script log of an event: lines with numbers, marked errors, and at most 2,000 lines on a page. */
+import { SCRIPT_LOG, type ScriptLogPart } from '../../../alerts/history/contract.ts'
 import { visibleLines } from '../../../platform/visible.ts'
 import type { Ask, Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Icon } from '../../ui/marks.tsx'
 import { ErrorBox } from '../../ui/panel.tsx'
 import { counted, numberText, Time } from '../../ui/text.tsx'
-
-/** `GET /v4/events/{id}/scriptlog` */
-export interface ScriptLog {
-  readonly source: 'stored' | 'qlik'
-  readonly lines: number
-  readonly from: number
-  readonly text: readonly string[]
-  readonly errorLines: readonly number[]
-  readonly errorText: string | null
-}
 
 const PAGE_LINES = 2000
 const LONGEST_LINE = 2000
@@ -29,9 +20,9 @@ const pageOf = (line: number): number => Math.floor((line - 1) / PAGE_LINES) * P
 const rangeOf = (from: number, lines: number): string => `${from}-${Math.min(from + PAGE_LINES - 1, lines)}`
 
 /** The lines that the address asks for (`log=2001-4000`); else those around the first error. */
-export async function askLog(ask: Ask, eventId: string, range: string | null): Promise<Asked<ScriptLog>> {
-  const path = `/v4/events/${encodeURIComponent(eventId)}/scriptlog`
-  const get = (from: number) => ask.get<ScriptLog>(path, { from, limit: PAGE_LINES }, { withinMs: 10_000 })
+export async function askLog(ask: Ask, eventId: string, range: string | null): Promise<Asked<ScriptLogPart>> {
+  const get = (from: number) =>
+    ask(SCRIPT_LOG, { params: { id: eventId }, query: { from, limit: PAGE_LINES }, withinMs: 10_000 })
   const wanted = /^(\d{1,8})-\d{1,8}$/.exec(range ?? '')
   if (wanted) return get(Math.max(1, Number(wanted[1])))
   const first = await get(1)
@@ -73,17 +64,17 @@ export const logFile: Page = {
   place: 'events',
   scope: 'event:read',
   async render({ ask, params, here }) {
-    const path = `/v4/events/${encodeURIComponent(params.id ?? '')}/scriptlog`
+    const { id = '' } = params
     const text: string[] = []
     for (let isComplete = false; !isComplete; ) {
-      const answer = await ask.get<ScriptLog>(path, { from: text.length + 1, limit: MOST_LINES })
+      const answer = await ask(SCRIPT_LOG, { params: { id }, query: { from: text.length + 1, limit: MOST_LINES } })
       if (!answer.ok) {
         return { title: 'Script log', status: answer.status, body: <ErrorBox failure={answer} retry={here({})} /> }
       }
       text.push(...answer.data.text)
       isComplete = answer.data.text.length === 0 || text.length >= answer.data.lines
     }
-    const name = `script-log-${params.id?.replaceAll(/[^\w-]/g, '')}.txt`
+    const name = `script-log-${id.replaceAll(/[^\w-]/g, '')}.txt`
     return { title: 'Script log', body: '', file: { type: 'text/plain', body: text.join('\r\n'), name } }
   },
 }
@@ -91,7 +82,7 @@ export const logFile: Page = {
 interface Props {
   readonly context: PageContext
   readonly eventId: string
-  readonly log: Asked<ScriptLog>
+  readonly log: Asked<ScriptLogPart>
 }
 
 /** The body and foot of the panel *What happened*. */

@@ -2,18 +2,15 @@
 /** @jsxImportSource hono/jsx */
 /** Actions about an event: its messages again, and tests with its data. */
 import type { Child } from 'hono/jsx'
-import { type Call, type Fields, NoPreview, type Operation } from '../../forms.tsx'
+import { type DryRun, EVENT, FIRE, type Made, REPLAY } from '../../../alerts/history/contract.ts'
+import { ALERT_RULES, DESTINATIONS } from '../../../alerts/rules/contract.ts'
+import type { Asked } from '../../ask.ts'
+import { callOf, type Fields, NoPreview, type Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { part } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
 import { Message } from '../delivery/message.tsx'
 import { reasonWord } from '../delivery/words.tsx'
-
-/** `202` of a replay and of a test. */
-export interface Made {
-  readonly eventId: string
-  readonly deliveries: readonly { readonly state: string; readonly reason: string | null }[]
-}
 
 export function madeText({ deliveries }: Made): string {
   if (deliveries.length === 0) return 'Nothing is sent: no rule is about it.'
@@ -25,10 +22,7 @@ export function madeText({ deliveries }: Made): string {
 
 /** Routes and destinations that may be chosen, as boxes. */
 export async function choices({ ask }: PageContext, fields: Fields): Promise<Child> {
-  const [routes, destinations] = await Promise.all([
-    ask.get<{ alertRoutes: readonly { name: string; enable: boolean; to: readonly string[] }[] }>('/v4/alertroutes'),
-    ask.get<{ destinations: readonly { name: string }[] }>('/v4/destinations'),
-  ])
+  const [routes, destinations] = await Promise.all([ask(ALERT_RULES), ask(DESTINATIONS)])
   const boxes = (name: string, entries: readonly (readonly [value: string, note: string])[]) => (
     <div class="boxes">
       {entries.map(([value, note]) => (
@@ -70,18 +64,18 @@ const chosen = (fields: Fields, name: string) => (fields.all(name).length > 0 ? 
 export const replay: Operation = {
   scope: 'event:run',
   verb: 'Send the messages again',
-  call: (fields) => ({
-    method: 'POST',
-    path: `/v4/events/${encodeURIComponent(fields.get('id'))}/replay`,
-    body: {
-      ...chosen(fields, 'routes'),
-      ...chosen(fields, 'to'),
-      ...(fields.get('ignoreGates') === 'true' && { ignoreGates: true }),
-    },
-  }),
+  call: (fields) =>
+    callOf(REPLAY, {
+      params: { id: fields.get('id') },
+      body: {
+        ...chosen(fields, 'routes'),
+        ...chosen(fields, 'to'),
+        ...(fields.get('ignoreGates') === 'true' && { ignoreGates: true }),
+      },
+    }),
   async dialog(fields, context) {
     const id = fields.get('id')
-    const event = await context.ask.get<{ title: string }>(`/v4/events/${encodeURIComponent(id)}`)
+    const event = await context.ask(EVENT, { params: { id } })
     return (
       <>
         <input type="hidden" name="id" value={id} />
@@ -106,21 +100,10 @@ export const replay: Operation = {
   next: (_, fields) => `/events/${fields.get('id')}`,
 }
 
-/** `200` of a dry run. */
-interface Dry {
-  readonly messages: readonly {
-    readonly route: string | null
-    readonly destination: string
-    readonly target: string
-    readonly message: { readonly subject: string | null; readonly body: string }
-  }[]
-}
-
 /** The messages that a test would send. */
-export async function previewOf({ ask }: PageContext, { method, path, body }: Call): Promise<Child> {
-  const answer = await ask.call<Dry>(method, path, { ...(body as object), dryRun: true })
+export function previewOf(answer: Asked<DryRun | Made>): Child {
   if (!answer.ok) return <NoPreview failure={answer} />
-  const { messages } = answer.data
+  const messages = 'messages' in answer.data ? answer.data.messages : []
   return (
     <section aria-label="Preview" class="stack" data-preview>
       <p>
@@ -143,14 +126,16 @@ export async function previewOf({ ask }: PageContext, { method, path, body }: Ca
   )
 }
 
+const fireBody = (fields: Fields) => ({
+  eventId: fields.get('id'),
+  ...chosen(fields, 'routes'),
+  ...chosen(fields, 'to'),
+})
+
 export const fire: Operation = {
   scope: 'event:run',
   verb: 'Send as a test',
-  call: (fields) => ({
-    method: 'POST',
-    path: '/v4/events/fire',
-    body: { eventId: fields.get('id'), ...chosen(fields, 'routes'), ...chosen(fields, 'to') },
-  }),
+  call: (fields) => callOf(FIRE, { body: fireBody(fields) }),
   async dialog(fields, context) {
     return (
       <>
@@ -163,7 +148,7 @@ export const fire: Operation = {
         <button type="submit" name="preview" value="1" class="btn" formnovalidate>
           Show the messages
         </button>
-        {await previewOf(context, fire.call(fields))}
+        {previewOf(await context.ask(FIRE, { body: { ...fireBody(fields), dryRun: true } }))}
       </>
     )
   },

@@ -2,10 +2,11 @@
 /** @jsxImportSource hono/jsx */
 /** Beside an event: its execution, the runs before and after, task and app, and the data that templates see. */
 import type { Child } from 'hono/jsx'
+import type { EventDetail } from '../../../alerts/history/contract.ts'
 import { visibleLines } from '../../../platform/visible.ts'
 import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
-import { Icon, Mark, STATES, type State } from '../../ui/marks.tsx'
+import { Icon, STATES, type State } from '../../ui/marks.tsx'
 import { Panel } from '../../ui/panel.tsx'
 import { counted, durationText, Name, OutsideLink, plainName, Time, timeText } from '../../ui/text.tsx'
 
@@ -23,20 +24,6 @@ export interface Run {
   readonly error: string | null
 }
 
-export type Values = Readonly<Record<string, unknown>>
-
-/** A text of the template variables; null where there is none. */
-export const textOf = (record: Values, name: string): string | null => {
-  const value = record[name]
-  if (typeof value === 'number') return String(value)
-  return typeof value === 'string' && value !== '' ? value : null
-}
-
-const listOf = (record: Values, name: string): readonly unknown[] => {
-  const value = record[name]
-  return Array.isArray(value) ? value : []
-}
-
 export const Execution = ({
   context,
   run,
@@ -46,7 +33,7 @@ export const Execution = ({
   readonly context: PageContext
   readonly run: Run | null
   readonly executionId: string
-  readonly record: Values
+  readonly record: EventDetail['record']
 }) => {
   const time = (at: string | null) => <Time at={at} zone={context} short seconds />
   const step = (state: State, text: Child, value: Child) => (
@@ -56,7 +43,7 @@ export const Execution = ({
       <span>{value}</span>
     </li>
   )
-  const details = listOf(record, 'executionDetails') as readonly { timestampUTC?: unknown; message?: unknown }[]
+  const details = record.executionDetails
   return (
     <Panel
       id="execution"
@@ -110,8 +97,7 @@ export const Execution = ({
             <ol class="small">
               {details.map(({ timestampUTC, message }) => (
                 <li>
-                  {typeof timestampUTC === 'string' && timestampUTC !== '' && time(timestampUTC)}{' '}
-                  <Name text={String(message ?? '')} />
+                  {timestampUTC && time(timestampUTC)} <Name text={message} />
                 </li>
               ))}
             </ol>
@@ -129,18 +115,10 @@ interface BeforeProps {
   readonly taskId: string
   readonly executionId: string | null
   readonly runs: Asked<{ readonly executions: readonly Run[] }>
-  readonly record: Values
 }
 
-export const BeforeAndAfter = ({ context, taskId, executionId, runs, record }: BeforeProps) => {
+export const BeforeAndAfter = ({ context, taskId, executionId, runs }: BeforeProps) => {
   const shown = runs.ok ? runs.data.executions.toReversed() : []
-  const chain = (record.chain ?? {}) as { readonly downstream?: unknown }
-  const downstream = (Array.isArray(chain.downstream) ? chain.downstream : []) as readonly {
-    readonly id?: string
-    readonly taskId?: string
-    readonly name?: string
-    readonly taskName?: string
-  }[]
   return (
     <Panel
       id="before"
@@ -181,45 +159,21 @@ export const BeforeAndAfter = ({ context, taskId, executionId, runs, record }: B
           <p class="muted">{runs.ok ? 'No run of this task is in the history.' : `${runs.error}. ${runs.details}`}</p>
         )}
       </div>
-      {downstream.length > 0 && (
-        <>
-          <p class="bodyh">Start after it, and do not run because of it</p>
-          <div class="body">
-            <ul class="list">
-              {downstream.map((task) => (
-                <li>
-                  <Mark state="skipped" />
-                  <a href={context.link(`/tasks/${encodeURIComponent(task.id ?? task.taskId ?? '')}`)}>
-                    <Name text={task.name ?? task.taskName ?? task.id ?? ''} />
-                  </a>
-                </li>
-              ))}
-            </ul>
-          </div>
-        </>
-      )}
     </Panel>
   )
 }
 
 interface TaskProps {
   readonly context: PageContext
-  readonly event: {
-    readonly id: string
-    readonly taskId: string | null
-    readonly taskName: string | null
-    readonly appName: string | null
-    readonly from: string | null
-    readonly missingParts: readonly string[]
-  }
-  readonly record: Values
+  readonly event: EventDetail
+  readonly record: EventDetail['record']
 }
 
 export const TaskAndApp = ({ context, event, record }: TaskProps) => {
   const { id, taskId, taskName, appName, from, missingParts } = event
-  const owner = [textOf(record, 'appOwnerUserDirectory'), textOf(record, 'appOwnerUserId')]
-  const tags = [...listOf(record, 'taskTags'), ...listOf(record, 'appTags')].map(String)
-  const attempt = textOf(record, 'retryAttempt')
+  const { appUrl, appStreamName, appOwnerUserDirectory, appOwnerUserId, taskTags, appTags, retryAttempt, retryMax } =
+    record
+  const tags = [...taskTags, ...appTags]
   const facts: readonly (readonly [string, Child] | null | false)[] = [
     taskId !== null && [
       'Task',
@@ -227,11 +181,14 @@ export const TaskAndApp = ({ context, event, record }: TaskProps) => {
         <Name text={taskName ?? taskId} />
       </a>,
     ],
-    appName !== null && ['App', <OutsideLink url={textOf(record, 'appUrl')} text={appName} />],
-    textOf(record, 'appStreamName') !== null && ['Stream', <Name text={textOf(record, 'appStreamName')} />],
-    owner[1] !== null && ['Owner', <Name text={owner.filter((part) => part !== null).join('\\')} />],
+    appName !== null && ['App', <OutsideLink url={appUrl} text={appName} />],
+    appStreamName !== '' && ['Stream', <Name text={appStreamName} />],
+    appOwnerUserId !== '' && [
+      'Owner',
+      <Name text={[appOwnerUserDirectory, appOwnerUserId].filter(Boolean).join('\\')} />,
+    ],
     tags.length > 0 && ['Tags', <Name text={tags.join(', ')} />],
-    attempt !== null && ['Retry', `${attempt} of ${textOf(record, 'retryMax') ?? '?'}`],
+    retryAttempt !== '' && ['Retry', `${retryAttempt} of ${retryMax}`],
     from !== null && ['Sender', <code>{from}</code>],
     missingParts.length > 0 && ['Not known', `${missingParts.join(', ')}: Qlik Sense did not deliver it in time`],
     ['Event id', <code class="id">{id}</code>],
@@ -264,7 +221,7 @@ export const Data = ({
   raw,
 }: {
   readonly context: PageContext
-  readonly record: Values
+  readonly record: EventDetail['record']
   readonly raw: string | null
 }) => {
   const wanted = (context.query.get('variable') ?? '').toLowerCase()

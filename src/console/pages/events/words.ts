@@ -1,8 +1,9 @@
 /** Outcomes, types and sources of events, and reasons of dropped datagrams, in words. */
+import type { Dropped, EventItem } from '../../../alerts/history/contract.ts'
 import { EVENT_OUTCOMES } from '../../../events/kinds.ts'
 import { STATES, type State } from '../../ui/marks.tsx'
 
-type Outcome = (typeof EVENT_OUTCOMES)[number]
+type Outcome = EventItem['outcome']
 
 const OUTCOME_STATES: Readonly<Record<Outcome, readonly [State, word?: string]>> = {
   failed: ['failed'],
@@ -34,7 +35,7 @@ export function outcomeWord(outcome: string | null): string {
 }
 
 /** Types as people write them. */
-export const TYPE_WORDS: Readonly<Record<string, string>> = {
+export const TYPE_WORDS: Readonly<Record<EventItem['type'], string>> = {
   reload: 'reload',
   externalProgram: 'external program',
   userSync: 'user sync',
@@ -47,7 +48,7 @@ export const TYPE_WORDS: Readonly<Record<string, string>> = {
   self: 'Footman itself',
 }
 
-export const SOURCE_WORDS: Readonly<Record<string, string>> = {
+export const SOURCE_WORDS: Readonly<Record<EventItem['source'], string>> = {
   udp: 'Qlik Sense',
   cloud: 'Qlik Cloud',
   monitor: 'monitor',
@@ -58,7 +59,7 @@ export const SOURCE_WORDS: Readonly<Record<string, string>> = {
 }
 
 /** Why a datagram did not become an event. */
-export const DROP_WORDS: Readonly<Record<string, string>> = {
+export const DROP_WORDS: Readonly<Record<Dropped['dropped'][number]['reason'], string>> = {
   SOURCE_NOT_ALLOWED: 'its sender is not in the list of allowed addresses',
   TOO_LARGE: 'it is too large',
   RATE_LIMITED: 'more messages a minute than allowed',

@@ -1,11 +1,17 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Maintenance: times in which messages are held back. */
-
+import {
+  CREATE_MAINTENANCE,
+  END_MAINTENANCE,
+  type ListedMaintenance,
+  MAINTENANCE,
+  type MaintenanceBody,
+} from '../../../alerts/contract.ts'
 import { matchedIds, matchText } from '../../../alerts/match-text.ts'
 import { refusal } from '../../../http/errors.ts'
 import { createZone, type Zone } from '../../../platform/zone.ts'
-import type { Fields, Operations } from '../../forms.tsx'
+import { callOf, type Fields, type Operations } from '../../forms.tsx'
 import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink, TextField } from '../../ui/forms.tsx'
@@ -14,30 +20,12 @@ import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, numberText, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
-interface Item {
-  readonly id: string
-  readonly name: string
-  readonly origin: 'file' | 'once'
-  readonly match: Parameters<typeof matchText>[0] | readonly Parameters<typeof matchText>[0][]
-  readonly stopSchedules: boolean
-  readonly on: boolean
-  readonly next: readonly { readonly from: string; readonly to: string }[]
-  readonly heldBack: number
-  readonly reason: string | null
-  readonly createdBy: string | null
-  readonly summaryTo: readonly string[]
-}
-
-interface Answer {
-  readonly maintenance: readonly Item[]
-}
-
 export const maintenancePage: Page = {
   path: '/system/maintenance',
   place: 'system',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask.get<Answer>('/v4/maintenance')
+    const answer = await context.ask(MAINTENANCE)
     const matches = answer.ok ? answer.data.maintenance.flatMap(({ match }) => [match].flat()) : []
     const names = await qlikNamesOf(context, matchedIds(matches))
     return {
@@ -74,15 +62,22 @@ const EXAMPLE = `Butler:
       - name: weekly
         during: sunday-night`
 
-const matchesText = (match: Item['match'], names?: Names): string =>
+const matchesText = (match: ListedMaintenance['match'], names?: Names): string =>
   [match]
     .flat()
     .map((one) => matchText(one, names))
     .join('; ')
 
-const setBy = ({ origin, createdBy }: Item): string | null => (origin === 'file' ? 'configuration' : createdBy)
+const setBy = ({ origin, createdBy }: ListedMaintenance): string | null =>
+  origin === 'file' ? 'configuration' : createdBy
 
-const List = ({ context, names, maintenance }: { readonly context: PageContext; readonly names: Names } & Answer) => {
+interface ListProps {
+  readonly context: PageContext
+  readonly names: Names
+  readonly maintenance: readonly ListedMaintenance[]
+}
+
+const List = ({ context, names, maintenance }: ListProps) => {
   if (maintenance.length === 0) {
     return (
       <Empty title="No maintenance is planned" yaml={EXAMPLE}>
@@ -198,7 +193,7 @@ function instantText(text: string, timezone: string): string {
   return new Date(guess - (zone.wall(guess) - wall)).toISOString()
 }
 
-function bodyOf(fields: Fields) {
+function bodyOf(fields: Fields): MaintenanceBody {
   const zone = fields.get('zone') || 'UTC'
   const task = fields.get('taskName')
   const summaryTo = fields
@@ -221,7 +216,7 @@ export const maintenanceOperations: Operations = {
   'maintenance.create': {
     scope: 'event:run',
     verb: 'Plan the maintenance',
-    call: (fields) => ({ method: 'POST', path: '/v4/maintenance', body: bodyOf(fields) }),
+    call: (fields) => callOf(CREATE_MAINTENANCE, { body: bodyOf(fields) }),
     fieldOf: { match: 'taskName', 'match.task': 'taskName' },
     dialog: (fields, { timezone, now, may }) => (
       <>
@@ -263,13 +258,13 @@ export const maintenanceOperations: Operations = {
         </label>
       </>
     ),
-    done: (answer) => `Maintenance ${(answer as Item).name} is set.`,
+    done: (answer) => `Maintenance ${(answer as ListedMaintenance).name} is set.`,
     next: () => '/system/maintenance',
   },
   'maintenance.end': {
     scope: 'event:run',
     verb: 'End the maintenance',
-    call: (fields) => ({ method: 'DELETE', path: `/v4/maintenance/${encodeURIComponent(fields.get('id'))}` }),
+    call: (fields) => callOf(END_MAINTENANCE, { params: { id: fields.get('id') } }),
     dialog: (fields) => (
       <>
         <p>

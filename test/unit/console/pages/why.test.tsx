@@ -10,7 +10,7 @@ import { loadText, summaryOf } from '../../../support/config.ts'
 const context = {
   timezone: 'UTC',
   now: Date.parse('2026-11-23T07:00:00.000Z'),
-  params: { eventId: 'e1' },
+  params: { id: 'e1' },
   here: () => '/console/events/e1',
   link: (path: string, query: Record<string, string> = {}) => {
     const search = new URLSearchParams(query).toString()
