@@ -13,7 +13,7 @@ const WITHOUT_EFFECT =
 export const recipient = once(() =>
   z.strictObject({
     name,
-    email: address().transform((value) => value.toLowerCase()),
+    email: address().toLowerCase(),
     qlikUser: qlikUser().nullable().default(null),
     filterIds: ids(50),
     timezone: zone().optional().describe(WITHOUT_EFFECT),

@@ -90,7 +90,7 @@ const cycle = once(() =>
   }),
 )
 
-const reportUse = once(() =>
+export const reportUse = once(() =>
   z.strictObject({
     key: key(),
     reportId: id(),

@@ -12,7 +12,7 @@ import {
   RETRIES,
 } from '../../../../src/reports/runs/delivery-rules.ts'
 import type { DeliveryRecord } from '../../../../src/reports/runs/ledger.ts'
-import type { DeliveryChannel } from '../../../../src/reports/types.ts'
+import type { DeliveryChannel } from '../../../../src/reports/runs/contract.ts'
 
 const NOW = 1_000_000
 const delivery = (changes: Partial<DeliveryRecord> = {}): DeliveryRecord => ({
