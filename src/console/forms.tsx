@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type Child, useContext } from 'hono/jsx'
-import { withQuery } from '../http/endpoint/contract.ts'
+import { type AnyCall, type AnyContract, addressOf, type CallArguments, withQuery } from '../http/endpoint/contract.ts'
 import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { type DecodedText, encodingNote, isZip, strictText, TextError } from '../platform/encodings.ts'
@@ -34,6 +34,12 @@ export interface Call {
   readonly query?: Query
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The call of the endpoint of a contract. */
+export function callOf<C extends AnyContract>(contract: C, ...[call]: CallArguments<C, Pick<Call, 'headers'>>): Call {
+  const { params, query, body, headers }: AnyCall & Pick<Call, 'headers'> = call ?? {}
+  return { ...addressOf(contract, { params, query }), ...(body !== undefined && { body }), ...(headers && { headers }) }
 }
 
 export interface Operation {

@@ -223,8 +223,9 @@ export const DEFINITIONS = {
   }),
 } as const
 
+type Definitions = { readonly [Kind in keyof typeof DEFINITIONS]: AnswerOf<(typeof DEFINITIONS)[Kind]['read']> }
 /** A definition as it is answered. */
-export type DefinitionOf<Kind extends keyof typeof DEFINITIONS> = AnswerOf<(typeof DEFINITIONS)[Kind]['read']>
+export type DefinitionOf<Kind extends keyof Definitions> = Definitions[Kind]
 
 /** The list of tasks without `full`. */
 export const LISTED_TASKS = contract({

@@ -2,12 +2,13 @@
 /** @jsxImportSource hono/jsx */
 /** The controls of a form, made from the table of its fields. */
 import type { Child, FC } from 'hono/jsx'
+import type { DefinitionOf } from '../../../reports/entities/contract.ts'
 import { Name, plainName } from '../../ui/text.tsx'
 import { controlOf, type Field, type Members, memberAt, shownText, type Variant, variantOf } from './fields.ts'
-import { type Definition, KINDS, type Kind } from './kinds.ts'
+import { KINDS, type Kind } from './kinds.ts'
 
 /** The definitions and storage spaces that a field may name. */
-export type Choices = Readonly<Record<Kind, readonly Definition[]>> & {
+export type Choices = { readonly [K in Kind]: readonly DefinitionOf<K>[] } & {
   readonly space: readonly { readonly id: string; readonly name: string }[]
 }
 
