@@ -307,7 +307,7 @@ const ruleResult = () =>
   })
 export type RuleResult = Shape<typeof ruleResult>
 
-/** What an evaluation of a condition has found. */
+/** Members of the result of a condition. */
 export const conditionResult = () => ({ met: z.boolean(), rules: z.array(ruleResult()) })
 
 const checkedCondition = () =>
