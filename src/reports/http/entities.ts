@@ -29,7 +29,7 @@ interface EntityRoutesDeps extends EntityDeps {
 }
 
 /** Bodies for the description of the API. */
-const EXAMPLES: Readonly<Record<Kind, unknown>> = {
+const EXAMPLES: Readonly<Record<Kind, object>> = {
   task: { project: 'Sales', name: 'Weekly sales pack', tags: ['weekly'] },
   report: {
     project: 'Sales',
@@ -42,6 +42,9 @@ const EXAMPLES: Readonly<Record<Kind, unknown>> = {
   recipient: { name: 'Anna Berg', email: 'anna@company.com' },
   group: { name: 'Regional managers' },
 }
+
+/** A definition that the calls of the description are about. */
+const EXAMPLE_ID = '5e0d7a0c-2f3b-4c55-9c1e-0b1f6c1d2a01'
 
 type Answer = DefinitionOf<Kind>
 interface Answers<Status extends number> {
@@ -83,6 +86,8 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
   const idName = kind === 'task' ? 'taskId' : 'id'
   const action = type.toLowerCase()
   const what = label.toLowerCase()
+  const params = { [idName]: EXAMPLE_ID }
+  const ownEmail = kind === 'recipient' && { email: 'bea@company.com' }
 
   const idOf = ({ params }: Pick<ApiRequest, 'params'>): string => checkedId(kind, params[idName] ?? '')
 
@@ -158,6 +163,7 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       ...read,
       scope: 'report:read',
       summary: `Show a ${what}`,
+      examples: [{ name: 'example', params, status: 200 }],
       handle(request, answer) {
         const found = existing(idOf(request))
         return answer(200, shown(kind, found), etagOf(found))
@@ -171,6 +177,9 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       action: `${action}.change`,
       summary: `Replace a ${what}`,
       description: 'Members that are left out get their default values. Members that Footman adds are ignored.',
+      examples: [
+        { name: 'example', params, body: { ...EXAMPLES[kind], ...ownEmail, name: 'Another name' }, status: 200 },
+      ],
       async handle(request, answer) {
         const id = idOf(request)
         existing(id)
@@ -187,6 +196,7 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       action: `${action}.change`,
       summary: `Change members of a ${what}`,
       description: 'JSON Merge Patch (RFC 7396): null resets a member, lists are replaced as a whole.',
+      examples: [{ name: 'name', params, body: { name: 'A new name' }, status: 200 }],
       async handle(request, answer) {
         const id = idOf(request)
         existing(id)
@@ -202,6 +212,7 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
       scope: 'report:write',
       action: `${action}.delete`,
       summary: `Delete a ${what}`,
+      examples: [{ name: 'example', params, status: 204 }],
       async handle(request, answer) {
         const id = idOf(request)
         await store.edit(request.caller.actor, (edit) => {

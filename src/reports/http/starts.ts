@@ -65,7 +65,11 @@ const STARTS = {
 } as const
 
 const start = (deps: StartRouteDeps): ApiRoute =>
-  route({ ...STARTS, handle: async (request, answer) => answer(200, await startTasks(request, [], deps)) })
+  route({
+    ...STARTS,
+    examples: [{ name: 'by-tag', body: { tag: ['weekly'], force: true, dryRun: true }, status: 200 }],
+    handle: async (request, answer) => answer(200, await startTasks(request, [], deps)),
+  })
 
 const startOne = (deps: StartRouteDeps): ApiRoute =>
   route({

@@ -92,7 +92,7 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       ...PROJECTS,
       scope: 'report:read',
       summary: 'List the projects of report tasks with the number of their definitions',
-      examples: [{ name: 'all', status: 200 }],
+      examples: [{ name: 'all', status: 200, answer: { reportProjects: [], total: 0 } }],
       handle(_, answer) {
         const reportProjects = [...store.projects()].map(([name, counts]) => ({ name, ...counts }))
         return answer(200, { reportProjects, total: reportProjects.length })
@@ -196,7 +196,7 @@ export function storageSpaceRoute(spaces: readonly StorageSpace[], timeoutMs = S
     ...STORAGE_SPACES,
     scope: 'report:read',
     summary: 'List the storage spaces',
-    examples: [{ name: 'all', status: 200 }],
+    examples: [{ name: 'all', status: 200, answer: { storageSpaces: [] } }],
     async handle(_, answer) {
       const storageSpaces = spaces.map(async ({ id, name, directory, projects }) => {
         const freeBytes = await within(freeBytesOf(directory), timeoutMs, () => null)

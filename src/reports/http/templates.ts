@@ -221,7 +221,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       ...TEMPLATES,
       scope: 'report:read',
       summary: 'List the templates of reports, with the reports that use them',
-      examples: [{ name: 'all', status: 200 }],
+      examples: [{ name: 'all', status: 200, answer: { reportTemplates: [], total: 0, maxTemplateMb } }],
       async handle(_, answer) {
         const reportTemplates = await listed(deps)
         return answer(200, { reportTemplates, total: reportTemplates.length, maxTemplateMb })

@@ -42,7 +42,7 @@ export function transferRoutes({ store, blobs, checks, readTable }: TransferDeps
       audited: 'always',
       summary: 'Export all definitions as one JSON document',
       description: 'In a fixed order and without times, so that it can be kept under version control.',
-      examples: [{ name: 'all', status: 200 }],
+      examples: [{ name: 'all', query: { templates: 'true' }, status: 200 }],
       async handle({ query }) {
         const templates = query.templates ? await uploadedTemplates(store, blobs) : null
         return asIs(jsonText(200, `${importableJson(exportDocument(store, templates), 2)}\n`))

@@ -47,10 +47,7 @@ export const HUB_ITEM = contract({
   path: '/v4/hub/items/{id}',
   params: () => z.object({ id: z.string().describe('Id of the item.') }),
   query: NO_QUERY,
-  answers: () => ({
-    200: item().extend({ versions: z.array(item()) }),
-    404: 'There is no such item for the caller.',
-  }),
+  answers: () => ({ 200: item().extend({ versions: z.array(item()) }) }),
 })
 
 export const RUN_READS = contract({
@@ -71,7 +68,6 @@ export const RUN_READS = contract({
         }),
       ),
     }),
-    404: 'There is no such run.',
   }),
 })
 export type RunReads = AnswerOf<typeof RUN_READS>

@@ -245,7 +245,7 @@ export function hubApiRoutes(
       summary: 'List the reports in the hub, newest first',
       description:
         'Each report once, with its newest version. A reader (cookie of the hub) gets what was published for it; a key with `report:read` gets everything.',
-      examples: [{ name: 'all', status: 200 }],
+      examples: [{ name: 'first', query: { limit: '1' }, status: 200 }],
       handle(request, answer) {
         const { limit = 100, offset = 0, unread, q, project } = request.query
         const seen = request as unknown as ApiRequest
