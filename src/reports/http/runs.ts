@@ -4,7 +4,6 @@ import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { addressProblem } from '../addresses.ts'
-import type { Outcome } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import {
   CANCEL_RUN,
@@ -20,8 +19,8 @@ import {
   RUNS_OF_TASK,
   type Run,
   type RunCounts,
-  type RunState,
   type Runs,
+  type RunsQuery,
 } from '../runs/contract.ts'
 import { countsOf, type DeliveryRecord, type Ledger, listedRunOf, type RunRecord, runOf } from '../runs/ledger.ts'
 import type { RunLog } from '../runs/log.ts'
@@ -85,15 +84,6 @@ function list(deps: RunRouteDeps): ApiRoute {
     examples: [{ name: 'errors', query: { outcome: 'error' }, status: 200 }],
     handle: ({ query }, answer) => answer(200, listed(query, deps)),
   })
-}
-
-interface RunsQuery {
-  readonly taskId?: string | undefined
-  readonly project?: string | undefined
-  readonly outcome?: Outcome | undefined
-  readonly state?: RunState | undefined
-  readonly limit?: number | undefined
-  readonly offset?: number | undefined
 }
 
 function listed({ limit = 100, offset = 0, taskId, project, outcome, state }: RunsQuery, deps: RunRouteDeps): Runs {

@@ -156,12 +156,11 @@ const runsQuery = () =>
   })
 const runs = () => ({ 200: z.strictObject({ runs: z.array(listedRun()), total: z.int() }) })
 
-export const RUNS = contract({
-  method: 'GET',
-  path: '/v4/reportrun',
-  query: () => runsQuery().extend({ taskId: queryField.text().optional(), project: queryField.text().optional() }),
-  answers: runs,
-})
+const allRunsQuery = () =>
+  runsQuery().extend({ taskId: queryField.text().optional(), project: queryField.text().optional() })
+export type RunsQuery = z.output<ReturnType<typeof allRunsQuery>>
+
+export const RUNS = contract({ method: 'GET', path: '/v4/reportrun', query: allRunsQuery, answers: runs })
 export type Runs = AnswerOf<typeof RUNS>
 
 export const RUNS_OF_TASK = contract({
@@ -258,7 +257,7 @@ export const RESEND_RUN = contract({
 
 // Starts and plans.
 
-const start = () =>
+export const start = () =>
   z.strictObject({
     taskId: z.array(z.string()).max(500).default([]),
     tag: z.array(z.string()).max(100).default([]),
