@@ -39,7 +39,7 @@ export interface Call {
 /** The call of the endpoint of a contract. */
 export function callOf<C extends AnyContract>(contract: C, ...[call]: CallArguments<C, Pick<Call, 'headers'>>): Call {
   const { params, query, body, headers }: AnyCall & Pick<Call, 'headers'> = call ?? {}
-  return { ...addressOf(contract, { params, query }), body, headers }
+  return { ...addressOf(contract, { params, query }), ...(body !== undefined && { body }), ...(headers && { headers }) }
 }
 
 export interface Operation {

@@ -1,6 +1,7 @@
 /** The codes of events in runs of report tasks, with their levels; runs, logs and mails show them. */
 
-export type RunLevel = 'info' | 'warning' | 'error'
+export const LEVELS = ['info', 'warning', 'error'] as const
+export type RunLevel = (typeof LEVELS)[number]
 
 /** Codes that end a document or a run. */
 const ERROR_CODES = [
@@ -88,20 +89,24 @@ const INFO_CODES = [
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]
+/** Those of Office templates. */
+export const TEMPLATE_CODES = ERROR_CODES.filter((code): code is Extract<ErrorCode, `TEMPLATE_${string}`> =>
+  code.startsWith('TEMPLATE_'),
+)
 export type WarningCode = (typeof WARNING_CODES)[number]
 type InfoCode = (typeof INFO_CODES)[number]
 export type RunCode = ErrorCode | WarningCode | InfoCode
 
-const LEVELS: ReadonlyMap<RunCode, RunLevel> = new Map<RunCode, RunLevel>([
+const LEVEL_OF: ReadonlyMap<RunCode, RunLevel> = new Map<RunCode, RunLevel>([
   ...ERROR_CODES.map((code) => [code, 'error'] as const),
   ...WARNING_CODES.map((code) => [code, 'warning'] as const),
   ...INFO_CODES.map((code) => [code, 'info'] as const),
 ])
 
 /** All codes. */
-export const CODES: readonly RunCode[] = [...LEVELS.keys()]
+export const CODES: readonly RunCode[] = [...LEVEL_OF.keys()]
 
-export const levelOf = (code: RunCode): RunLevel => LEVELS.get(code) ?? 'error'
+export const levelOf = (code: RunCode): RunLevel => LEVEL_OF.get(code) ?? 'error'
 
 /**
  * Stops a document, or the whole run where the code is about the run; `NO_CYCLE_VALUES`: no sheet or slide of a template is left.

@@ -18,6 +18,7 @@ import { dayIn } from './data/dates.ts'
 import type { UnlimitedData } from './data/index.ts'
 import { isEngineLost } from './data/retry.ts'
 import type { Operand, ReportCondition, Rule, RuleOf } from './entities/condition.ts'
+import type { RuleResult } from './runs/contract.ts'
 import { tableHash, valuesHash } from './table-hash.ts'
 import type { Cell, ReportData, Table, Warn } from './types.ts'
 
@@ -64,18 +65,6 @@ interface ConditionContext {
   readonly now: Date
   readonly timezone: string
   readonly warn: Warn
-}
-
-interface RuleResult {
-  readonly type: Rule['type']
-  readonly met: boolean
-  readonly left?: Scalar
-  readonly right?: Scalar
-  readonly right2?: Scalar
-  readonly previous?: Scalar
-  /** In the unit of the rule; percent with two decimals. */
-  readonly change?: Scalar
-  readonly error?: string
 }
 
 export interface ConditionResult {

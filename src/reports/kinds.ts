@@ -46,9 +46,6 @@ export interface KindRules<K extends Kind> {
   readonly idLabel: string
   /** `type` in answers, and start of the name of audited actions. */
   readonly type: string
-  readonly path: string
-  /** Member of lists and of exports. */
-  readonly member: string
   readonly notFound: ErrorCode
   /** Whether it belongs to a project. */
   readonly inProject: boolean
@@ -81,8 +78,6 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     label: 'Report task',
     idLabel: 'task',
     type: 'reportTask',
-    path: '/v4/reporttask',
-    member: 'reportTasks',
     notFound: 'REPORTTASK_NOT_FOUND',
     inProject: true,
     parse: (value) => parseWith(reportTask(), value),
@@ -95,8 +90,6 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     label: 'Report',
     idLabel: 'report',
     type: 'report',
-    path: '/v4/report',
-    member: 'reports',
     notFound: 'REPORT_NOT_FOUND',
     inProject: true,
     // Not as a union, whose problems would be those of both forms.
@@ -113,8 +106,6 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     label: 'Report filter',
     idLabel: 'filter',
     type: 'reportFilter',
-    path: '/v4/reportfilter',
-    member: 'reportFilters',
     notFound: 'REPORTFILTER_NOT_FOUND',
     inProject: true,
     parse: (value) => parseWith(reportFilter(), value),
@@ -127,8 +118,6 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     label: 'Report condition',
     idLabel: 'condition',
     type: 'reportCondition',
-    path: '/v4/reportcondition',
-    member: 'reportConditions',
     notFound: 'REPORTCONDITION_NOT_FOUND',
     inProject: true,
     parse: (value) => parseWith(reportCondition(), value),
@@ -141,8 +130,6 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     label: 'Recipient',
     idLabel: 'recipient',
     type: 'recipient',
-    path: '/v4/recipient',
-    member: 'recipients',
     notFound: 'RECIPIENT_NOT_FOUND',
     inProject: false,
     parse: (value) => parseWith(recipient(), value),
@@ -158,8 +145,6 @@ export const RULES: { readonly [K in Kind]: KindRules<K> } = {
     label: 'Recipient group',
     idLabel: 'group',
     type: 'recipientGroup',
-    path: '/v4/recipientgroup',
-    member: 'recipientGroups',
     notFound: 'RECIPIENTGROUP_NOT_FOUND',
     inProject: false,
     parse: (value) => parseWith(recipientGroup(), value),

@@ -1,7 +1,6 @@
 /** Recipients from other systems: a table (text or a workbook) or JSON, matched by their address. */
 
 import { randomUUID } from 'node:crypto'
-import { z } from 'zod'
 import { isObject } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import {
@@ -16,8 +15,8 @@ import {
 import { errorText } from '../platform/errors.ts'
 import { parseOutsideJson, RefusedJson } from '../platform/json.ts'
 import { isEmailAddress } from '../platform/mail-addresses.ts'
-import { once } from '../platform/once.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
+import type { RecipientImport } from './contract.ts'
 import type { Recipient } from './entities/recipient.ts'
 import { refuseIssues } from './issues.ts'
 import { folded, RULES } from './kinds.ts'
@@ -36,18 +35,6 @@ interface Entry {
   /** Why the line cannot be used. */
   readonly problem?: string | undefined
 }
-
-export const IMPORT_RESULT = once(() =>
-  z.object({
-    created: z.int(),
-    updated: z.int(),
-    unchanged: z.int(),
-    deactivated: z.int(),
-    errors: z.array(z.object({ line: z.int(), details: z.string() })).describe('Lines that were left out.'),
-    note: z.string().describe('About the encoding of the file, where it is not Unicode.').optional(),
-  }),
-)
-type RecipientImport = Omit<z.output<ReturnType<typeof IMPORT_RESULT>>, 'note'>
 
 const COLUMNS = ['name', 'email', 'userDirectory', 'userId', 'groups', 'timezone', 'locale']
 const ATTRIBUTE = 'attributes.'

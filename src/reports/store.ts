@@ -4,6 +4,7 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import type { CheckSettings } from './checks.ts'
+import { DEFINITIONS, type ProjectCounts } from './entities/contract.ts'
 import type { Report } from './entities/report.ts'
 import type { Definition } from './entities/task.ts'
 import { folded, type Kind, RULES } from './kinds.ts'
@@ -42,7 +43,7 @@ export interface DefinitionStore extends Pick<Edit, 'get' | 'list'> {
   /** Everything that a run of the task needs; undefined for an unknown task. */
   definitionOf(taskId: string): Definition | undefined
   /** Names of projects, with the number of definitions in them by kind. */
-  projects(): ReadonlyMap<string, Readonly<Record<string, number>>>
+  projects(): ReadonlyMap<string, ProjectCounts>
   template(
     reportId: string,
   ): (UploadedTemplate & { readonly uploadedAt: string; readonly uploadedBy: string }) | undefined
@@ -194,14 +195,14 @@ function countOf(db: Database, kind: Kind, query: ListQuery): number {
   return db.get<{ total: number }>(`SELECT count(*) AS total FROM report_${RULES[kind].table}${sql}`, ...params)!.total
 }
 
-function projectsOf(db: Database): Map<string, Record<string, number>> {
-  const kinds = (['task', 'report', 'filter', 'condition'] as const).map((kind) => RULES[kind])
-  const found = new Map<string, Record<string, number>>()
-  for (const { table, member } of kinds) {
-    const sql = `SELECT project, count(*) AS total FROM report_${table} GROUP BY project`
+const NO_DEFINITIONS: ProjectCounts = { reportTasks: 0, reports: 0, reportFilters: 0, reportConditions: 0 }
+
+function projectsOf(db: Database): Map<string, ProjectCounts> {
+  const found = new Map<string, ProjectCounts>()
+  for (const kind of ['task', 'report', 'filter', 'condition'] as const) {
+    const sql = `SELECT project, count(*) AS total FROM report_${RULES[kind].table} GROUP BY project`
     for (const { project, total } of db.all<{ project: string; total: number }>(sql)) {
-      const counts = found.get(project) ?? Object.fromEntries(kinds.map((one) => [one.member, 0]))
-      found.set(project, { ...counts, [member]: total })
+      found.set(project, { ...(found.get(project) ?? NO_DEFINITIONS), [DEFINITIONS[kind].member]: total })
     }
   }
   return new Map([...found].sort(([a], [b]) => (folded(a) < folded(b) ? -1 : 1)))

@@ -1,54 +1,21 @@
 /** All definitions as one JSON document, for version control and other installations. */
-import { z } from 'zod'
-import { once } from '../platform/once.ts'
+import { type ImportResult, type TransferDocument, type TransferredTemplate, transferDocument } from './contract.ts'
+import { DEFINITIONS } from './entities/contract.ts'
 import { STORED_MEMBERS } from './entities/fields.ts'
 import type { Report } from './entities/report.ts'
 import { type Issue, parseWith, refuseIssues } from './issues.ts'
 import { folded, KINDS, type Kind, RULES } from './kinds.ts'
-import { editable, type StoredOf, type UploadedTemplate } from './rows.ts'
+import { editable, type StoredOf, shown, type UploadedTemplate } from './rows.ts'
 import type { Save } from './save.ts'
 import type { DefinitionStore, Edit } from './store.ts'
 
-const FORMAT = 'footman-reports'
-const entities = once(() =>
-  z.array(z.looseObject({ id: z.guid('must be a GUID').transform((id) => id.toLowerCase()) })).default([]),
-)
-
-const template = once(() =>
-  z.strictObject({
-    reportId: z.guid('must be a GUID').transform((id) => id.toLowerCase()),
-    fileName: z.string().min(1).max(255),
-    base64: z.base64(),
-  }),
-)
-export type TransferredTemplate = z.output<ReturnType<typeof template>>
-
-export const transferDocument = once(() =>
-  z.strictObject({
-    format: z.literal(FORMAT),
-    version: z.literal(1),
-    reportFilters: entities(),
-    reportConditions: entities(),
-    recipients: entities(),
-    reports: entities(),
-    recipientGroups: entities(),
-    reportTasks: entities(),
-    templates: z.array(template()).max(1000).default([]).describe('The files of reports whose template was uploaded.'),
-  }),
-)
-export type TransferDocument = z.output<ReturnType<typeof transferDocument>>
-
-/** Without revisions and times, in an order that does not depend on the database. `shown` makes the form of answers. */
-export function exportDocument(
-  store: DefinitionStore,
-  shown: (kind: Kind, entity: StoredOf<Kind>) => unknown,
-  templates: readonly TransferredTemplate[] | null,
-): unknown {
+/** Without revisions and times, in an order that does not depend on the database. */
+export function exportDocument(store: DefinitionStore, templates: readonly TransferredTemplate[] | null): unknown {
   const members = KINDS.map((kind) => {
     const items = [...store.list(kind)].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
-    return [RULES[kind].member, items.map((item) => withoutTimes(shown(kind, item) as object))]
+    return [DEFINITIONS[kind].member, items.map((item) => withoutTimes(shown(kind, item)))]
   })
-  return { format: FORMAT, version: 1, ...Object.fromEntries(members), ...(templates && { templates }) }
+  return { format: 'footman-reports', version: 1, ...Object.fromEntries(members), ...(templates && { templates }) }
 }
 
 const orderOf = (entity: StoredOf<Kind>): string =>
@@ -58,22 +25,7 @@ const TIMES: readonly string[] = STORED_MEMBERS.filter((name) => name !== 'id')
 const withoutTimes = (entity: object): object =>
   Object.fromEntries(Object.entries(entity).filter(([name]) => !TIMES.includes(name)))
 
-interface ImportResult {
-  readonly dryRun: boolean
-  readonly created: number
-  readonly updated: number
-  readonly unchanged: number
-  readonly deleted: number
-  readonly changes: readonly {
-    readonly type: string
-    readonly id: string
-    readonly name: string
-    readonly change: Change
-  }[]
-  /** Reports whose uploaded template is neither in the document nor here; they have none until it is uploaded. */
-  readonly templatesMissing: readonly { readonly id: string; readonly name: string; readonly fileName: string }[]
-}
-type Change = 'created' | 'updated' | 'deleted'
+type Change = ImportResult['changes'][number]['change']
 
 export interface ImportOptions {
   readonly actor: string
@@ -91,8 +43,8 @@ export function parseDocument(body: unknown): { readonly document: TransferDocum
   const document = parsed.value
   const issues: Issue[] = []
   const saves = KINDS.flatMap((kind): Save[] => {
-    const { member } = RULES[kind]
-    return document[member as 'reports'].flatMap(({ id, ...given }, index): Save[] => {
+    const { member } = DEFINITIONS[kind]
+    return document[member].flatMap(({ id, ...given }, index): Save[] => {
       const path = `${member}.${index}`
       const result = RULES[kind].parse(withoutTimes(given))
       if (result.ok) return [{ kind, id, entity: result.value, path }]

@@ -1,8 +1,9 @@
 /** The interfaces between the parts of report tasks: data of an app, documents made of it, runs. */
-import type { RunCode, RunLevel, WarningCode } from './codes.ts'
+import type { WarningCode } from './codes.ts'
 import type { ColumnDefinition, Source, Stored } from './entities/fields.ts'
 import type { Format, Report } from './entities/report.ts'
-import type { Outcome, ReportUse } from './entities/task.ts'
+import type { ReportUse } from './entities/task.ts'
+import type { RunEvent } from './runs/contract.ts'
 
 // --- Data of an app, under the selections of a document ---
 
@@ -176,80 +177,8 @@ export interface RenderSettings {
 
 // --- Runs ---
 
-export interface RunEvent {
-  /** ISO 8601. */
-  readonly at: string
-  readonly level: RunLevel
-  readonly code: RunCode
-  /** Key of the report in the task. */
-  readonly report?: string
-  readonly block?: string
-  readonly recipient?: string
-  readonly details: string
-}
-
 /** An event as a part of a run gives it. */
 export type NewEvent = Omit<RunEvent, 'at' | 'level'>
-
-export interface RunTrigger {
-  readonly type: 'manual' | 'schedule' | 'qlikEvent' | 'reportTask' | 'mqtt' | 'keyValue' | 'resend'
-  readonly triggerId: string | null
-  /** Identity of the firing within the trigger: an instant, an execution id. */
-  readonly key: string
-  readonly firedAt: string
-  readonly detail: Readonly<Record<string, unknown>>
-}
-
-/** Options of one start, beside the task itself. */
-export interface RunOptions {
-  readonly test: boolean
-  readonly testAddress: string | null
-  readonly dryRun: boolean
-  readonly ignoreConditions: boolean
-  /** Keys of reports; null = all. */
-  readonly reports: readonly string[] | null
-  /** Addresses; null = all. */
-  readonly recipients: readonly string[] | null
-  readonly reason: string | null
-}
-
-export type RunState = 'queued' | 'running' | 'delivering' | 'finished'
-
-export interface RunCounts {
-  readonly documents: number
-  readonly mailsSent: number
-  readonly mailsFailed: number
-  readonly mailsHeld: number
-  readonly filesWritten: number
-  readonly hubItems: number
-  readonly warnings: number
-  readonly errors: number
-}
-
-export interface Run {
-  readonly id: string
-  readonly taskId: string
-  readonly taskName: string
-  readonly taskRevision: number
-  readonly trigger: RunTrigger
-  readonly options: RunOptions
-  readonly state: RunState
-  readonly outcome: Outcome | null
-  readonly reason: RunCode | null
-  readonly test: boolean
-  readonly dryRun: boolean
-  /** Firings that this run stands for, when more than one. */
-  readonly repeats?: number
-  readonly queuedAt: string
-  readonly startedAt: string | null
-  readonly finishedAt: string | null
-  readonly durationMs: number | null
-  readonly counts: RunCounts
-  readonly events: readonly RunEvent[]
-}
-
-export type DeliveryChannel = 'email' | 'storage' | 'hub' | 'notification'
-export type DeliveryState = 'planned' | 'sending' | 'sent' | 'retry' | 'failed' | 'unknown' | 'skipped'
 
 /** A made document of a run, as its row says. */
 export interface RunDocument {
@@ -267,18 +196,4 @@ export interface RunDocument {
   readonly cycle: readonly CycleValue[]
   /** Names the set of filters and the identity that the document was made with; '' for the plain one. */
   readonly variant: string
-}
-
-export interface Delivery {
-  readonly id: string
-  readonly runId: string
-  readonly channel: DeliveryChannel
-  /** Address, `space:folder/file`, or id of the hub item. */
-  readonly target: string
-  /** Ids of documents. */
-  readonly documents: readonly string[]
-  readonly state: DeliveryState
-  readonly attempts: number
-  readonly nextAttemptAt: string | null
-  readonly lastError: string | null
 }

@@ -62,6 +62,14 @@ const ALWAYS_THERE = [
   '/v4/schedules/-/strips',
   '/v4/schedules/calendar',
   '/v4/cluster',
+  ...['task', '', 'filter', 'condition', 'run', 'project', 'template'].map((kind) => `/v4/report${kind}`),
+  ...['start', 'export', 'import', '-/enable', '-/disable', '-/preview'].map((verb) => `/v4/reporttask/${verb}`),
+  '/v4/report/-/preview',
+  '/v4/recipient',
+  '/v4/recipientgroup',
+  '/v4/recipient/import',
+  '/v4/storagespace',
+  '/v4/hub/items',
   '/v4/cluster/stepdown',
   '/v4/cluster/nodes/{name}',
 ]
@@ -83,31 +91,64 @@ const OWN_TESTS = [
   '/v4/schedules/{id}/runs/{runId}',
   '/v4/filejobs/{jobId}',
   '/v4/udp/self-test/{token}',
-  '/v4/reporttask/{taskId}',
-  '/v4/report/{id}',
-  '/v4/reportfilter/{id}',
-  '/v4/reportcondition/{id}',
-  '/v4/recipient/{id}',
-  '/v4/recipientgroup/{id}',
   '/v4/reporttask/{taskId}/enable',
   '/v4/reporttask/{taskId}/disable',
   '/v4/reporttask/{taskId}/copy',
+  '/v4/reporttask/{taskId}/start',
+  '/v4/reporttask/{taskId}/plan',
+  '/v4/reporttask/{taskId}/runs',
+  '/v4/reportrun/{runId}',
+  '/v4/reportrun/{runId}/log',
+  '/v4/reportrun/{runId}/deliveries',
+  '/v4/reportrun/{runId}/documents',
+  '/v4/reportrun/{runId}/documents/{documentId}',
+  '/v4/reportrun/{runId}/cancel',
+  '/v4/reportrun/{runId}/resend',
+  '/v4/reportrun/{runId}/reads',
+  '/v4/report/{id}/render',
+  '/v4/reportcondition/{id}/test',
+  '/v4/report/-/preview',
+  '/v4/reporttask/-/preview',
   '/v4/recipient/import',
   '/v4/report/{id}/template',
   '/v4/report/{id}/template/check',
+  '/v4/hub/items/{id}',
   '/v4/cluster/stepdown',
   '/v4/cluster/nodes/{name}',
 ]
+
+/** A definition of each kind, which the calls about report tasks name. */
+const id = '5e0d7a0c-2f3b-4c55-9c1e-0b1f6c1d2a01'
+const DEFINITIONS = {
+  reportFilters: { id, name: 'First', clauses: [{ type: 'values', field: 'Country', values: ['Sweden'] }] },
+  reportConditions: { id, name: 'First', rules: [{ type: 'lastReload', is: 'today' }] },
+  recipients: { id, name: 'First', email: 'first@company.com' },
+  reports: { id, name: 'First', appId: id, blocks: [{ key: 'text', type: 'text', markdown: 'Hello' }] },
+  recipientGroups: { id, name: 'First' },
+  reportTasks: { id, name: 'First' },
+}
 
 describe('the description of the API', () => {
   let all: Everything
   let document: Described
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats(ajv)
+  ajv.addFormat('base64', true)
 
   beforeAll(async () => {
-    all = await everything()
+    all = await everything({
+      footman: {
+        dataDirectory: 'data',
+        api: { rateLimitPerMinute: 0 },
+        mqtt: { receivedTopics: ['plant/#'] },
+        reportTask: { enable: true, fromAddress: 'Reports <reports@company.com>', hub: { enable: true } },
+      },
+    })
     await all.product.start()
+    for (const [member, definition] of Object.entries(DEFINITIONS)) {
+      const document = { format: 'footman-reports', version: 1, [member]: [definition] }
+      expect((await all.product.call('POST', '/v4/reporttask/import', document)).status).toBe(200)
+    }
     const answer = await all.product.call('GET', '/documentation/json')
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
     document = (await answer.json()) as Described

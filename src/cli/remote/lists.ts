@@ -11,12 +11,14 @@ import { ALERT_RULES, DESTINATIONS as DESTINATION_LIST } from '../../alerts/rule
 import type { Names } from '../../console/names.ts'
 import { ACCESS_KEYS, AUDIT, type AuditItem } from '../../http/contract.ts'
 import { splitAtIds } from '../../platform/uuid.ts'
+import { LISTED_TASKS } from '../../reports/entities/contract.ts'
+import { RUNS as RUNS_OF_REPORTS } from '../../reports/runs/contract.ts'
 import { TASKS } from '../../tasks/executions/contract.ts'
 import { SCHEDULE_RUNS, SCHEDULES, type ShownRun } from '../../tasks/schedule/contract.ts'
 import { span, stateText } from '../table.ts'
 import type { Remote } from './client.ts'
 import type { EndedEvent } from './failures.ts'
-import { type ListCommand, limit, list, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
+import { limit, list, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
 
 const OLD = 'does an older Footman run there?'
 const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
@@ -324,14 +326,8 @@ const DESTINATIONS = list({
   empty: 'No destinations.',
 })
 
-interface ReportTaskRow extends Readonly<Record<'id' | 'project' | 'name', string>> {
-  readonly enabled: boolean
-  readonly testMode: boolean
-  readonly nextRunAt: string | null
-  readonly lastRun: { readonly outcome: string; readonly finishedAt: string } | null
-}
-
-const REPORT_TASKS: ListCommand<ReportTaskRow> = {
+const REPORT_TASKS = list({
+  of: LISTED_TASKS,
   description: 'list report tasks, by name',
   argument: '[name]',
   options: [
@@ -339,7 +335,6 @@ const REPORT_TASKS: ListCommand<ReportTaskRow> = {
     one('--tag <tag>', 'only with this tag'),
     limit(500, 500),
   ],
-  path: '/v4/reporttask',
   query: ({ project, tag, limit }, name) => ({ project, tag, limit, name }),
   member: 'reportTasks',
   switchedOff: REPORTS_OFF,
@@ -353,19 +348,10 @@ const REPORT_TASKS: ListCommand<ReportTaskRow> = {
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
   ],
   empty: 'No report tasks.',
-}
+})
 
-interface ReportRunRow extends Readonly<Record<'id' | 'taskName' | 'queuedAt' | 'state', string>> {
-  readonly trigger: { readonly type: string }
-  readonly outcome: string | null
-  readonly reason: string | null
-  readonly test: boolean
-  readonly dryRun: boolean
-  readonly durationMs: number | null
-  readonly counts: Readonly<Record<'documents' | 'mailsSent' | 'filesWritten' | 'hubItems', number>>
-}
-
-const REPORT_RUNS: ListCommand<ReportRunRow> = {
+const REPORT_RUNS = list({
+  of: RUNS_OF_REPORTS,
   description: 'list runs of report tasks, of one task or all; newest first',
   argument: '[task]',
   options: [
@@ -373,7 +359,6 @@ const REPORT_RUNS: ListCommand<ReportRunRow> = {
     limit(50, 500),
   ],
   help: '\nExample\n  footman reports runs "Weekly sales pack" --outcome error',
-  path: '/v4/reportrun',
   query: ({ outcome, limit }, taskId) => ({ taskId, outcome, limit }),
   member: 'runs',
   switchedOff: REPORTS_OFF,
@@ -400,7 +385,7 @@ const REPORT_RUNS: ListCommand<ReportRunRow> = {
     return { argument: await reportTaskId(remote, argument), options }
   },
   empty: 'No runs of report tasks.',
-}
+})
 
 /** By the words of the command. */
 export const LISTS = {

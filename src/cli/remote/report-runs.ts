@@ -1,7 +1,18 @@
 /** `footman reports start`, `plan` and `log`. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { addressOf } from '../../http/endpoint/contract.ts'
 import { visible } from '../../platform/visible.ts'
+import {
+  PLAN_TASK,
+  type Plan,
+  type PlanProblem,
+  RUN,
+  RUN_LOG,
+  type Run,
+  START_TASKS,
+  type Started,
+} from '../../reports/runs/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { listing, span } from '../table.ts'
 import { CommandFailure, found, type Remote, type RemoteOptions, withRemote } from './client.ts'
@@ -20,38 +31,6 @@ interface StartOptions extends RemoteOptions {
   readonly wait?: number | true
 }
 
-interface StartAnswer {
-  readonly tasksStarted: readonly {
-    readonly taskName: string
-    /** `merged`: a run that waits already is used. */
-    readonly status: 'started' | 'queued' | 'merged'
-    readonly runId: string
-  }[]
-  readonly tasksNotFound: readonly string[]
-  readonly tasksSkipped: readonly { readonly taskName: string; readonly code: string }[]
-}
-
-/** The members of `GET /v4/reportrun/{runId}` that the commands use. */
-interface RunView {
-  readonly id: string
-  readonly taskName: string
-  readonly state: 'queued' | 'running' | 'delivering' | 'finished'
-  readonly outcome: 'success' | 'warning' | 'error' | 'skipped' | 'cancelled' | null
-  readonly reason: string | null
-  readonly durationMs: number | null
-  readonly counts: Readonly<Record<string, number>>
-  readonly events: readonly Problem[]
-}
-
-interface Problem {
-  readonly level: string
-  readonly code: string
-  readonly details: string
-  readonly report?: string
-  readonly block?: string
-  readonly recipient?: string
-}
-
 const START = 'reports start'
 
 /** Exit code 3 when a task is unknown or was not started; with `wait` 4 when a run failed, 5 when one has not ended. */
@@ -60,15 +39,12 @@ export function runReportsStart(tasks: readonly string[], options: StartOptions,
     const { test, dryRun = false, force = false, ignoreConditions = false, wait, json } = options
     const taskId: string[] = []
     for (const typed of tasks) taskId.push(await reportTaskId(remote, typed))
-    const { text } = await remote.call({
-      method: 'POST',
-      path: '/v4/reporttask/start',
+    const answer = await remote.ask(START_TASKS, {
       body: { taskId, force, dryRun, ignoreConditions, ...(test !== undefined && { test: true, testAddress: test }) },
       idempotencyKey: randomUUID(),
       what: START,
       switchedOff: REPORTS_OFF,
     })
-    const answer = JSON.parse(text) as StartAnswer
     const { tasksStarted, tasksNotFound, tasksSkipped } = answer
     const say = (line: string): void => {
       if (!json) io.out(line)
@@ -79,7 +55,7 @@ export function runReportsStart(tasks: readonly string[], options: StartOptions,
     for (const id of tasksNotFound) io.err(`error: ${id}: no report task has this id`)
     const refused = tasksSkipped.length + tasksNotFound.length > 0 ? EXIT.missing : EXIT.ok
     if (wait === undefined) {
-      if (json) io.out(text)
+      if (json) io.out(JSON.stringify(answer))
       return refused
     }
     const runs = await followed(remote, tasksStarted, wait, io, say)
@@ -101,13 +77,13 @@ const notStarted = (code: string): string => `was not started: ${WHY_NOT[code] ?
 /** The runs as they are in the end; shorter when they cannot be followed, so that nothing is started a second time. */
 async function followed(
   remote: Remote,
-  started: StartAnswer['tasksStarted'],
+  started: Started['tasksStarted'],
   wait: number | true,
   io: CommandIo,
   say: (text: string) => void,
-): Promise<readonly RunView[]> {
+): Promise<readonly Run[]> {
   const until = Date.now() + (wait === true ? LONGEST_WAIT_S : wait) * 1000
-  const runs: RunView[] = []
+  const runs: Run[] = []
   for (const { runId } of started) {
     try {
       const run = await ended(remote, runId, until, say)
@@ -125,11 +101,11 @@ async function followed(
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [100, 2000]
 
 /** The run when it has ended or the time (Unix, in ms) is over; `say` gets a line for each change of its state. */
-async function ended(remote: Remote, runId: string, until: number, say: (line: string) => void): Promise<RunView> {
+async function ended(remote: Remote, runId: string, until: number, say: (line: string) => void): Promise<Run> {
   let shown: string | null = null
   for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(LONGEST_PAUSE_MS, ms * 1.5)) {
-    const { text } = await remote.insist({ path: `/v4/reportrun/${runId}`, what: `run ${runId}` })
-    const run = JSON.parse(text) as RunView
+    const { text } = await remote.insist({ ...addressOf(RUN, { params: { runId } }), what: `run ${runId}` })
+    const run = JSON.parse(text) as Run
     if (run.state === 'finished' || Date.now() >= until) return run
     if (shown !== run.state) say(visible(`${run.taskName}: ${run.state}`))
     shown = run.state
@@ -148,9 +124,9 @@ const COUNTS = [
 const MOST_PROBLEMS = 20
 
 /** Outcome, counts, and a line for each reason. */
-function resultOf({ id, taskName, outcome, reason, durationMs, counts, events }: RunView): string {
+function resultOf({ id, taskName, outcome, reason, durationMs, counts, events }: Run): string {
   const made = COUNTS.flatMap(([name, one, several]) => {
-    const count = counts[name] ?? 0
+    const count = counts[name]
     return count > 0 ? [`${count} ${count === 1 ? one : several}`] : []
   })
   const reasons = events.filter(({ level, code }) => level === 'warning' || level === 'error' || code === reason)
@@ -166,7 +142,7 @@ function resultOf({ id, taskName, outcome, reason, durationMs, counts, events }:
 }
 
 /** `warning MAIL_REJECTED, anna@company.com: Mailbox full`. */
-function problemText({ level, code, report, block, recipient, details }: Problem): string {
+function problemText({ level, code, report, block, recipient, details }: PlanProblem): string {
   const about = [`${level} ${code}`, report && `report ${report}`, block && `block ${block}`, recipient]
     .filter(Boolean)
     .join(', ')
@@ -181,42 +157,15 @@ interface PlanOptions extends RemoteOptions {
   readonly utc?: boolean
 }
 
-interface Plan {
-  readonly conditions: readonly {
-    readonly name: string
-    readonly met: boolean
-    readonly report?: string
-    readonly cycle?: Readonly<Record<string, string>>
-  }[]
-  /** Code of the condition that leaves nothing to do. */
-  readonly skipped: string | null
-  readonly documents: readonly unknown[]
-  readonly mails: readonly {
-    readonly to: string
-    readonly cc?: readonly string[]
-    readonly bcc?: readonly string[]
-    readonly subject: string
-    readonly attachments: readonly string[]
-    readonly embedded?: readonly string[]
-    readonly missing?: readonly string[]
-  }[]
-  readonly files: readonly { readonly spaceId: string; readonly path: string }[]
-  readonly hub: readonly { readonly title: string; readonly visibleTo: readonly string[] }[]
-  readonly problems: readonly Problem[]
-  /** Lengths of the whole lists. */
-  readonly totals: { readonly mails: number; readonly files: number; readonly hub: number }
-}
-
 /** How long the endpoint itself waits for the engine. */
 const PLAN_WAIT_MS = 60_000
 
 export function runReportsPlan(task: string, options: PlanOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
+    const { recipient, limit, offset } = options
     const id = await reportTaskId(remote, task)
     const call = {
-      method: 'POST',
-      path: `/v4/reporttask/${id}/plan`,
-      query: { recipient: options.recipient, limit: options.limit, offset: options.offset },
+      ...addressOf(PLAN_TASK, { params: { taskId: id }, query: { recipient, limit, offset } }),
       waitMs: PLAN_WAIT_MS,
       what: `report task "${task}"`,
       switchedOff: REPORTS_OFF,
@@ -296,7 +245,7 @@ function rowsOf({ mails, files, hub }: Pick<Plan, 'mails' | 'files' | 'hub'>): r
 export function runReportsLog(typed: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const runId = await wholeId(remote, 'reportRun', typed)
-    const call = { path: `/v4/reportrun/${runId}/log`, what: `run ${typed}`, switchedOff: REPORTS_OFF }
+    const call = { ...addressOf(RUN_LOG, { params: { runId } }), what: `run ${typed}`, switchedOff: REPORTS_OFF }
     const { text } = await found(remote, call, 'RUN_NOT_FOUND')
     io.out(options.json ? JSON.stringify({ runId, log: text }) : text.trimEnd() || 'The run has no log.')
     return EXIT.ok

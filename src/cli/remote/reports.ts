@@ -1,28 +1,24 @@
 /** `footman reports enable`, `disable`, `export` and `import`. */
 import { writeFile } from 'node:fs/promises'
+import { addressOf } from '../../http/endpoint/contract.ts'
 import { errorText } from '../../platform/errors.ts'
 import { parseImportedJson, RefusedJson } from '../../platform/json.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { EXPORT_REPORTS, IMPORT_REPORTS } from '../../reports/contract.ts'
+import { LISTED_TASKS, SWITCH_TASKS } from '../../reports/entities/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import { bytesOf, type Input, textOf } from './key-values.ts'
 import { REPORTS_OFF } from './list-parts.ts'
 import { guess } from './names.ts'
 
-interface Named {
-  readonly id: string
-  readonly name: string
-}
-
 /** The id of the one report task of this name, or the id itself. Throws exit code 3 when there is none, 1 when there are several. */
 export async function reportTaskId(remote: Remote, typed: string): Promise<string> {
   if (isGuid(typed)) return typed.toLowerCase()
   const what = `report task "${typed}"`
-  const tasks = async (query: Readonly<Record<string, string>>): Promise<readonly Named[]> => {
-    const call = { path: '/v4/reporttask', query: { ...query, limit: 500 }, what, switchedOff: REPORTS_OFF }
-    return (JSON.parse((await remote.call(call)).text) as { readonly reportTasks: readonly Named[] }).reportTasks
-  }
-  const found = (await tasks({ name: typed })).filter(({ name }) => name.toLowerCase() === typed.toLowerCase())
+  const tasks = async (name: string | null) =>
+    (await remote.ask(LISTED_TASKS, { query: { name, limit: 500 }, what, switchedOff: REPORTS_OFF })).reportTasks
+  const found = (await tasks(typed)).filter(({ name }) => name.toLowerCase() === typed.toLowerCase())
   const [only] = found
   if (only && found.length === 1) return only.id
   if (only) {
@@ -33,7 +29,7 @@ export async function reportTaskId(remote: Remote, typed: string): Promise<strin
       `several projects have a task of this name; name one by its id: ${ids}`,
     )
   }
-  const names = (await tasks({})).map(({ name }) => name)
+  const names = (await tasks(null)).map(({ name }) => name)
   throw new CommandFailure(EXIT.missing, what, `no report task has this name${guess(typed, names)}`)
 }
 
@@ -41,13 +37,6 @@ interface SwitchOptions extends RemoteOptions {
   readonly tag: readonly string[]
   readonly project: readonly string[]
   readonly all?: boolean
-}
-
-interface Switched {
-  readonly tasksChanged: readonly { readonly taskName: string }[]
-  readonly tasksUnchanged: readonly { readonly taskName: string }[]
-  readonly tasksNotFound: readonly string[]
-  readonly tasksRefused: readonly { readonly taskName: string; readonly details: string }[]
 }
 
 /** Exit code 3 when a task is unknown, 2 when one is refused; the others are switched all the same. */
@@ -64,20 +53,18 @@ export function runReportsSwitch(
     }
     const taskId: string[] = []
     for (const typed of tasks) taskId.push(await reportTaskId(remote, typed))
-    const { text } = await remote.call({
-      method: 'POST',
-      path: `/v4/reporttask/-/${verb}`,
+    const answer = await remote.ask(SWITCH_TASKS[verb].several, {
       body: { taskId, tag, project, all },
       what: `reports ${verb}`,
       switchedOff: REPORTS_OFF,
     })
-    const { tasksChanged, tasksUnchanged, tasksNotFound, tasksRefused } = JSON.parse(text) as Switched
+    const { tasksChanged, tasksUnchanged, tasksNotFound, tasksRefused } = answer
     const state = verb === 'enable' ? 'on' : 'off'
     const lines = [
       ...tasksChanged.map(({ taskName }) => `Switched ${state}: ${taskName}`),
       ...tasksUnchanged.map(({ taskName }) => `Was ${state} before: ${taskName}`),
     ]
-    io.out(options.json ? text : lines.join('\n') || 'No task has changed.')
+    io.out(options.json ? JSON.stringify(answer) : lines.join('\n') || 'No task has changed.')
     for (const { taskName, details } of tasksRefused) io.err(`error: ${taskName}: ${details}`)
     for (const id of tasksNotFound) io.err(`error: ${id}: no report task has this id`)
     if (tasksNotFound.length > 0) return EXIT.missing
@@ -98,8 +85,7 @@ export function runReportsExport(options: ExportOptions, io: CommandIo): Promise
   return withRemote(options, io, async (remote) => {
     const { templates, output } = options
     const { text } = await remote.call({
-      path: '/v4/reporttask/export',
-      query: { templates: templates ? 'true' : undefined },
+      ...addressOf(EXPORT_REPORTS, { query: { templates } }),
       maxBodyBytes: MAX_BYTES,
       what: 'export',
       switchedOff: REPORTS_OFF,
@@ -122,15 +108,6 @@ interface ImportOptions extends RemoteOptions {
   readonly dryRun?: boolean
 }
 
-interface Imported {
-  readonly created: number
-  readonly updated: number
-  readonly unchanged: number
-  readonly deleted: number
-  readonly changes: readonly { readonly type: string; readonly name: string; readonly change: string }[]
-  readonly templatesMissing: readonly { readonly name: string; readonly fileName: string }[]
-}
-
 /** `file` absent = standard input. All or nothing. */
 export function runReportsImport(
   file: string | undefined,
@@ -142,19 +119,21 @@ export function runReportsImport(
     const { mode, dryRun } = options
     const what = file ?? 'standard input'
     const body = parsed(textOf(await bytesOf(file, input), what, io), what)
-    const { text } = await remote.call({
-      method: 'POST',
-      path: '/v4/reporttask/import',
-      query: { mode, dryRun: dryRun ? 'true' : undefined },
-      body,
+    const result = await remote.ask(IMPORT_REPORTS, {
+      query: { mode, dryRun },
+      // Footman checks what the file has.
+      body: body as never,
       what: 'import',
       switchedOff: REPORTS_OFF,
     })
-    const result = JSON.parse(text) as Imported
     const { created, updated, unchanged, deleted, changes, templatesMissing } = result
     const sums = `${created} created, ${updated} updated, ${unchanged} unchanged, ${deleted} deleted`
     const lines = changes.map(({ type, name, change }) => `${change}: ${type} "${name}"`)
-    io.out(options.json ? text : [...lines, `${sums}${dryRun ? ' (dry run, nothing was saved)' : ''}`].join('\n'))
+    io.out(
+      options.json
+        ? JSON.stringify(result)
+        : [...lines, `${sums}${dryRun ? ' (dry run, nothing was saved)' : ''}`].join('\n'),
+    )
     for (const { name, fileName } of templatesMissing) {
       io.err(`note: upload ${fileName}, the template of report "${name}"`)
     }

@@ -1,7 +1,7 @@
 /** Metrics of the smaller parts: Qlik Sense, task starts, broker, key-value store, files, monitors, schedules, report tasks. */
 
 import type { MonitorStates } from '../../monitors/types.ts'
-import type { RunCounts } from '../../reports/types.ts'
+import type { RunCounts } from '../../reports/runs/contract.ts'
 import {
   byLabel,
   CALL_SECONDS,

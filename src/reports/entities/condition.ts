@@ -39,7 +39,7 @@ const rowsOf = once(() =>
 )
 const time = once(() => z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be HH:mm'))
 
-const rules = once(() =>
+export const rules = once(() =>
   z.discriminatedUnion('type', [
     z
       .strictObject({

@@ -13,7 +13,7 @@ export const name = line(200).meta({ order: -4 })
 export const project = line(64).default('default').meta({ order: -3 })
 export const description = once(() => z.string().max(4000).default('').meta({ control: 'area', order: -2 }))
 export const tags = once(() => z.array(line(200)).max(50).default([]).meta({ hint: 'One a line' }))
-export const id = once(() => z.guid('must be a GUID').transform((value) => value.toLowerCase()))
+export const id = once(() => z.guid('must be a GUID').toLowerCase())
 export const ids = (max: number) => z.array(id()).max(max).default([])
 /** An address without a name. Whether its domain is allowed is checked with the settings. */
 export const address = once(() => z.string().refine(isEmailAddress, 'must be an e-mail address'))
@@ -61,16 +61,25 @@ export const column = once(() =>
 )
 export type ColumnDefinition = z.output<ReturnType<typeof column>>
 
-/** An entity as it is kept: Footman adds these members to each definition. */
-export type Stored<Entity> = Entity & {
-  readonly id: string
-  readonly createdAt: string
-  readonly createdBy: string
-  readonly modifiedAt: string
-  readonly modifiedBy: string
-  /** From 1; a new one with each change. */
-  readonly revision: number
-}
+/** The members that Footman adds to each definition. */
+export const storedMembers = once(() => ({
+  id: z.string(),
+  createdAt: z.string(),
+  createdBy: z.string().describe('`key:<id>` or another kind of caller.'),
+  modifiedAt: z.string(),
+  modifiedBy: z.string(),
+  revision: z.int().describe('From 1, grows with each change; also in the header `ETag`, as `"r7"`.'),
+}))
+type StoredMembers = ReturnType<typeof storedMembers>
 
-/** The members that Footman adds. */
-export const STORED_MEMBERS = ['id', 'createdAt', 'createdBy', 'modifiedAt', 'modifiedBy', 'revision'] as const
+/** A definition as it is kept. */
+export type Stored<Entity> = Entity & { readonly [Name in keyof StoredMembers]: z.output<StoredMembers[Name]> }
+
+export const STORED_MEMBERS = [
+  'id',
+  'createdAt',
+  'createdBy',
+  'modifiedAt',
+  'modifiedBy',
+  'revision',
+] as const satisfies readonly (keyof StoredMembers)[]

@@ -15,9 +15,7 @@ const WITHOUT_EFFECT =
 export const recipient = once(() =>
   z.strictObject({
     name,
-    email: address()
-      .transform((value) => value.toLowerCase())
-      .meta({ label: 'Address', order: -1 }),
+    email: address().toLowerCase().meta({ label: 'Address', order: -1 }),
     qlikUser: qlikUser().nullable().default(null).meta({ label: 'Qlik user' }),
     filterIds: ids(50).meta(FILTERS),
     timezone: zone().optional().describe(WITHOUT_EFFECT).meta({ label: 'Time zone (without effect)', advanced: true }),

@@ -115,7 +115,7 @@ const cycle = once(() =>
   }),
 )
 
-const reportUse = once(() =>
+export const reportUse = once(() =>
   z
     .strictObject({
       key: key().meta({ hint: 'Names it inside of the task: a-z, 0-9, _ and -' }),

@@ -1,29 +1,18 @@
 /** Parts that the endpoints of definitions share. */
-import { z } from 'zod'
+import type { z } from 'zod'
 import { type Caller, requireNamespace, requireScope } from '../../http/endpoint/caller.ts'
-import { queryField } from '../../http/endpoint/list-query.ts'
+import type { Contract, Fields } from '../../http/endpoint/contract.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
-import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { ReportCondition, Rule } from '../entities/condition.ts'
-import { formatOptions, type Outcome, type ReportTask, type Trigger } from '../entities/task.ts'
+import type { LastRun, ListedTask } from '../entities/contract.ts'
+import type { ReportTask, Trigger } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import { type Kind, RULES } from '../kinds.ts'
 import type { StoredOf } from '../rows.ts'
 import type { DefinitionStore } from '../store.ts'
-
-/** The last finished run of a task. */
-export interface LastRun {
-  readonly id: string
-  readonly outcome: Outcome
-  /** Code of the first problem. */
-  readonly reason: string | null
-  readonly counts: Readonly<Record<string, number>> | null
-  /** ISO 8601. */
-  readonly finishedAt: string
-}
 
 export interface EntityDeps {
   readonly store: DefinitionStore
@@ -32,10 +21,6 @@ export interface EntityDeps {
   /** ISO 8601; null = no schedule will fire. */
   readonly nextRunAt: (task: StoredOf<'task'>) => string | null
 }
-
-export const OFFSET = once(() =>
-  queryField.integer(0, 1_000_000_000).describe('How many to skip. Default 0.').optional(),
-)
 
 const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 
@@ -101,6 +86,16 @@ function requireEach(caller: Caller, readers: readonly Reader[]): void {
   }
 }
 
+/** The schema of the body of a contract that has one. */
+export const bodyOf = <Body extends z.ZodType>({ body }: Pick<Contract<string, Fields, Fields, Body>, 'body'>): Body =>
+  (body as () => Body)()
+
+/** For endpoints that check the body themselves, as each problem has a code and a place of its own. */
+export const checksBody = (contract: Pick<Contract<string, Fields, Fields, z.ZodType>, 'body'>) => ({
+  body: undefined,
+  readByHandler: () => ({ body: bodyOf(contract) }),
+})
+
 /** The body as a JSON object. Throws 400 `VALIDATION`. */
 export function bodyObject({ body }: Pick<ApiRequest, 'body'>): Record<string, unknown> {
   if (isObject(body)) return body
@@ -129,26 +124,8 @@ export function requireRevision({ headers }: Pick<ApiRequest, 'headers'>, kind: 
 
 export const tagOf = (revision: number): string => `"r${revision}"`
 
-/** Options of formats as they are when none are given. */
-const defaultOptions = once((): Readonly<Record<string, unknown>> => formatOptions().parse({}))
-
-/** A definition as it is answered: options of formats that have their default values are left out. */
-export function shown(kind: Kind, entity: StoredOf<Kind>): unknown {
-  if (kind !== 'task') return entity
-  const task = entity as StoredOf<'task'>
-  return { ...task, reports: task.reports.map(withoutDefaults) }
-}
-
-function withoutDefaults({ options, ...use }: ReportTask['reports'][number]): unknown {
-  const defaults = defaultOptions()
-  const own = Object.entries(options).filter(
-    ([format, value]) => JSON.stringify(value) !== JSON.stringify(defaults[format]),
-  )
-  return own.length === 0 ? use : { ...use, options: Object.fromEntries(own) }
-}
-
 /** An item in a list of tasks. */
-export function listedTask(task: StoredOf<'task'>, { lastRun, nextRunAt }: EntityDeps): unknown {
+export function listedTask(task: StoredOf<'task'>, { lastRun, nextRunAt }: EntityDeps): ListedTask {
   const { id, project, name, enabled, tags, testMode, revision } = task
   return {
     id,
@@ -162,16 +139,3 @@ export function listedTask(task: StoredOf<'task'>, { lastRun, nextRunAt }: Entit
     lastRun: lastRun(id),
   }
 }
-
-/** The members that Footman adds; the others are those of the request. */
-export const STORED = once(() =>
-  z.looseObject({
-    id: z.string(),
-    name: z.string(),
-    createdAt: z.string(),
-    createdBy: z.string().describe('`key:<id>` or another kind of caller.'),
-    modifiedAt: z.string(),
-    modifiedBy: z.string(),
-    revision: z.int().describe('Grows with each change; also in the header `ETag`, as `"r7"`.'),
-  }),
-)

@@ -1,36 +1,25 @@
 /** The endpoints that every kind of definition has: list, create, read, replace, change, delete. */
 import { randomUUID } from 'node:crypto'
-import { z } from 'zod'
-import { DEFAULT_LIMIT, LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
-import {
-  type ApiRequest,
-  type ApiRoute,
-  jsonAnswer,
-  type RouteExample,
-  looseRoute as route,
-} from '../../http/endpoint/route.ts'
+import type { z } from 'zod'
+import type { Contract } from '../../http/endpoint/contract.ts'
+import { DEFAULT_LIMIT } from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { isObject } from '../../http/endpoint/validation.ts'
-import { reportCondition } from '../entities/condition.ts'
+import { DEFINITIONS, type DefinitionOf } from '../entities/contract.ts'
 import { STORED_MEMBERS } from '../entities/fields.ts'
-import { reportFilter } from '../entities/filter.ts'
-import { recipient, recipientGroup } from '../entities/recipient.ts'
-import { report } from '../entities/report.ts'
-import { reportTask } from '../entities/task.ts'
 import { refuseIssues } from '../issues.ts'
 import { type Entities, type Kind, RULES } from '../kinds.ts'
-import { editable, type StoredOf } from '../rows.ts'
+import { editable, type StoredOf, shown } from '../rows.ts'
 import { notFound } from '../store.ts'
 import {
   bodyObject,
   checkedId,
+  checksBody,
   type EntityDeps,
   listedTask,
-  OFFSET,
   requireRevision,
   requireSources,
   requireSourcesOf,
-  STORED,
-  shown,
   tagOf,
 } from './common.ts'
 
@@ -39,47 +28,44 @@ interface EntityRoutesDeps extends EntityDeps {
   readonly checkTemplateOf: (entity: Entities['report'], id: string) => Promise<void>
 }
 
-/** Forms of bodies and examples, for the description of the API. */
-const DESCRIPTIONS: Readonly<Record<Kind, { readonly body: () => z.ZodType; readonly example: unknown }>> = {
-  task: { body: reportTask, example: { project: 'Sales', name: 'Weekly sales pack', tags: ['weekly'] } },
+/** Bodies for the description of the API. */
+const EXAMPLES: Readonly<Record<Kind, object>> = {
+  task: { project: 'Sales', name: 'Weekly sales pack', tags: ['weekly'] },
   report: {
-    body: report,
-    example: {
-      project: 'Sales',
-      name: 'Sales pack',
-      appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',
-      blocks: [{ key: 'kpis', type: 'kpi', items: [{ label: 'Revenue', expr: '=Sum(Sales)' }] }],
-    },
+    project: 'Sales',
+    name: 'Sales pack',
+    appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',
+    blocks: [{ key: 'kpis', type: 'kpi', items: [{ label: 'Revenue', expr: '=Sum(Sales)' }] }],
   },
-  filter: {
-    body: reportFilter,
-    example: { project: 'Sales', name: 'Nordics', clauses: [{ type: 'values', field: 'Country', values: ['Sweden'] }] },
-  },
-  condition: {
-    body: reportCondition,
-    example: { project: 'Sales', name: 'Reloaded today', rules: [{ type: 'lastReload', is: 'today' }] },
-  },
-  recipient: { body: recipient, example: { name: 'Anna Berg', email: 'anna@company.com' } },
-  group: { body: recipientGroup, example: { name: 'Regional managers' } },
+  filter: { project: 'Sales', name: 'Nordics', clauses: [{ type: 'values', field: 'Country', values: ['Sweden'] }] },
+  condition: { project: 'Sales', name: 'Reloaded today', rules: [{ type: 'lastReload', is: 'today' }] },
+  recipient: { name: 'Anna Berg', email: 'anna@company.com' },
+  group: { name: 'Regional managers' },
 }
 
-/** The parameters of the list of each kind. */
-function queryOf(kind: Kind): z.ZodObject {
-  const page = { limit: LIST_PARAMETERS.limit, offset: OFFSET() }
-  const name = { name: queryField.text().describe('Part of the name, ignoring case.').optional() }
-  if (kind === 'recipient' || kind === 'group') return z.object({ ...name, ...page })
-  const project = { project: queryField.text().describe('Definitions of this project.').optional() }
-  if (kind === 'filter' || kind === 'condition') return z.object({ ...project, ...name, ...page })
-  const tag = { tag: queryField.text().describe('Definitions with this tag.').optional() }
-  if (kind === 'report') return z.object({ ...project, ...tag, ...name, ...page })
-  return z.object({
-    ...project,
-    ...tag,
-    enabled: queryField.boolean().optional(),
-    ...name,
-    ...page,
-    full: z.enum(['0', '1', 'true', 'false']).describe('1: with all members.').optional(),
-  })
+/** A definition that the calls of the description are about. */
+const EXAMPLE_ID = '5e0d7a0c-2f3b-4c55-9c1e-0b1f6c1d2a01'
+
+type Answer = DefinitionOf<Kind>
+interface Answers<Status extends number> {
+  readonly answers: () => Readonly<Record<Status, z.ZodType<Answer>>>
+}
+
+/** The contracts of a kind, whichever it is. */
+interface KindContracts {
+  readonly member: string
+  readonly list: Contract<
+    string,
+    undefined,
+    z.ZodObject,
+    undefined,
+    { readonly 200: z.ZodType<Readonly<Record<string, unknown>>> }
+  >
+  readonly create: Contract<string, undefined, undefined, z.ZodType> & Answers<201>
+  readonly read: Contract<string, undefined, undefined, undefined> & Answers<200>
+  readonly replace: Contract<string, undefined, undefined, z.ZodType> & Answers<200>
+  readonly change: Contract<string, undefined, undefined, z.ZodType> & Answers<200>
+  readonly remove: Contract<string, undefined, undefined, undefined, { readonly 204: z.ZodVoid }>
 }
 
 interface ListParameters {
@@ -92,21 +78,16 @@ interface ListParameters {
   readonly full?: string
 }
 
-const CONFLICTS = {
-  409: 'The name is taken; or the task is to be on and something is missing.',
-  412: 'It is not at the revision of `If-Match`.',
-}
-
 /** GET, POST on the path of the kind; GET, PUT, PATCH and DELETE on that of one definition. */
 export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
   const { store } = deps
-  const { path, member, type, label } = RULES[kind]
-  const { body, example } = DESCRIPTIONS[kind]
+  const { member, list, create, read, replace, change, remove }: KindContracts = DEFINITIONS[kind]
+  const { type, label } = RULES[kind]
   const idName = kind === 'task' ? 'taskId' : 'id'
-  const one = `${path}/{${idName}}`
   const action = type.toLowerCase()
   const what = label.toLowerCase()
-  const examples = (status: number): RouteExample[] => [{ name: 'example', body: example, status }]
+  const params = { [idName]: EXAMPLE_ID }
+  const ownEmail = kind === 'recipient' && { email: 'bea@company.com' }
 
   const idOf = ({ params }: Pick<ApiRequest, 'params'>): string => checkedId(kind, params[idName] ?? '')
 
@@ -146,99 +127,93 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
     })
   }
 
-  const answer = (status: number, entity: StoredOf<Kind>, headers: Readonly<Record<string, string>> = {}): Response =>
-    jsonAnswer(status, shown(kind, entity), { etag: tagOf(entity.revision), ...headers })
+  const etagOf = ({ revision }: StoredOf<Kind>) => ({ etag: tagOf(revision) })
 
   return [
     route({
-      method: 'GET',
-      path,
+      ...list,
       scope: 'report:read',
       summary: `List the ${what}s`,
       description: 'By name.',
-      query: () => queryOf(kind),
-      answers: () => ({ 200: z.object({ [member]: z.array(z.looseObject({ id: z.string() })), total: z.int() }) }),
       examples: [{ name: 'first', query: { limit: '1' }, status: 200 }],
-      handle({ query }) {
+      handle({ query }, answer) {
         const { limit = DEFAULT_LIMIT, offset, full, ...filter } = query as ListParameters
         const items = store.list(kind, { ...filter, limit, offset })
         const isShort = kind === 'task' && full !== '1' && full !== 'true'
         const listed = items.map((item) => (isShort ? listedTask(item as StoredOf<'task'>, deps) : shown(kind, item)))
-        return jsonAnswer(200, { [member]: listed, total: store.count(kind, filter) })
+        return answer(200, { [member]: listed, total: store.count(kind, filter) })
       },
     }),
     route({
-      method: 'POST',
-      path,
+      ...create,
+      ...checksBody(create),
+      ownBodyErrors: true,
       scope: 'report:write',
       action: `${action}.create`,
-      ownBodyErrors: true,
       summary: `Create a ${what}`,
-      readByHandler: () => ({ body: body() }),
-      answers: () => ({
-        201: STORED().describe(`The ${what}; its path is in the header \`Location\`.`),
-        409: CONFLICTS[409],
-      }),
-      examples: examples(201),
-      async handle(request) {
+      examples: [{ name: 'example', body: EXAMPLES[kind], status: 201 }],
+      async handle(request, answer) {
         const id = randomUUID()
         const given = bodyObject(request)
         const saved = await save(request, id, () => withoutStored(given))
-        return answer(201, saved, { location: `${path}/${id}` })
+        return answer(201, shown(kind, saved), { ...etagOf(saved), location: `${create.path}/${id}` })
       },
     }),
     route({
-      method: 'GET',
-      path: one,
+      ...read,
       scope: 'report:read',
       summary: `Show a ${what}`,
-      answers: () => ({ 200: STORED().describe(`The ${what}.`) }),
-      handle: (request) => answer(200, existing(idOf(request))),
+      examples: [{ name: 'example', params, status: 200 }],
+      handle(request, answer) {
+        const found = existing(idOf(request))
+        return answer(200, shown(kind, found), etagOf(found))
+      },
     }),
     route({
-      method: 'PUT',
-      path: one,
+      ...replace,
+      ...checksBody(replace),
+      ownBodyErrors: true,
       scope: 'report:write',
       action: `${action}.change`,
-      ownBodyErrors: true,
       summary: `Replace a ${what}`,
       description: 'Members that are left out get their default values. Members that Footman adds are ignored.',
-      readByHandler: () => ({ body: body() }),
-      answers: () => ({ 200: STORED().describe(`The ${what}.`), ...CONFLICTS }),
-      async handle(request) {
+      examples: [
+        { name: 'example', params, body: { ...EXAMPLES[kind], ...ownEmail, name: 'Another name' }, status: 200 },
+      ],
+      async handle(request, answer) {
         const id = idOf(request)
         existing(id)
         const given = bodyObject(request)
-        return answer(200, await save(request, id, () => withoutStored(given)))
+        const saved = await save(request, id, () => withoutStored(given))
+        return answer(200, shown(kind, saved), etagOf(saved))
       },
     }),
     route({
-      method: 'PATCH',
-      path: one,
+      ...change,
+      ...checksBody(change),
+      ownBodyErrors: true,
       scope: 'report:write',
       action: `${action}.change`,
-      ownBodyErrors: true,
       summary: `Change members of a ${what}`,
       description: 'JSON Merge Patch (RFC 7396): null resets a member, lists are replaced as a whole.',
-      readByHandler: () => ({ body: z.looseObject({}) }),
-      answers: () => ({ 200: STORED().describe(`The ${what}.`), ...CONFLICTS }),
-      async handle(request) {
+      examples: [{ name: 'name', params, body: { name: 'A new name' }, status: 200 }],
+      async handle(request, answer) {
         const id = idOf(request)
         existing(id)
         const patch = bodyObject(request)
         const readOnly = STORED_MEMBERS.filter((name) => name in patch)
         if (readOnly.length > 0) throw refuseIssues(readOnly.map((name) => ({ path: name, message: 'Read only' })))
-        return answer(200, await save(request, id, (before) => mergePatch(before && editable(before), patch)))
+        const saved = await save(request, id, (before) => mergePatch(before && editable(before), patch))
+        return answer(200, shown(kind, saved), etagOf(saved))
       },
     }),
     route({
-      method: 'DELETE',
-      path: one,
+      ...remove,
       scope: 'report:write',
       action: `${action}.delete`,
       summary: `Delete a ${what}`,
-      answers: () => ({ 204: z.void(), 409: 'It is in use.', 412: CONFLICTS[412] }),
-      async handle(request) {
+      examples: [{ name: 'example', params, status: 204 }],
+      async handle(request, answer) {
         const id = idOf(request)
         await store.edit(request.caller.actor, (edit) => {
           const present = edit.get(kind, id)
@@ -247,7 +222,7 @@ export function entityRoutes(kind: Kind, deps: EntityRoutesDeps): ApiRoute[] {
           edit.save([{ kind, id, entity: null }])
           request.note({ target: [id], detail: present.name })
         })
-        return new Response(null, { status: 204 })
+        return answer(204)
       },
     }),
   ]

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { type Answered, asIs } from '../../http/endpoint/contract.ts'
 import { disposition } from '../../http/endpoint/disposition.ts'
 import { refusal } from '../../http/errors.ts'
 
@@ -13,18 +14,20 @@ export async function fileAnswer(
   path: string,
   { fileName, mediaType, sha256 }: { readonly fileName: string; readonly mediaType: string; readonly sha256: string },
   headers: Readonly<Record<string, string>> = {},
-): Promise<Response> {
+): Promise<Answered> {
   const found = await stat(path).catch(() => null)
   if (!found) throw refusal('DOCUMENT_GONE', fileName)
-  return new Response(Readable.toWeb(createReadStream(path)) as unknown as ReadableStream<Uint8Array>, {
-    headers: {
-      'content-type': mediaType,
-      'content-length': String(found.size),
-      'content-disposition': disposition('attachment', fileName),
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'private, no-store',
-      etag: `"${sha256}"`,
-      ...headers,
-    },
-  })
+  return asIs(
+    new Response(Readable.toWeb(createReadStream(path)) as unknown as ReadableStream<Uint8Array>, {
+      headers: {
+        'content-type': mediaType,
+        'content-length': String(found.size),
+        'content-disposition': disposition('attachment', fileName),
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'private, no-store',
+        etag: `"${sha256}"`,
+        ...headers,
+      },
+    }),
+  )
 }

@@ -1,9 +1,10 @@
 /** The endpoints of report tasks: definitions, previews and trials, starts and runs. */
 import type { ApiRoute } from '../../http/endpoint/route.ts'
+import type { LastRun } from '../entities/contract.ts'
 import { KINDS } from '../kinds.ts'
 import type { Ledger } from '../runs/ledger.ts'
 import type { OfficeFiles } from '../templates/check-worker.ts'
-import type { EntityDeps, LastRun } from './common.ts'
+import type { EntityDeps } from './common.ts'
 import { entityRoutes } from './entities.ts'
 import { previewRoutes } from './preview.ts'
 import { type RunRouteDeps, runRoutes } from './runs.ts'
@@ -42,7 +43,7 @@ function lastRunOf(ledger: Ledger, taskId: string): LastRun | null {
   const run = ledger.lastFinished(taskId)
   if (!run || run.outcome === null || run.finishedAt === null) return null
   const { id, outcome, reason, counts, finishedAt } = run
-  return { id, outcome, reason, counts: counts && { ...counts }, finishedAt: new Date(finishedAt).toISOString() }
+  return { id, outcome, reason, counts, finishedAt: new Date(finishedAt).toISOString() }
 }
 
 /** The endpoints of definitions: tasks, reports, filters, conditions, recipients, groups, spaces, projects. */

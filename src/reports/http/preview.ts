@@ -1,22 +1,21 @@
 /** Previews of definitions that are not saved: one document, which is neither delivered nor kept. */
 
 import { randomUUID } from 'node:crypto'
-import { z } from 'zod'
+import type { Answered } from '../../http/endpoint/contract.ts'
 import { disposition } from '../../http/endpoint/disposition.ts'
-import { queryField } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRoute, looseRoute as route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
-import { once } from '../../platform/once.ts'
+import { PREVIEW_REPORT, PREVIEW_TASK } from '../contract.ts'
 import type { Stored } from '../entities/fields.ts'
-import { FORMATS, type Format, type Report, report } from '../entities/report.ts'
+import type { Format, Report } from '../entities/report.ts'
 import { type Definition, type ReportTask, reportTask } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import { RULES } from '../kinds.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
 import type { Runner } from '../runs/runner.ts'
 import type { DefinitionStore } from '../store.ts'
-import { bodyObject, checkedId } from './common.ts'
+import { bodyObject, checkedId, checksBody } from './common.ts'
 import { engineAnswer } from './engine.ts'
 import { fileAnswer } from './file.ts'
 import { onlyDocument, trial } from './trials.ts'
@@ -34,37 +33,8 @@ interface PreviewRouteDeps {
 const TIMEOUT_MS = 60_000
 const MOST_BYTES = 10 * 1_048_576
 
-const SHARED_QUERY = {
-  maxRows: queryField.integer(1, 10_000).describe('Most rows of each table. Default 200.').optional(),
-  asRecipient: queryField.text().describe('Address of the recipient whose filters apply.').optional(),
-}
-const REPORT_QUERY = once(() =>
-  z.object({
-    format: queryField.word(FORMATS).describe('Default `html`.').optional(),
-    ...SHARED_QUERY,
-    reportId: queryField.text().describe('Id of the saved report, whose uploaded template is used.').optional(),
-  }),
-)
-const TASK_QUERY = once(() =>
-  z.object({
-    report: queryField.text().describe('Key of the report in the task. Default: the first.').optional(),
-    format: queryField.word(FORMATS).describe('Default: that of the report in the task.').optional(),
-    ...SHARED_QUERY,
-  }),
-)
-
-const REPORT_BODY = report().and(
-  z.object({ cycle: reportTask().shape.reports.unwrap().element.shape.cycle.optional() }),
-)
-
 const LIMITS =
   'Tables are cut, a cycle stands at its first value, conditions are not asked; nothing is sent or published. Within 60 s.'
-const answers = () => ({
-  200: z.string().describe('The document; HTML is to be shown in a frame without rights.'),
-  422: 'The document cannot be made: `details` say why.',
-  502: 'The engine or the repository does not answer in time.',
-})
-
 /** HTML of reports runs no script, loads nothing, and can be framed by pages of this server alone. */
 const FRAMED = {
   'content-type': 'text/html; charset=utf-8',
@@ -80,7 +50,7 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
     key: string,
     { maxRows, asRecipient }: { readonly maxRows?: number | undefined; readonly asRecipient?: string | undefined },
     signal: AbortSignal,
-  ): Promise<Response> {
+  ): Promise<Answered> {
     const definition = { ...made, reports: made.reports.map((one) => shortened(one, maxRows)) }
     const recipients = asRecipient === undefined ? null : [asRecipient]
     const options = { ...DEFAULT_OPTIONS, reports: [key], recipients }
@@ -102,17 +72,14 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
 
   return [
     route({
-      method: 'POST',
-      path: '/v4/report/-/preview',
+      ...PREVIEW_REPORT,
+      ...checksBody(PREVIEW_REPORT),
       eachTime: ALWAYS,
       scope: 'report:write',
       action: 'report.preview',
       ownBodyErrors: true,
       summary: 'Preview a report that is not saved',
       description: `The body is a whole report, with \`filterIds\` and \`cycle\`. ${LIMITS}`,
-      query: REPORT_QUERY,
-      readByHandler: () => ({ body: REPORT_BODY }),
-      answers,
       async handle(request) {
         const { format = 'html', asRecipient, reportId } = request.query
         const { cycle, ...body } = bodyObject(request)
@@ -144,17 +111,14 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
       },
     }),
     route({
-      method: 'POST',
-      path: '/v4/reporttask/-/preview',
+      ...PREVIEW_TASK,
+      ...checksBody(PREVIEW_TASK),
       eachTime: ALWAYS,
       scope: 'report:write',
       action: 'report.preview',
       ownBodyErrors: true,
       summary: 'Preview a document of a report task that is not saved',
       description: `The body is a whole task: the document is that of its first recipient. ${LIMITS}`,
-      query: TASK_QUERY,
-      readByHandler: () => ({ body: reportTask() }),
-      answers,
       async handle(request) {
         const { report: key, format } = request.query
         const task = checkedWith(reportTask(), bodyObject(request))

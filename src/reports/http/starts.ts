@@ -1,24 +1,29 @@
 /** Endpoints that start report tasks, or show what a start would do. */
-import { z } from 'zod'
 import { requireScope } from '../../http/endpoint/caller.ts'
-import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
-import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { addressProblem, type SenderRules } from '../addresses.ts'
 import type { Stored } from '../entities/fields.ts'
-import { OPTION_MEMBERS } from '../entities/start-options.ts'
 import { type Definition, type ReportTask, reportTask } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
+import {
+  PLAN_TASK,
+  type Plan as PlanAnswer,
+  type RunEvent,
+  type RunOptions,
+  START_TASKS,
+  type Start,
+  type Started,
+  taskParams,
+} from '../runs/contract.ts'
 import { distinctNames } from '../runs/file-names.ts'
 import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
 import type { Runner } from '../runs/runner.ts'
-import type { RunEvent, RunOptions } from '../types.ts'
-import { invalidId, requireSources } from './common.ts'
+import { bodyOf, checksBody, invalidId, requireSources } from './common.ts'
 import { engineAnswer } from './engine.ts'
 
 export interface StartRouteDeps extends Pick<SenderRules, 'allowedDomains'> {
@@ -35,50 +40,10 @@ export interface StartRouteDeps extends Pick<SenderRules, 'allowedDomains'> {
   readonly planTimeoutMs?: number
 }
 
-const START = () =>
-  z.strictObject({
-    taskId: z.array(z.string()).max(500).default([]),
-    tag: z.array(z.string()).max(100).default([]),
-    force: z.boolean().default(false),
-    ...OPTION_MEMBERS,
-  })
-type StartBody = z.output<ReturnType<typeof START>>
-
-const PLAN_QUERY = () =>
-  z.object({
-    recipient: queryField.text().describe('Only what this address gets.').optional(),
-    limit: queryField.integer(1, 500).describe('How many of each list. Default: all.').optional(),
-    offset: queryField.integer(0, 10_000_000).describe('How many of each list are left out before.').optional(),
-  })
-type PlanQuery = z.output<ReturnType<typeof PLAN_QUERY>>
-const STARTED = () =>
-  z.looseObject({
-    tasksStarted: z.array(
-      z.looseObject({ taskId: z.string(), taskName: z.string(), status: z.string(), runId: z.string() }),
-    ),
-    tasksNotFound: z.array(z.string()),
-    tasksSkipped: z.array(z.looseObject({ taskId: z.string(), code: z.string() })),
-    totalTasksStarted: z.int(),
-  })
-const PLANNED = () =>
-  z.looseObject({
-    taskId: z.string(),
-    documents: z.array(z.looseObject({})),
-    mails: z.array(z.looseObject({})),
-    totals: z
-      .object({ documents: z.int(), mails: z.int(), files: z.int(), hub: z.int() })
-      .describe('Lengths of the whole lists.'),
-  })
-export const TASK_PARAMS = once(() => z.object({ taskId: z.string().describe('Id of the report task.') }))
-
 const PLAN_TIMEOUT_MS = 60_000
 
 export function startRoutes(deps: StartRouteDeps): ApiRoute[] {
-  return [
-    start('/v4/reporttask/start', undefined, deps),
-    start('/v4/reporttask/{taskId}/start', TASK_PARAMS, deps),
-    plan(deps),
-  ]
+  return [start(deps), startOne(deps), plan(deps)]
 }
 
 /** Throws 400 `INVALID_ID`, 404 `REPORTTASK_NOT_FOUND`. */
@@ -89,37 +54,46 @@ export function taskById(taskId: string, { taskOf }: Pick<StartRouteDeps, 'taskO
   return task
 }
 
-function start(path: string, params: typeof TASK_PARAMS | undefined, deps: StartRouteDeps): ApiRoute {
-  return route({
-    method: ['POST', 'PUT'],
-    path,
-    scope: 'report:run',
-    action: 'report.start',
-    summary: 'Start report tasks',
-    description:
-      '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
-    ...(params && { params }),
-    readByHandler: () => ({ body: START() }),
-    query: NO_QUERY,
-    answers: () => ({ 200: STARTED(), 409: 'A test needs an address; the run cannot begin.' }),
-    async handle(request) {
-      const id = (request.params as { taskId?: string }).taskId
-      const selected = id === undefined || id === '-' ? [] : [taskById(id, deps).id]
-      const body = checkedWith(START(), request.body ?? {})
-      return jsonAnswer(200, await startTasks(request as ApiRequest, selected, body, deps))
+const STARTS = {
+  ...START_TASKS,
+  ...checksBody(START_TASKS),
+  scope: 'report:run',
+  action: 'report.start',
+  summary: 'Start report tasks',
+  description:
+    '`taskId` and `tag` of the body select tasks, beside the one in the path (`-` = none). Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
+} as const
+
+const start = (deps: StartRouteDeps): ApiRoute =>
+  route({
+    ...STARTS,
+    examples: [{ name: 'by-tag', body: { tag: ['weekly'], force: true, dryRun: true }, status: 200 }],
+    handle: async (request, answer) => answer(200, await startTasks(request, [], deps)),
+  })
+
+const startOne = (deps: StartRouteDeps): ApiRoute =>
+  route({
+    ...STARTS,
+    path: '/v4/reporttask/{taskId}/start',
+    params: taskParams,
+    async handle(request, answer) {
+      const { taskId } = request.params
+      return answer(200, await startTasks(request, taskId === '-' ? [] : [taskById(taskId, deps).id], deps))
     },
   })
-}
 
-async function startTasks(request: ApiRequest, selected: readonly string[], body: StartBody, deps: StartRouteDeps) {
+type StartRequest = Pick<ApiRequest, 'body' | 'caller' | 'note'>
+
+async function startTasks(request: StartRequest, selected: readonly string[], deps: StartRouteDeps): Promise<Started> {
+  const body = checkedWith(bodyOf(START_TASKS), request.body ?? {})
   const ids = [...new Set([...selected, ...body.taskId].map((id) => id.toLowerCase()))]
   if (!ids.every(isGuid)) throw invalidId('task')
   if (ids.length === 0 && body.tag.length === 0) throw refusal('NOTHING_SELECTED', 'name tasks by taskId or tag')
   const named = ids.map((id) => [id, deps.taskOf(id)] as const)
   const tasks = [...named.flatMap(([, task]) => (task ? [task] : [])), ...deps.tasksTagged(body.tag)]
   const options = optionsOf(body)
-  const tasksStarted = []
-  const tasksSkipped = []
+  const tasksStarted: Started['tasksStarted'][number][] = []
+  const tasksSkipped: Started['tasksSkipped'][number][] = []
   const wanted = [...new Map(tasks.map((one) => [one.id, one])).values()]
   // The outcome shows how the conditions compare; what triggers follow is not read.
   for (const { id } of wanted) requireSources(request.caller, deps.definitionOf(id)?.conditions ?? [])
@@ -135,7 +109,7 @@ async function startTasks(request: ApiRequest, selected: readonly string[], body
     })
     const base = { taskId: task.id, taskName: task.name }
     if (admission.status === 'skipped') tasksSkipped.push({ ...base, code: admission.code, runId: admission.runId })
-    else tasksStarted.push({ ...base, status: statusOf(admission), runId: admission.runId })
+    else tasksStarted.push({ ...base, status: statusOf(admission.status), runId: admission.runId })
   }
   const tasksNotFound = named.filter(([, task]) => !task).map(([id]) => id)
   request.note({ target: tasks.map(({ id }) => id), detail: `${tasksStarted.length} started` })
@@ -174,19 +148,11 @@ function checkStart(
   })
 }
 
-function optionsOf({
-  test,
-  testAddress,
-  dryRun,
-  ignoreConditions,
-  reports,
-  recipients,
-  reason,
-}: StartBody): RunOptions {
+function optionsOf({ test, testAddress, dryRun, ignoreConditions, reports, recipients, reason }: Start): RunOptions {
   return { test, testAddress, dryRun, ignoreConditions, reports, recipients, reason }
 }
 
-const manual = ({ caller }: ApiRequest, at: number, reason: string | null) => ({
+const manual = ({ caller }: StartRequest, at: number, reason: string | null) => ({
   type: 'manual' as const,
   triggerId: null,
   key: '',
@@ -194,28 +160,21 @@ const manual = ({ caller }: ApiRequest, at: number, reason: string | null) => ({
   detail: { actor: caller.actor, ...(reason && { reason }) },
 })
 
-const statusOf = ({ status }: Admission): string => (status === 'repeated' ? 'merged' : status)
+type Admitted = Exclude<Admission['status'], 'skipped'>
+const statusOf = (status: Admitted) => (status === 'repeated' ? 'merged' : status)
 
 function plan(deps: StartRouteDeps): ApiRoute {
   return route({
-    method: 'POST',
-    path: '/v4/reporttask/{taskId}/plan',
+    ...PLAN_TASK,
+    ...checksBody(PLAN_TASK),
     eachTime: ALWAYS,
     scope: 'report:read',
     action: 'report.plan',
     audited: 'refused',
     summary: 'Show who would get what, without making or sending anything',
-    params: TASK_PARAMS,
-    query: PLAN_QUERY,
     description:
       'With `-` in the place of the id the body is a whole task, which is not saved; that needs `report:write` too. Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
-    readByHandler: () => ({ body: reportTask() }),
-    answers: () => ({
-      200: PLANNED(),
-      422: 'The app cannot be read.',
-      502: 'The engine or the repository does not answer.',
-    }),
-    handle: async ({ params, query, signal, body, caller }) => {
+    handle: async ({ params, query, signal, body, caller }, answer) => {
       // A task of the caller evaluates its expressions in any app, and shows results in names and addresses.
       if (params.taskId === '-') requireScope(caller, 'report:write')
       const definition =
@@ -226,7 +185,7 @@ function plan(deps: StartRouteDeps): ApiRoute {
       const options = { ...DEFAULT_OPTIONS, recipients: query.recipient === undefined ? null : [query.recipient] }
       const work = (limit: AbortSignal) => deps.runner.plan(definition, options, limit)
       const made = await engineAnswer(work, signal, deps.planTimeoutMs ?? PLAN_TIMEOUT_MS)
-      return jsonAnswer(200, planAnswer(definition, made, query))
+      return answer(200, planAnswer(definition, made, query))
     },
   })
 }
@@ -234,8 +193,11 @@ function plan(deps: StartRouteDeps): ApiRoute {
 function planAnswer(
   { task }: Definition,
   { prepared, plan, events }: { prepared: Prepared; plan: Plan; events: readonly RunEvent[] },
-  { limit = Number.POSITIVE_INFINITY, offset = 0 }: PlanQuery,
-) {
+  {
+    limit = Number.POSITIVE_INFINITY,
+    offset = 0,
+  }: { readonly limit?: number | undefined; readonly offset?: number | undefined },
+): PlanAnswer {
   const of = <Payload>(channel: string) =>
     plan.deliveries.filter((one) => one.channel === channel).map(({ payload }) => payload as Payload)
   const page = <One>(list: readonly One[]) => list.slice(offset, offset + limit)
@@ -280,6 +242,6 @@ function planAnswer(
       files: files.length,
       hub: hub.length,
     },
-    problems: plan.refused ? [...problems, { ...plan.refused, level: 'error' }] : problems,
+    problems: plan.refused ? [...problems, { ...plan.refused, level: 'error' as const }] : problems,
   }
 }

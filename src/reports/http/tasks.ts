@@ -1,40 +1,22 @@
 /** Switching report tasks on and off, copies; projects and storage spaces. */
 import { randomUUID } from 'node:crypto'
 import { stat, statfs } from 'node:fs/promises'
-import { z } from 'zod'
 import type { Caller } from '../../http/endpoint/caller.ts'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { type ErrorCode, Refusal, refusal } from '../../http/errors.ts'
 import { within } from '../../platform/deadline.ts'
-import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { line } from '../entities/fields.ts'
-import { editable, type StoredOf } from '../rows.ts'
+import {
+  COPY_TASK,
+  PROJECTS,
+  type Selection,
+  STORAGE_SPACES,
+  SWITCH_TASKS,
+  type Switched,
+} from '../entities/contract.ts'
+import { editable, type StoredOf, shown } from '../rows.ts'
 import { type DefinitionStore, type Edit, notFound } from '../store.ts'
-import { checkedId, invalidId, optionalBody, requireSourcesOf, STORED, shown, tagOf } from './common.ts'
-
-const texts = once(() => z.array(z.string()).max(1000).default([]))
-const SELECTION = once(() =>
-  z.strictObject({ taskId: texts(), tag: texts(), project: texts(), all: z.boolean().default(false) }),
-)
-type Selection = z.output<ReturnType<typeof SELECTION>>
-
-const TASK = once(() => z.object({ taskId: z.string(), taskName: z.string(), enabled: z.boolean() }))
-const SWITCHED = once(() =>
-  z.object({
-    tasksChanged: z.array(TASK()),
-    tasksUnchanged: z.array(TASK()),
-    tasksNotFound: z.array(z.string()),
-    tasksRefused: z
-      .array(z.object({ taskId: z.string(), taskName: z.string(), code: z.string(), details: z.string() }))
-      .describe(
-        'Tasks that are incomplete stay off, and those that read key-value pairs which the caller may not read.',
-      ),
-    totalTasksChanged: z.int(),
-  }),
-)
-type Switched = z.output<ReturnType<typeof SWITCHED>>
+import { bodyOf, checkedId, checksBody, invalidId, optionalBody, requireSourcesOf, tagOf } from './common.ts'
 
 const VERBS = [
   { verb: 'enable', enabled: true, what: 'on' },
@@ -64,67 +46,56 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
     return result
   }
 
-  const bulk = ({ verb, enabled, what }: (typeof VERBS)[number], path: string): ApiRoute =>
-    route({
-      method: ['POST', 'PUT'],
+  const several = ({ verb, enabled, what }: (typeof VERBS)[number], path: string): ApiRoute => {
+    const contract = SWITCH_TASKS[verb].several
+    return route({
+      ...contract,
+      ...checksBody(contract),
+      ownBodyErrors: true,
       path,
       scope: 'report:run',
       action: `reporttask.${verb}`,
-      ownBodyErrors: true,
-      documented: path.includes('/-/'),
+      documented: path === contract.path,
       summary: `Switch report tasks ${what}`,
       description: 'All that `taskId`, `tag` or `project` names; or all. Runs in progress go on.',
-      readByHandler: () => ({ body: SELECTION() }),
-      answers: () => ({ 200: SWITCHED().describe('The result for each task.') }),
       examples: [{ name: 'tag', body: { tag: ['weekly'] }, status: 200 }],
-      handle: async (request) =>
-        jsonAnswer(200, await switchTasks(request, optionalBody(request, SELECTION()), enabled)),
+      handle: async (request, answer) =>
+        answer(200, await switchTasks(request, optionalBody(request, bodyOf(contract)), enabled)),
     })
+  }
 
   const single = ({ verb, enabled, what }: (typeof VERBS)[number]): ApiRoute =>
     route({
-      method: ['POST', 'PUT'],
-      path: `/v4/reporttask/{taskId}/${verb}`,
+      ...SWITCH_TASKS[verb].one,
       scope: 'report:run',
       action: `reporttask.${verb}`,
-      body: 'ignored',
       summary: `Switch a report task ${what}`,
-      answers: () => ({
-        200: SWITCHED().describe('The result, as for several tasks.'),
-        403: 'The task reads key-value pairs that the caller may not read.',
-        409: 'The task is incomplete.',
-      }),
-      async handle(request) {
+      async handle(request, answer) {
         const id = checkedId('task', request.params.taskId ?? '')
         const selection = { taskId: [id], tag: [], project: [], all: false }
         const result = await switchTasks(request, selection, enabled)
         if (result.tasksNotFound.length > 0) throw notFound('task', id)
         const [refused] = result.tasksRefused
         if (refused) throw refusal(refused.code as ErrorCode, refused.details)
-        return jsonAnswer(200, result)
+        return answer(200, result)
       },
     })
 
   return [
     ...VERBS.flatMap((one) => [
-      bulk(one, `/v4/reporttask/-/${one.verb}`),
-      bulk(one, `/v4/reporttask/${one.verb}`),
+      several(one, SWITCH_TASKS[one.verb].several.path),
+      several(one, `/v4/reporttask/${one.verb}`),
       single(one),
     ]),
     copyRoute(store),
     route({
-      method: 'GET',
-      path: '/v4/reportproject',
+      ...PROJECTS,
       scope: 'report:read',
       summary: 'List the projects of report tasks with the number of their definitions',
-      query: NO_QUERY,
-      answers: () => ({
-        200: z.object({ reportProjects: z.array(z.looseObject({ name: z.string() })), total: z.int() }),
-      }),
-      examples: [{ name: 'all', status: 200 }],
-      handle() {
+      examples: [{ name: 'all', status: 200, answer: { reportProjects: [], total: 0 } }],
+      handle(_, answer) {
         const reportProjects = [...store.projects()].map(([name, counts]) => ({ name, ...counts }))
-        return jsonAnswer(200, { reportProjects, total: reportProjects.length })
+        return answer(200, { reportProjects, total: reportProjects.length })
       },
     }),
   ]
@@ -132,8 +103,8 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
 
 /** A task that is refused does not stop the others. */
 function switched(edit: Edit, tasks: readonly StoredOf<'task'>[], enabled: boolean, caller: Caller): Switched {
-  const tasksChanged: z.output<ReturnType<typeof TASK>>[] = []
-  const tasksUnchanged: z.output<ReturnType<typeof TASK>>[] = []
+  const tasksChanged: Switched['tasksChanged'][number][] = []
+  const tasksUnchanged: Switched['tasksUnchanged'][number][] = []
   const tasksRefused: Switched['tasksRefused'][number][] = []
   for (const task of tasks) {
     const { id: taskId, name: taskName } = task
@@ -165,24 +136,21 @@ function pairsRefusal(edit: Edit, task: StoredOf<'task'>, caller: Caller): Refus
 const detailsOf = ({ status, body }: Refusal): string =>
   body.code === 'TASK_INCOMPLETE' || status === 401 || status === 403 ? String(body.details) : String(body.message)
 
-const COPY = once(() => z.strictObject({ name: line(200).optional(), project: line(64).optional() }))
 const LONGEST_NAME = 200
 
 function copyRoute(store: DefinitionStore): ApiRoute {
   return route({
-    method: 'POST',
-    path: '/v4/reporttask/{taskId}/copy',
+    ...COPY_TASK,
+    ...checksBody(COPY_TASK),
+    ownBodyErrors: true,
     scope: 'report:write',
     action: 'reporttask.copy',
-    ownBodyErrors: true,
     summary: 'Copy a report task',
     description:
       'The copy is off. Without a name it is called like the task, with `(copy)` behind. A task that reads key-value pairs needs `kv:read` of their namespaces, one that follows Qlik tasks `task:read`, and topics `message:read`.',
-    readByHandler: () => ({ body: COPY() }),
-    answers: () => ({ 201: STORED().describe('The copy.'), 409: 'The name is taken.' }),
-    async handle(request) {
+    async handle(request, answer) {
       const source = checkedId('task', request.params.taskId ?? '')
-      const { name, project } = optionalBody(request, COPY())
+      const { name, project } = optionalBody(request, bodyOf(COPY_TASK))
       const id = randomUUID()
       const copy = await store.edit(request.caller.actor, (edit) => {
         const task = edit.get('task', source)
@@ -195,7 +163,7 @@ function copyRoute(store: DefinitionStore): ApiRoute {
         request.note({ target: [source, id] })
         return edit.get('task', id)!
       })
-      return jsonAnswer(201, shown('task', copy), {
+      return answer(201, shown('task', copy), {
         etag: tagOf(copy.revision),
         location: `/v4/reporttask/${id}`,
       })
@@ -220,34 +188,21 @@ export interface StorageSpace {
   readonly projects: readonly string[]
 }
 
-const SPACE = once(() =>
-  z.object({
-    id: z.string(),
-    name: z.string(),
-    available: z.boolean(),
-    freeBytes: z.number().nullable().describe('null while it is not available.'),
-    projects: z.array(z.string()).describe('Empty = all projects.'),
-  }),
-)
-
 /** A share that does not answer in this time is not available. */
 const SPACE_TIMEOUT_MS = 3000
 
 export function storageSpaceRoute(spaces: readonly StorageSpace[], timeoutMs = SPACE_TIMEOUT_MS): ApiRoute {
   return route({
-    method: 'GET',
-    path: '/v4/storagespace',
+    ...STORAGE_SPACES,
     scope: 'report:read',
     summary: 'List the storage spaces',
-    query: NO_QUERY,
-    answers: () => ({ 200: z.object({ storageSpaces: z.array(SPACE()) }) }),
-    examples: [{ name: 'all', status: 200 }],
-    async handle() {
+    examples: [{ name: 'all', status: 200, answer: { storageSpaces: [] } }],
+    async handle(_, answer) {
       const storageSpaces = spaces.map(async ({ id, name, directory, projects }) => {
         const freeBytes = await within(freeBytesOf(directory), timeoutMs, () => null)
         return { id, name: name || id, available: freeBytes !== null, freeBytes, projects }
       })
-      return jsonAnswer(200, { storageSpaces: await Promise.all(storageSpaces) })
+      return answer(200, { storageSpaces: await Promise.all(storageSpaces) })
     },
   })
 }

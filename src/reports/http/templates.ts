@@ -3,20 +3,27 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { z } from 'zod'
+import { asIs } from '../../http/endpoint/contract.ts'
 import { disposition } from '../../http/endpoint/disposition.ts'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { ERRORS, type ErrorCode, refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
-import { once } from '../../platform/once.ts'
 import { withoutActing } from '../../platform/visible.ts'
 import { TEMPLATE_FILE, templateFormat } from '../checks.ts'
 import type { Report, TemplateReport } from '../entities/report.ts'
 import { type Issue, refuseIssues } from '../issues.ts'
 import type { StoredOf, UploadedTemplate } from '../rows.ts'
+import { file } from '../runs/contract.ts'
 import { type DefinitionStore, notFound } from '../store.ts'
-import type { TemplateCheck } from '../templates/index.ts'
+import {
+  CHECK_TEMPLATE,
+  DOWNLOAD_TEMPLATE,
+  REMOVE_TEMPLATE,
+  TEMPLATES,
+  type Template,
+  type TemplateCheck,
+  UPLOAD_TEMPLATE,
+} from '../templates/contract.ts'
 import { checkedId, requireRevision, tagOf } from './common.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -37,42 +44,10 @@ const MEDIA_TYPES = {
   docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
   pptx: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
 } as const
-const FILE = once(() => z.string().meta({ contentMediaType: 'application/octet-stream' }))
-
-const CHECK = once(() =>
-  z.object({
-    ok: z.boolean(),
-    format: z.string(),
-    bytes: z.int(),
-    sha256: z.string(),
-    tags: z.array(z.object({ tag: z.string(), kind: z.string(), place: z.string() })),
-    unused: z.array(z.string()).describe('Keys of data that no tag names.'),
-    dropped: z.array(z.string()).describe('References that filled files do not have: a company template.'),
-    problems: z.array(z.object({ code: z.string(), place: z.string(), details: z.string() })),
-    warnings: z
-      .array(z.object({ code: z.string(), place: z.string(), details: z.string() }))
-      .describe('Warnings of each run, as far as the file shows them; the file is taken.'),
-  }),
-)
-
-const LISTED = once(() =>
-  z.object({
-    source: z.enum(['upload', 'file']).describe('Uploaded for a report, or a file of the template folder.'),
-    fileName: z.string(),
-    bytes: z.int().nullable().describe('null = the file is gone.'),
-    uploadedAt: z.string().nullable(),
-    uploadedBy: z.string().nullable(),
-    reports: z
-      .array(z.object({ id: z.string(), name: z.string(), project: z.string() }))
-      .describe('Those that use it.'),
-  }),
-)
-type Listed = z.output<ReturnType<typeof LISTED>>
-
 /** Uploaded files, then those of the folder, each by name. */
-async function listed({ store, blobs, templateDirectory }: TemplateDeps): Promise<Listed[]> {
+async function listed({ store, blobs, templateDirectory }: TemplateDeps): Promise<Template[]> {
   const reports = store.list('report').filter((report) => report.type === 'template')
-  const uploads = reports.map(async (report): Promise<Listed[]> => {
+  const uploads = reports.map(async (report): Promise<Template[]> => {
     const upload = report.template?.source === 'upload' ? store.template(report.id) : undefined
     if (!upload) return []
     const { fileName, uploadedAt, uploadedBy } = upload
@@ -82,12 +57,12 @@ async function listed({ store, blobs, templateDirectory }: TemplateDeps): Promis
   const fileOf = ({ template }: Report & { type: 'template' }) => (template?.source === 'file' ? template.file : null)
   const inFolder = (await readdir(templateDirectory).catch(() => [])).filter((name) => TEMPLATE_FILE.test(name))
   const names = [...new Set([...inFolder, ...reports.flatMap((report) => fileOf(report) ?? [])])]
-  const files = names.map(async (fileName): Promise<Listed> => {
+  const files = names.map(async (fileName): Promise<Template> => {
     const bytes = await sizeOf(join(templateDirectory, basename(fileName)))
     const users = reports.filter((report) => fileOf(report) === fileName).map(shortOf)
     return { source: 'file', fileName, bytes, uploadedAt: null, uploadedBy: null, reports: users }
   })
-  const byName = (one: Listed, other: Listed) => one.fileName.localeCompare(other.fileName, 'en')
+  const byName = (one: Template, other: Template) => one.fileName.localeCompare(other.fileName, 'en')
   return [...(await Promise.all(uploads)).flat().sort(byName), ...(await Promise.all(files)).sort(byName)]
 }
 
@@ -164,16 +139,13 @@ function requireGood(check: TemplateCheck): void {
   )
 }
 
-const PATH = '/v4/report/{id}/template'
-
 export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
   const { store, blobs, checkTemplate, maxTemplateMb } = deps
   const taken = {
     scope: 'report:write',
     ownBodyErrors: true,
-    body: 'bytes',
     bodyLimit: maxTemplateMb * MB,
-    readByHandler: () => ({ body: FILE() }),
+    readByHandler: () => ({ body: file() }),
   } as const
 
   function templateReport(request: ApiRequest): StoredOf<'report'> & TemplateReport {
@@ -186,17 +158,12 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
 
   return [
     route({
-      method: 'PUT',
-      path: PATH,
+      ...UPLOAD_TEMPLATE,
       ...taken,
       action: 'report.template',
       summary: 'Upload the template of a report',
       description: 'The body is the file, its name stands in the header `X-File-Name` (percent-encoded where needed).',
-      answers: () => ({
-        200: CHECK().describe('The result of its check.'),
-        412: 'The report is not at the revision of `If-Match`.',
-      }),
-      async handle(request) {
+      async handle(request, answer) {
         const report = templateReport(request)
         requireRevision(request, 'report', report.revision)
         const fileName = fileNameOf(request)
@@ -206,15 +173,13 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
         const { sha256, bytes } = await blobs.put(content)
         const saved = await store.setTemplate(report.id, { sha256, bytes, fileName }, request.caller.actor)
         request.note({ target: [report.id], detail: fileName })
-        return jsonAnswer(200, check, { etag: tagOf(saved.revision) })
+        return answer(200, check, { etag: tagOf(saved.revision) })
       },
     }),
     route({
-      method: 'GET',
-      path: PATH,
+      ...DOWNLOAD_TEMPLATE,
       scope: 'report:read',
       summary: 'Download the template of a report',
-      answers: () => ({ 200: FILE().describe('The file.') }),
       async handle(request) {
         const report = templateReport(request)
         const { template } = report
@@ -224,72 +189,61 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
             : await uploadedFile(deps, report.id)
         if (!file) throw refusal('TEMPLATE_NOT_FOUND', 'The report has no template, or its file is gone.')
         const format = templateFormat(template)
-        return new Response(new Uint8Array(file.content), {
-          headers: {
-            'content-type': format ? MEDIA_TYPES[format] : 'application/octet-stream',
-            'content-disposition': disposition('attachment', file.fileName),
-            'x-content-type-options': 'nosniff',
-            'cache-control': 'private, no-store',
-            etag: `"${createHash('sha256').update(file.content).digest('hex')}"`,
-          },
-        })
+        return asIs(
+          new Response(new Uint8Array(file.content), {
+            headers: {
+              'content-type': format ? MEDIA_TYPES[format] : 'application/octet-stream',
+              'content-disposition': disposition('attachment', file.fileName),
+              'x-content-type-options': 'nosniff',
+              'cache-control': 'private, no-store',
+              etag: `"${createHash('sha256').update(file.content).digest('hex')}"`,
+            },
+          }),
+        )
       },
     }),
     route({
-      method: 'DELETE',
-      path: PATH,
+      ...REMOVE_TEMPLATE,
       scope: 'report:write',
       action: 'report.template.delete',
       summary: 'Remove the uploaded template of a report',
-      answers: () => ({
-        204: z.void(),
-        409: 'A task that is on needs it.',
-        412: 'The report is not at the revision of `If-Match`.',
-      }),
-      async handle(request) {
+      async handle(request, answer) {
         const report = templateReport(request)
         requireRevision(request, 'report', report.revision)
         const upload = store.template(report.id)
         if (!upload) throw refusal('TEMPLATE_NOT_FOUND', 'No template has been uploaded for the report.')
         await store.setTemplate(report.id, null, request.caller.actor)
         request.note({ target: [report.id], detail: upload.fileName })
-        return new Response(null, { status: 204 })
+        return answer(204)
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/reporttemplate',
+      ...TEMPLATES,
       scope: 'report:read',
       summary: 'List the templates of reports, with the reports that use them',
-      query: NO_QUERY,
-      answers: () => ({
-        200: z.object({ reportTemplates: z.array(LISTED()), total: z.int(), maxTemplateMb: z.number() }),
-      }),
-      examples: [{ name: 'all', status: 200 }],
-      async handle() {
+      examples: [{ name: 'all', status: 200, answer: { reportTemplates: [], total: 0, maxTemplateMb } }],
+      async handle(_, answer) {
         const reportTemplates = await listed(deps)
-        return jsonAnswer(200, { reportTemplates, total: reportTemplates.length, maxTemplateMb })
+        return answer(200, { reportTemplates, total: reportTemplates.length, maxTemplateMb })
       },
     }),
     route({
-      method: 'POST',
-      path: `${PATH}/check`,
-      eachTime: ALWAYS,
+      ...CHECK_TEMPLATE,
       ...taken,
+      eachTime: ALWAYS,
       scope: 'report:read',
       audited: 'refused',
       summary: 'Check a template without keeping it',
       description: 'The body is the file; without one the present template is checked.',
-      answers: () => ({ 200: CHECK().describe('Tags and problems; `ok` is false when it cannot be used.') }),
-      async handle(request) {
+      async handle(request, answer) {
         const report = templateReport(request)
         const content = request.body as Bytes
-        if (content.length > 0) return jsonAnswer(200, await checkTemplate(content, fileNameOf(request), report))
+        if (content.length > 0) return answer(200, await checkTemplate(content, fileNameOf(request), report))
         const { template } = report
         const file =
           template?.source === 'file' ? await directoryFile(deps, template.file) : await uploadedFile(deps, report.id)
         if (!file) throw refusal('TEMPLATE_NOT_FOUND', 'The report has no template yet; send the file.')
-        return jsonAnswer(200, await checkTemplate(file.content, file.fileName, report))
+        return answer(200, await checkTemplate(file.content, file.fileName, report))
       },
     }),
   ]

@@ -1,25 +1,22 @@
 /** Endpoints that try a definition out: a report as a file, a condition, the plan of a task that is not saved. */
 import { randomUUID } from 'node:crypto'
-import { z } from 'zod'
-import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
-import { once } from '../../platform/once.ts'
 import type { Clock } from '../../platform/types.ts'
 import { type ErrorCode, ReportError } from '../codes.ts'
 import { type ConditionFacts, evaluateCondition } from '../conditions.ts'
+import { RENDER_REPORT, TEST_CONDITION } from '../contract.ts'
 import type { ReportCondition } from '../entities/condition.ts'
-import { id } from '../entities/fields.ts'
-import { FORMATS, report } from '../entities/report.ts'
+import { report } from '../entities/report.ts'
 import { type Definition, reportTask } from '../entities/task.ts'
 import { checkedWith, refuseIssues } from '../issues.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
+import type { RunEvent } from '../runs/contract.ts'
 import type { PreparedDocument } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
 import type { Save } from '../save.ts'
 import type { DefinitionStore, Edit } from '../store.ts'
-import type { RunEvent } from '../types.ts'
-import { checkedId, requireSources } from './common.ts'
+import { bodyOf, checkedId, checksBody, requireSources } from './common.ts'
 import { engineAnswer, engineRefusal } from './engine.ts'
 import { fileAnswer } from './file.ts'
 import type { RunRouteDeps } from './runs.ts'
@@ -32,11 +29,7 @@ export interface TrialRouteDeps extends Pick<RunRouteDeps, 'runner' | 'blobs' | 
   readonly facts: () => ConditionFacts
 }
 
-const TEST = once(() => z.strictObject({ filterIds: z.array(id()).max(50).default([]) }))
-const PARAMS = once(() => z.object({ id: z.string() }))
 const TIMEOUT_MS = 120_000
-const ANSWERS = { 422: 'The app or an object of it cannot be read.', 502: 'The engine does not answer.' } as const
-
 export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
   const { store, runner, blobs, planTimeoutMs = TIMEOUT_MS } = deps
   const run = (definition: Definition, render: boolean, signal: AbortSignal) =>
@@ -62,17 +55,12 @@ export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
 
   return [
     route({
-      method: 'POST',
-      path: '/v4/report/{id}/render',
+      ...RENDER_REPORT,
       eachTime: ALWAYS,
       scope: 'report:run',
       action: 'report.render',
       audited: 'always',
       summary: 'Make a report once, as a file',
-      params: PARAMS,
-      query: () => z.object({ format: queryField.word(FORMATS) }),
-      body: 'ignored',
-      answers: () => ({ 200: z.string().describe('The file.'), ...ANSWERS }),
       handle: async ({ params, query, signal, caller, note }) => {
         const { id: reportId, name, project } = existing(store, 'report', params.id)
         note({ target: [name] })
@@ -84,23 +72,19 @@ export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
       },
     }),
     route({
-      method: 'POST',
-      path: '/v4/reportcondition/{id}/test',
+      ...TEST_CONDITION,
+      ...checksBody(TEST_CONDITION),
       eachTime: ALWAYS,
       scope: 'report:run',
       action: 'report.condition.test',
       summary: 'Evaluate a condition now',
       description:
         'Filters of the body apply. A condition without an app needs a filter that is bound to one when a rule asks the app: those about tasks, days, pairs and files do not.',
-      params: PARAMS,
-      query: NO_QUERY,
-      readByHandler: () => ({ body: TEST() }),
-      answers: () => ({ 200: z.looseObject({ met: z.boolean(), rules: z.array(z.looseObject({})) }), ...ANSWERS }),
-      handle: async (request) => {
+      handle: async (request, answer) => {
         const began = performance.now()
         const condition = existing(store, 'condition', request.params.id)
         requireSources(request.caller, [condition])
-        const { filterIds } = checkedWith(TEST(), request.body ?? {})
+        const { filterIds } = checkedWith(bodyOf(TEST_CONDITION), request.body ?? {})
         const bound = filterIds.map((one) => store.get('filter', one)?.appId).find(Boolean)
         const appId = condition.appId ?? bound
         const duration = () => Math.round(performance.now() - began)
@@ -112,7 +96,7 @@ export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
             const code = 'UNKNOWN_REFERENCE'
             throw refuseIssues([{ path: `filterIds.${unknown}`, message: 'There is no such filter', code }])
           }
-          return jsonAnswer(200, { ...(await withoutApp({ ...condition, onError })), durationMs: duration() })
+          return answer(200, { ...(await withoutApp({ ...condition, onError })), durationMs: duration() })
         }
         const { project } = condition
         const blocks = [{ key: 'text', type: 'text', markdown: '' }]
@@ -138,7 +122,7 @@ export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
         const conditions = made.conditions.map((one) => ({ ...one, onError }))
         const { prepared } = await run({ ...made, conditions }, false, request.signal)
         const [result] = prepared.conditions
-        return jsonAnswer(200, { met: result?.met ?? false, rules: result?.rules ?? [], durationMs: duration() })
+        return answer(200, { met: result?.met ?? false, rules: result?.rules ?? [], durationMs: duration() })
       },
     }),
   ]

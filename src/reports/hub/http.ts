@@ -4,19 +4,18 @@ import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import { isBelow } from '../../http/client-address.ts'
 import { disposition } from '../../http/endpoint/disposition.ts'
-import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRequest, type ApiRoute, looseRoute, route } from '../../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refusal } from '../../http/errors.ts'
-import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { documentEntries, zipStream } from '../documents/zip.ts'
 import { fileAnswer } from '../http/file.ts'
 import { cleanName } from '../patterns.ts'
+import { HUB_ITEM, HUB_ITEMS, RUN_READS } from './contract.ts'
 import { messagePage } from './frame.tsx'
 import type { Reader } from './login.ts'
 import { isViewable, itemPage, listPage, PAGE_SIZE } from './pages.tsx'
 import { type HubDeps, type HubParts, type HubPlace, STYLES, STYLESHEET } from './place.ts'
-import type { HowRead, HubItem, HubListItem } from './store.ts'
+import type { HowRead, HubItem } from './store.ts'
 
 const PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
@@ -35,36 +34,6 @@ const PAGE_HEADERS = {
 /** Reports are shown without any right: no script, no request. Browsers refuse their PDF viewer to a sandbox. */
 const VIEW_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
-const FILE = once(() =>
-  z.object({
-    n: z.int(),
-    fileName: z.string(),
-    bytes: z.int(),
-    sha256: z.string(),
-    url: z.string(),
-  }),
-)
-const ITEM = once(() =>
-  z.looseObject({
-    id: z.string(),
-    title: z.string(),
-    project: z.string(),
-    taskName: z.string(),
-    publishedAt: z.string(),
-    test: z.boolean(),
-    files: z.array(FILE()),
-  }),
-)
-const LIST_QUERY = once(() =>
-  z.object({
-    q: queryField.text().describe('Part of title, project or file name.').optional(),
-    project: queryField.text().optional(),
-    unread: queryField.word(['1', '0']).describe('`1`: only what the reader has not opened.').optional(),
-    limit: queryField.integer(1, 500).optional(),
-    offset: queryField.integer(0, 10_000_000).optional(),
-  }),
-)
-
 /** A page of the hub. */
 export const pageAnswer = (html: string, status = 200, headers: Readonly<Record<string, string>> = {}): Response =>
   new Response(html, { status, headers: { ...PAGE_HEADERS, ...headers } })
@@ -82,7 +51,7 @@ export const pageRoute = ({
     /** Whether the body is read, of a form that is sent with the page. */
     readonly hasForm?: true
   }): ApiRoute =>
-  route({
+  looseRoute({
     method: 'GET',
     documented: false,
     eachTime: ALWAYS,
@@ -264,43 +233,32 @@ export function hubApiRoutes(
     throw request.caller.refusal('report:read') ?? needed
   }
 
-  const shown = (request: ApiRequest, item: HubItem | HubListItem) => {
+  const shown = (request: ApiRequest, item: HubItem) => {
     const { id, title, project, taskName, publishedAt, test, version, fileName, bytes, sha256 } = item
     const files = [{ n: 1, fileName, bytes, sha256, url: `${place.root(request)}/items/${id}/files/1` }]
-    const listed = 'versions' in item ? { versions: item.versions, unread: item.unread } : {}
-    return { id, title, project, taskName, publishedAt: instant(publishedAt), test, version, ...listed, files }
+    return { id, title, project, taskName, publishedAt: instant(publishedAt), test, version, files }
   }
 
   return [
     route({
-      method: 'GET',
-      path: '/v4/hub/items',
+      ...HUB_ITEMS,
       summary: 'List the reports in the hub, newest first',
       description:
         'Each report once, with its newest version. A reader (cookie of the hub) gets what was published for it; a key with `report:read` gets everything.',
-      query: LIST_QUERY,
-      answers: () => ({ 200: z.looseObject({ hubItems: z.array(ITEM()), total: z.int() }) }),
-      handle(request) {
+      examples: [{ name: 'first', query: { limit: '1' }, status: 200 }],
+      handle(request, answer) {
         const { limit = 100, offset = 0, unread, q, project } = request.query
         const seen = request as unknown as ApiRequest
-        const { items, total } = store.list(readerOf(seen).address, {
-          q,
-          project,
-          unread: unread === '1',
-          limit,
-          offset,
-        })
-        return jsonAnswer(200, { hubItems: items.map((item) => shown(seen, item)), total }, PRIVATE)
+        const wanted = { q, project, unread: unread === '1', limit, offset }
+        const { items, total } = store.list(readerOf(seen).address, wanted)
+        const hubItems = items.map((item) => ({ ...shown(seen, item), versions: item.versions, unread: item.unread }))
+        return answer(200, { hubItems, total }, PRIVATE)
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/hub/items/{id}',
+      ...HUB_ITEM,
       summary: 'Show a report in the hub with its versions',
-      params: () => z.object({ id: z.string().describe('Id of the item.') }),
-      query: NO_QUERY,
-      answers: () => ({ 200: ITEM(), 404: 'There is no such item for the caller.' }),
-      handle(request) {
+      handle(request, answer) {
         const seen = request as unknown as ApiRequest
         const { address } = readerOf(seen)
         const { id } = request.params
@@ -308,36 +266,19 @@ export function hubApiRoutes(
         const item = store.item(address, id.toLowerCase())
         if (!item) throw refusal('DOCUMENT_GONE', id, { error: 'Hub item not found' })
         const versions = store.versions(address, item).map((one) => shown(seen, one))
-        return jsonAnswer(200, { ...shown(seen, item), versions }, PRIVATE)
+        return answer(200, { ...shown(seen, item), versions }, PRIVATE)
       },
     }),
     route({
-      method: 'GET',
-      path: '/v4/reportrun/{runId}/reads',
+      ...RUN_READS,
       scope: 'report:read',
       summary: 'List who opened the documents of a run in the hub',
-      params: () => z.object({ runId: z.string().describe('Id of the run.') }),
-      query: NO_QUERY,
-      answers: () => ({
-        200: z.looseObject({
-          reads: z.array(
-            z.looseObject({
-              document: z.string(),
-              recipient: z.string(),
-              at: z.string(),
-              version: z.int(),
-              how: z.enum(['view', 'download']),
-            }),
-          ),
-        }),
-        404: 'There is no such run.',
-      }),
-      handle({ params: { runId } }) {
+      handle({ params: { runId } }, answer) {
         if (!isGuid(runId))
           throw refusal('INVALID_ID', 'Run ID must be a valid GUID', { error: 'Invalid run ID format' })
         const id = runId.toLowerCase()
         if (!hasRun(id)) throw refusal('RUN_NOT_FOUND', runId)
-        return jsonAnswer(200, { reads: store.reads(id) }, PRIVATE)
+        return answer(200, { reads: store.reads(id) }, PRIVATE)
       },
     }),
   ]

@@ -5,7 +5,7 @@ import { uuidV7 } from '../../platform/uuid.ts'
 import { levelOf } from '../codes.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportTask } from '../entities/task.ts'
-import type { RunEvent, RunOptions, RunTrigger } from '../types.ts'
+import type { RunEvent, RunOptions, RunTrigger } from './contract.ts'
 import type { Ledger } from './ledger.ts'
 
 export const DEFAULT_OPTIONS: RunOptions = {

@@ -7,7 +7,8 @@ import { errorText } from '../../platform/errors.ts'
 import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Definition } from '../entities/task.ts'
-import type { DeliveryChannel, RunDocument } from '../types.ts'
+import type { RunDocument } from '../types.ts'
+import type { DeliveryChannel } from './contract.ts'
 import {
   type Attempt,
   afterAttempt,

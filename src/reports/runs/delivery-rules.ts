@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Refusal } from '../../alerts/types.ts'
 import type { RunCode } from '../codes.ts'
-import type { DeliveryChannel, DeliveryState } from '../types.ts'
+import type { DeliveryChannel, DeliveryState } from './contract.ts'
 import type { DeliveryChange, DeliveryRecord, NewDelivery } from './ledger.ts'
 import { addresseesOf, type FilePayload, hasFiles, type MailPayload } from './plan.ts'
 

@@ -1,7 +1,8 @@
 /** Events of runs, beside their lines in the log. */
 import type { Clock } from '../../platform/types.ts'
 import { levelOf } from '../codes.ts'
-import type { NewEvent, RunEvent } from '../types.ts'
+import type { NewEvent } from '../types.ts'
+import type { RunEvent } from './contract.ts'
 import type { Ledger } from './ledger.ts'
 import type { RunLog } from './log.ts'
 

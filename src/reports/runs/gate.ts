@@ -1,8 +1,9 @@
 /** The conditions of a run, with the state that they keep from run to run. */
-import { type ConditionFacts, type ConditionResult, type ConditionState, evaluateCondition } from '../conditions.ts'
+import { type ConditionFacts, type ConditionState, evaluateCondition } from '../conditions.ts'
 import type { AppliedData } from '../data/index.ts'
 import type { Definition } from '../entities/task.ts'
 import type { CycleValue, Warn } from '../types.ts'
+import type { CheckedCondition } from './contract.ts'
 
 export interface GateSettings {
   readonly definition: Definition
@@ -28,14 +29,6 @@ export interface GateRequest {
   readonly appId: string
   /** The app of that id under the active filters; asked for by the first rule that needs it. */
   readonly applied: () => Promise<AppliedData>
-}
-
-/** A condition as the plan shows it. */
-export interface CheckedCondition extends Pick<ConditionResult, 'met' | 'rules'> {
-  readonly conditionId: string
-  readonly name: string
-  readonly report?: string
-  readonly cycle?: Readonly<Record<string, string>>
 }
 
 /** States to keep, by key: of a run that delivered something, and of one that did not. */

@@ -8,18 +8,19 @@ import type { Logger } from '../../platform/types.ts'
 import type { RunCode } from '../codes.ts'
 import type { Format } from '../entities/report.ts'
 import type { Definition, Outcome } from '../entities/task.ts'
+import type { RunDocument } from '../types.ts'
 import type {
   Delivery,
   DeliveryChannel,
   DeliveryState,
+  ListedRun,
   Run,
   RunCounts,
-  RunDocument,
   RunEvent,
   RunOptions,
   RunState,
   RunTrigger,
-} from '../types.ts'
+} from './contract.ts'
 import type { KeptStates } from './gate.ts'
 
 const RUN = `id, task_id AS taskId, task_name AS taskName, task_revision AS taskRevision, project, priority, trigger, merged,
@@ -192,6 +193,7 @@ interface NewRun {
 
 /** A delivery with the data that its channel needs. */
 export interface DeliveryRecord extends Omit<Delivery, 'nextAttemptAt'> {
+  readonly runId: string
   readonly position: number
   readonly payload: unknown
   /** Milliseconds since 1970. */
@@ -526,7 +528,13 @@ const NO_COUNTS: RunCounts = {
 }
 
 /** The run in the form of the API. */
-export function runOf(record: RunRecord, events: readonly RunEvent[], counts: RunCounts | null = record.counts): Run {
+export const runOf = (record: RunRecord, events: readonly RunEvent[], counts = record.counts): Run => ({
+  ...listedRunOf(record, counts),
+  events,
+})
+
+/** The same without its events, as lists have it. */
+export function listedRunOf(record: RunRecord, counts: RunCounts | null): ListedRun {
   const { id, taskId, taskName, taskRevision, trigger, merged, options, state, outcome, reason, test, repeats } = record
   const { startedAt, finishedAt } = record
   return {
@@ -547,7 +555,6 @@ export function runOf(record: RunRecord, events: readonly RunEvent[], counts: Ru
     finishedAt: instant(finishedAt),
     durationMs: startedAt === null || finishedAt === null ? null : finishedAt - startedAt,
     counts: counts ?? NO_COUNTS,
-    events,
   }
 }
 

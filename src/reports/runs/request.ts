@@ -6,7 +6,8 @@ import type { Stored } from '../entities/fields.ts'
 import type { QlikUser } from '../entities/recipient.ts'
 import type { Report } from '../entities/report.ts'
 import type { Definition, ReportUse } from '../entities/task.ts'
-import type { NewEvent, RenderedDocument, RenderRequest, RenderSettings, RunOptions, Warn } from '../types.ts'
+import type { NewEvent, RenderedDocument, RenderRequest, RenderSettings, Warn } from '../types.ts'
+import type { RunOptions } from './contract.ts'
 import type { GroupMember } from './recipients.ts'
 
 /** Plain data: it is copied to the worker. */

@@ -1,7 +1,7 @@
 /** Deliveries of a run once more, as a run of its own. */
 import type { Clock } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import type { DeliveryState, RunTrigger } from '../types.ts'
+import type { DeliveryState, RunTrigger } from './contract.ts'
 import { isOpen, meantFor } from './delivery-rules.ts'
 import { type DeliveryRecord, type Ledger, type NewDelivery, type RunRecord, rootOf, type Sealed } from './ledger.ts'
 import { addresseesOf, type FilePayload, type HubPayload, type MailPayload } from './plan.ts'

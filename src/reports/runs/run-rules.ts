@@ -2,7 +2,7 @@
 import { errorWithoutPath } from '../../platform/file-errors.ts'
 import { ReportError, type RunCode } from '../codes.ts'
 import type { Definition, Outcome, ReportTask } from '../entities/task.ts'
-import type { RunEvent } from '../types.ts'
+import type { RunEvent } from './contract.ts'
 import type { DeliveryRecord, RunRecord, Sealed } from './ledger.ts'
 
 const MINUTE_MS = 60_000

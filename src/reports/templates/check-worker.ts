@@ -9,7 +9,7 @@ import { errorText } from '../../platform/errors.ts'
 import type { TableRow } from '../../platform/table.ts'
 import { spawnWorker, type WorkerChannel } from '../../platform/worker.ts'
 import { ReportError } from '../codes.ts'
-import type { TemplateCheck } from './index.ts'
+import type { TemplateCheck } from './contract.ts'
 import { type CheckJob, type FromTemplateThread, TEMPLATE_ROLE, type TemplateJob } from './role.ts'
 
 // --- Main thread ---

@@ -10,30 +10,14 @@ import type { FontSet } from '../documents/fonts.ts'
 import { MEDIA_TYPES } from '../documents/formats.ts'
 import type { TemplateReport } from '../entities/report.ts'
 import type { RenderedDocument, RenderRequest, RenderSettings, Warn } from '../types.ts'
-import { createFindings, createNames, type Findings, type TagUse } from './names.ts'
+import type { TemplateCheck } from './contract.ts'
+import { createFindings, createNames, type Findings } from './names.ts'
 import { type OfficeFormat, type OfficePackage, openPackage, writePackage } from './package.ts'
-import { TemplateError, type TemplateProblem, type TemplateWarning, templateError } from './problems.ts'
+import { TemplateError, templateError } from './problems.ts'
 import { createScope, type Scope } from './scope.ts'
 
 /** Makes a PDF of an Office file: `toPdf` of the converter. */
 export type ConvertToPdf = (source: string, format: OfficeFormat, target: string, signal: AbortSignal) => Promise<void>
-
-export interface TemplateCheck {
-  readonly ok: boolean
-  /** Unknown when the file could not be opened. */
-  readonly format: OfficeFormat | 'unknown'
-  readonly bytes: number
-  /** Hex. */
-  readonly sha256: string
-  readonly tags: readonly TagUse[]
-  /** Keys of bindings and levels without a tag. */
-  readonly unused: readonly string[]
-  /** References of the file that filled ones do not have: a company template. */
-  readonly dropped: readonly string[]
-  readonly problems: readonly TemplateProblem[]
-  /** Warnings of each run, as far as the file shows them. */
-  readonly warnings: readonly TemplateWarning[]
-}
 
 type Limits = Pick<RenderSettings['limits'], 'maxTemplateMb'>
 type Definition = Pick<TemplateReport, 'data' | 'levels'>

@@ -1,9 +1,10 @@
 /** The names that tags of Office templates can use, and where: innermost loop first, then enclosing ones, levels, document. */
 import { nearest } from '../../config/nearest.ts'
 import type { Binding, Level, TemplateReport } from '../entities/report.ts'
+import type { TagUse, TemplateProblem, TemplateWarning } from './contract.ts'
 import { knownInRuns, nestingProblem, nestingWarning } from './nesting.ts'
 import type { OfficeFormat } from './package.ts'
-import { MAX_PROBLEMS, type TemplateCode, type TemplateProblem, type TemplateWarning } from './problems.ts'
+import { MAX_PROBLEMS } from './problems.ts'
 import { type Path, pathText, type Tag, type TagOf } from './tags.ts'
 
 export type BindingOf<Type extends Binding['type']> = Extract<Binding, { readonly type: Type }>
@@ -42,7 +43,7 @@ export type Reference = { readonly asText: boolean } & (
 export class NameError extends Error {
   override readonly name = 'NameError'
   constructor(
-    readonly code: TemplateCode,
+    readonly code: TemplateProblem['code'],
     message: string,
   ) {
     super(message)
@@ -236,14 +237,6 @@ function unknownName(path: Path, known: readonly string[], missing: string): Nam
   const near = nearest(path.join('.'), known)
   const hint = near === undefined ? '' : `; nearest: "${near}"`
   return new NameError('TEMPLATE_TAG_UNKNOWN', `${missing} has this name${hint}`)
-}
-
-/** A tag of a template, for the answer of its check. */
-export interface TagUse {
-  /** `detail`, `detail.$count`, `=Sum(Sales)`. */
-  readonly tag: string
-  readonly kind: 'value' | 'expression' | 'loop' | 'condition' | 'level' | 'picture'
-  readonly place: string
 }
 
 /** Collects the tags of a template, its problems, and the bindings and levels that it uses. */

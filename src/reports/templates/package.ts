@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import type { FileEntry } from '@zip.js/zip.js'
 import { errorText } from '../../platform/errors.ts'
 import { ReportError } from '../codes.ts'
+import type { TemplateProblem } from './contract.ts'
 import {
   CONTENT_TYPES,
   ContentTypes,
@@ -13,7 +14,7 @@ import {
   readRelationships,
   relationshipsPath,
 } from './parts.ts'
-import { TemplateError, type TemplateProblem, templateError } from './problems.ts'
+import { TemplateError, templateError } from './problems.ts'
 import { checkParts } from './safety/index.ts'
 import { decodeXml, parseXml, readXml, serializeXml } from './xml.ts'
 

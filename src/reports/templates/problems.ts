@@ -1,16 +1,6 @@
 /** Problems of Office templates: all of a file are collected before it is refused. */
-import { type ErrorCode, ReportError } from '../codes.ts'
-
-export type TemplateCode = Extract<ErrorCode, `TEMPLATE_${string}`>
-
-export interface TemplateProblem {
-  readonly code: TemplateCode
-  /** In words of the Office program: `Summary!B3`, `slide 2, "Title 1", paragraph 1`; '' for the file as a whole. */
-  readonly place: string
-  readonly details: string
-}
-
-export type TemplateWarning = Pick<TemplateProblem, 'place' | 'details'> & { readonly code: 'TEMPLATE_REFERENCE' }
+import { ReportError } from '../codes.ts'
+import type { TemplateProblem } from './contract.ts'
 
 /** More problems than this are counted, not listed. */
 export const MAX_PROBLEMS = 50
@@ -29,5 +19,5 @@ export class TemplateError extends ReportError {
 }
 
 /** An error with one problem. */
-export const templateError = (code: TemplateCode, place: string, details: string): TemplateError =>
+export const templateError = (code: TemplateProblem['code'], place: string, details: string): TemplateError =>
   new TemplateError([{ code, place, details }])

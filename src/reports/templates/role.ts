@@ -1,7 +1,7 @@
 /** The thread that reads an Office file from outside: its name, which every start of a thread reads, and its messages. */
 import type { TableRow } from '../../platform/table.ts'
 import type { TemplateReport } from '../entities/report.ts'
-import type { TemplateCheck } from './index.ts'
+import type { TemplateCheck } from './contract.ts'
 
 export const TEMPLATE_ROLE = 'template'
 

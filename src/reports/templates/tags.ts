@@ -1,6 +1,7 @@
 /** Tags in the texts of Office templates: `{{name | format}}`, `{{=expression}}`, `{{#rows}} ... {{/rows}}`, `{{@level}}`. */
+
+import type { TemplateProblem } from './contract.ts'
 import { parseFormat, type TextFormat } from './formats.ts'
-import type { TemplateProblem } from './problems.ts'
 
 /** Names joined by dots, brackets removed: `{{detail.$total.[Sales amount]}}` = detail, $total, Sales amount. */
 export type Path = readonly string[]

@@ -2,6 +2,7 @@
 
 import type { DocumentFragment, Element, Node } from '@xmldom/xmldom'
 import { allowedText } from '../documents/markup.ts'
+import type { TemplateProblem } from './contract.ts'
 import {
   childElements,
   childNodes,
@@ -13,7 +14,6 @@ import {
   isElement,
   remove,
 } from './dom.ts'
-import type { TemplateProblem } from './problems.ts'
 import { hasTags, type Pair, pairTags, parseTags, type Tag, type TagOf, type TextTag } from './tags.ts'
 
 /** The differences between WordprocessingML (docx) and DrawingML (pptx); both name paragraphs p, runs r, texts t, tables tbl, tr, tc. */

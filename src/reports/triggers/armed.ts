@@ -8,8 +8,8 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportTask, Trigger, TriggerOf } from '../entities/task.ts'
 import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
+import type { RunOptions, RunTrigger } from '../runs/contract.ts'
 import type { Runner } from '../runs/runner.ts'
-import type { RunOptions } from '../types.ts'
 
 const SQL = {
   all: `SELECT task_id AS taskId, trigger_id AS triggerId, definition, since, handled_until AS handledUntil
@@ -40,7 +40,7 @@ export interface Firing {
   readonly key: string
   /** When the cause happened, milliseconds since 1970; must lie within the window of the trigger. */
   readonly at: number
-  readonly detail: Readonly<Record<string, unknown>>
+  readonly detail: RunTrigger['detail']
   /** Default: `DEFAULT_OPTIONS`. */
   readonly options?: RunOptions
 }

@@ -1,6 +1,5 @@
 /** Triggers by what Footman itself learns: the end of another report task, an MQTT message, a key-value pair. */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
 import { isObject } from '../../http/endpoint/validation.ts'
 import type { Change, KeyValueStore } from '../../kv/types.ts'
 import type { IncomingMessage, MqttService, OutgoingMessage } from '../../mqtt/types.ts'
@@ -9,11 +8,11 @@ import { parseOutsideJson, RefusedJson } from '../../platform/json.ts'
 import { once } from '../../platform/once.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import { OPTION_MEMBERS, OPTIONS } from '../entities/start-options.ts'
+import { OPTIONS } from '../entities/start-options.ts'
 import type { Trigger, TriggerOf } from '../entities/task.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
+import { type RunOptions, start } from '../runs/contract.ts'
 import { type Ledger, type RunRecord, runOf } from '../runs/ledger.ts'
-import type { RunOptions } from '../types.ts'
 import type { Armed, ArmedTriggers, Firing } from './armed.ts'
 import type { TriggerKind } from './schedules.ts'
 
@@ -197,14 +196,7 @@ const setFiring = ({ namespace, key }: TriggerOf<'keyValue'>, revision: number, 
 
 // --- Payloads of MQTT messages ---
 
-const request = once(() =>
-  z.strictObject({
-    taskId: z.array(z.string()).max(500).default([]),
-    tag: z.array(z.string()).max(100).default([]),
-    force: z.boolean().default(false),
-    ...OPTION_MEMBERS,
-  }),
-)
+const request = once(start)
 const MEMBERS = Object.keys(request().shape)
 
 interface Request {

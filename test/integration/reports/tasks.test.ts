@@ -9,7 +9,16 @@ const LAST_RUN = {
   id: '019aa51a-f5f5-7c11-9b5e-2f2f6a0c1e10',
   outcome: 'error',
   reason: 'MAIL_NONE_SENT',
-  counts: { documents: 1, mailsSent: 0, mailsFailed: 1 },
+  counts: {
+    documents: 1,
+    mailsSent: 0,
+    mailsFailed: 1,
+    mailsHeld: 0,
+    filesWritten: 0,
+    hubItems: 0,
+    warnings: 0,
+    errors: 1,
+  },
   finishedAt: '2025-11-21T06:30:15.250Z',
 } as const
 

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
-import { checkTemplate as checkOffice, type TemplateCheck } from '../../../src/reports/templates/index.ts'
+import type { TemplateCheck } from '../../../src/reports/templates/contract.ts'
+import { checkTemplate as checkOffice } from '../../../src/reports/templates/index.ts'
 import { smallDocument, zipOf } from '../../support/office.ts'
 import { APP, BODIES, type ReportApi, reportApi, UNKNOWN } from '../../support/reports.ts'
 

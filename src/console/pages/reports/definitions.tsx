@@ -1,75 +1,75 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Lists and forms of reports, filters, conditions, recipients and groups, and the form of a task. */
-import type { Page, PageContext } from '../../page.ts'
+import { DEFINITIONS, type DefinitionOf } from '../../../reports/entities/contract.ts'
+import type { Page } from '../../page.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { type Column, Empty, ErrorBox, Head, OffsetPager, offsetOf, Table } from '../../ui/panel.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { editable, editorPage } from './editor.tsx'
-import { type Definition, KINDS, type Kind, listed, MOST } from './kinds.ts'
+import { type Definition, definitionOf, KINDS, type Kind, listed, MOST } from './kinds.ts'
 import { formOfKind } from './steps.ts'
 import { ListError, Places, switchedOff } from './tasks.tsx'
 
-const count = (value: unknown): number => (Array.isArray(value) ? value.length : 0)
-const PROJECT: Column<Definition> = {
+const PROJECT: Column<{ readonly project: string }> = {
   head: 'Project',
   sort: (row) => row.project,
   cell: ({ project }) => <Name text={project} />,
 }
 
+type Other = Exclude<Kind, 'task'>
+
 /** The columns of a list beside the name. */
-const COLUMNS: Readonly<Record<Exclude<Kind, 'task'>, readonly Column<Definition>[]>> = {
+const COLUMNS: { readonly [K in Other]: readonly Column<DefinitionOf<K>>[] } = {
   report: [
     PROJECT,
     {
       head: 'Content',
-      cell: ({ type, blocks, data }) =>
-        type === 'template' ? `template, ${counted(count(data), 'value')}` : counted(count(blocks), 'block'),
+      cell: (row) =>
+        row.type === 'template'
+          ? `template, ${counted(row.data.length, 'value')}`
+          : counted(row.blocks.length, 'block'),
     },
   ],
-  filter: [
-    PROJECT,
-    {
-      head: 'Selects',
-      cell: ({ clauses }) => <Name text={(clauses as Record<string, unknown>[]).map(clauseText).join('; ')} />,
-    },
-  ],
-  condition: [PROJECT, { head: 'Rules', cell: ({ rules, match }) => `${match} of ${counted(count(rules), 'rule')}` }],
+  filter: [PROJECT, { head: 'Selects', cell: ({ clauses }) => <Name text={clauses.map(clauseText).join('; ')} /> }],
+  condition: [PROJECT, { head: 'Rules', cell: ({ rules, match }) => `${match} of ${counted(rules.length, 'rule')}` }],
   recipient: [
-    { head: 'Address', sort: (row) => String(row.email), cell: ({ email }) => <Name text={String(email)} /> },
+    { head: 'Address', sort: (row) => row.email, cell: ({ email }) => <Name text={email} /> },
     {
       head: 'State',
       sort: ({ active }) => Number(!active),
       cell: ({ active }) => <Mark state={active ? 'success' : 'skipped'} word={active ? 'gets reports' : 'inactive'} />,
     },
-    { head: 'Filters', num: true, sort: (row) => count(row.filterIds), cell: ({ filterIds }) => count(filterIds) },
+    { head: 'Filters', num: true, sort: (row) => row.filterIds.length, cell: ({ filterIds }) => filterIds.length },
   ],
   group: [
-    { head: 'Members', num: true, sort: (row) => count(row.memberIds), cell: ({ memberIds }) => count(memberIds) },
-    {
-      head: 'Users of Qlik Sense',
-      cell: ({ dynamic }) => <Name text={(dynamic as { filter?: string } | null)?.filter} />,
-    },
+    { head: 'Members', num: true, sort: (row) => row.memberIds.length, cell: ({ memberIds }) => memberIds.length },
+    { head: 'Users of Qlik Sense', cell: ({ dynamic }) => <Name text={dynamic?.filter} /> },
   ],
 }
 
-const clauseText = ({ field, type, values, search, preset }: Record<string, unknown>): string =>
-  [field ?? type, (Array.isArray(values) ? values.join(', ') : undefined) ?? search ?? preset]
-    .filter(Boolean)
-    .join(' = ')
+function clauseText(clause: DefinitionOf<'filter'>['clauses'][number]): string {
+  if (clause.type === 'bookmark') return clause.type
+  const { field } = clause
+  if (clause.type === 'values') return `${field} = ${clause.values.join(', ')}`
+  if (clause.type === 'search') return `${field} = ${clause.search}`
+  return clause.type === 'date' ? `${field} = ${clause.preset}` : field
+}
 
-const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
+const listPage = (kind: Other): Page => ({
   path: KINDS[kind].path,
   place: 'reports',
   scope: 'report:read',
   async render(context) {
     if (!context.settings.reports) return switchedOff()
-    const { path, many, one, api } = KINDS[kind]
+    const { path, many, one } = KINDS[kind]
     const { query } = context
     const names = kind === 'recipient' || kind === 'group' ? ['name'] : ['name', 'project']
     const filters = Object.fromEntries(names.map((name) => [name, query.get(name)]))
     const answer = await listed(context, kind, { ...filters, offset: offsetOf(context) })
+    // The rows are of this kind.
+    const columns = COLUMNS[kind] as readonly Column<Definition>[]
     return {
       title: many,
       body: (
@@ -91,7 +91,7 @@ const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
           </Head>
           <Filters
             context={context}
-            api={api}
+            api={DEFINITIONS[kind].list.path}
             fields={names.map((name) => ({ name, label: name === 'name' ? 'Name' : 'Project', kind: 'text' as const }))}
           />
           {!answer.ok ? (
@@ -119,7 +119,7 @@ const listPage = (kind: Exclude<Kind, 'task'>): Page => ({
                           </a>
                         ),
                       },
-                      ...COLUMNS[kind],
+                      ...columns,
                       {
                         head: 'Changed',
                         sort: (row) => row.modifiedAt,
@@ -150,7 +150,7 @@ const newPage = (kind: Kind): Page => ({
   async render(context) {
     if (!context.settings.reports) return switchedOff()
     const from = context.query.get('from') ?? ''
-    const source = from === '' ? null : await one(context, kind, from)
+    const source = from === '' ? null : await definitionOf(context, kind, from)
     const { start } = formOfKind(kind, { type: context.query.get('type') })
     const definition = source?.ok
       ? { ...editable(source.data), name: `${source.data.name} (copy)` }
@@ -159,9 +159,6 @@ const newPage = (kind: Kind): Page => ({
   },
 })
 
-const one = ({ ask }: PageContext, kind: Kind, id: string) =>
-  ask.get<Definition>(`${KINDS[kind].api}/${encodeURIComponent(id)}`)
-
 const editPage = (kind: Kind): Page => ({
   path: kind === 'task' ? '/reports/tasks/:id/edit' : `${KINDS[kind].path}/:id`,
   place: 'reports',
@@ -169,7 +166,7 @@ const editPage = (kind: Kind): Page => ({
   async render(context) {
     if (!context.settings.reports) return switchedOff()
     const { id = '' } = context.params
-    const answer = await one(context, kind, id)
+    const answer = await definitionOf(context, kind, id)
     if (!answer.ok) {
       return {
         title: 'Not found',

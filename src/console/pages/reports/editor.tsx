@@ -2,6 +2,11 @@
 /** @jsxImportSource hono/jsx */
 /** The form of a definition: all its steps in one page, which any browser can post as a whole. */
 import type { Child, FC } from 'hono/jsx'
+import type { ConditionTest } from '../../../reports/contract.ts'
+import { STORAGE_SPACES } from '../../../reports/entities/contract.ts'
+import { STORED_MEMBERS } from '../../../reports/entities/fields.ts'
+import type { Plan } from '../../../reports/runs/contract.ts'
+import { CHECK_TEMPLATE, TEMPLATES } from '../../../reports/templates/contract.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { PageContent, PageContext } from '../../page.ts'
 import { Fields } from '../../schema-form/controls.tsx'
@@ -11,14 +16,9 @@ import { Badge, Mark } from '../../ui/marks.tsx'
 import { ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import { type Definition, type DefinitionChoices, KINDS, type Kind, listed, uses } from './kinds.ts'
-import { type Plan, PlanView } from './plan.tsx'
-import { Preview, type PreviewChoices, type TemplateCheck, TemplatePanel, type Templates } from './preview.tsx'
+import { PlanView } from './plan.tsx'
+import { Preview, type PreviewChoices, TemplatePanel } from './preview.tsx'
 import { formOfKind } from './steps.ts'
-
-export interface ConditionTest {
-  readonly met: boolean
-  readonly rules: readonly Readonly<Record<string, unknown>>[]
-}
 
 /** A form under way. */
 export interface Draft extends PreviewChoices {
@@ -44,8 +44,7 @@ export interface Draft extends PreviewChoices {
   readonly tested?: Asked<ConditionTest>
 }
 
-/** The members that Footman adds. */
-const STORED = ['id', 'createdAt', 'createdBy', 'modifiedAt', 'modifiedBy', 'revision']
+const STORED: readonly string[] = STORED_MEMBERS
 
 export const editable = (definition: object): Members =>
   Object.fromEntries(Object.entries(definition).filter(([name]) => !STORED.includes(name)))
@@ -62,9 +61,9 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
   const [choices, usedBy, templates, check] = await Promise.all([
     choicesOf(context),
     usersOf(context, draft),
-    hasTemplate ? context.ask.get<Templates>('/v4/reporttemplate') : null,
+    hasTemplate ? context.ask(TEMPLATES) : null,
     hasTemplate && id !== '' && memberAt(draft.before, 'template.source') === 'file'
-      ? context.ask.call<TemplateCheck>('POST', `/v4/report/${encodeURIComponent(id)}/template/check`)
+      ? context.ask(CHECK_TEMPLATE, { params: { id } })
       : null,
   ])
   const { steps } = formOfKind(kind, definition)
@@ -365,19 +364,21 @@ const Conflict: FC<{ readonly draft: Draft; readonly present: Definition; readon
   )
 }
 
-const NONE: DefinitionChoices = { task: [], report: [], filter: [], condition: [], recipient: [], group: [], space: [] }
-
 async function choicesOf(context: PageContext): Promise<DefinitionChoices> {
-  const kinds = Object.keys(KINDS) as Kind[]
-  const [spaces, ...lists] = await Promise.all([
-    context.ask.get<{ storageSpaces: { id: string; name: string }[] }>('/v4/storagespace'),
-    ...kinds.map((kind) => listed(context, kind)),
+  const choices = async <K extends Kind>(kind: K) => {
+    const answer = await listed(context, kind)
+    return answer.ok ? answer.data.items : []
+  }
+  const [spaces, task, report, filter, condition, recipient, group] = await Promise.all([
+    context.ask(STORAGE_SPACES),
+    choices('task'),
+    choices('report'),
+    choices('filter'),
+    choices('condition'),
+    choices('recipient'),
+    choices('group'),
   ])
-  const found = kinds.map((kind, n) => {
-    const list = lists[n]
-    return [kind, list?.ok ? list.data.items : []] as const
-  })
-  return { ...NONE, ...Object.fromEntries(found), space: spaces.ok ? spaces.data.storageSpaces : [] }
+  return { task, report, filter, condition, recipient, group, space: spaces.ok ? spaces.data.storageSpaces : [] }
 }
 
 interface User {

@@ -1,24 +1,13 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** All items of the hub, for those who may read reports; readers have the hub itself. */
+import { HUB_ITEMS, type HubItems } from '../../../reports/hub/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Filters } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { Empty, Head, OffsetPager, offsetOf, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { bytesText, Name, plainName, Time } from '../../ui/text.tsx'
 import { ListError, Places, switchedOff } from './tasks.tsx'
-
-/** Members of `GET /v4/hub/items` that this page uses. */
-interface HubItem {
-  readonly id: string
-  readonly title: string
-  readonly project: string
-  readonly taskName: string
-  readonly publishedAt: string
-  readonly test: boolean
-  readonly versions: number
-  readonly files: readonly { readonly n: number; readonly fileName: string; readonly bytes: number }[]
-}
 
 const SWITCH = `Butler:
   footman:
@@ -35,11 +24,7 @@ export const hubList: Page = {
     if (!context.settings.reports) return switchedOff()
     const { query } = context
     const filters = { q: query.get('q'), project: query.get('project') }
-    const answer = await context.ask.get<{ hubItems: readonly HubItem[]; total: number }>('/v4/hub/items', {
-      ...filters,
-      offset: offsetOf(context),
-      limit: PAGE,
-    })
+    const answer = await context.ask(HUB_ITEMS, { query: { ...filters, offset: offsetOf(context), limit: PAGE } })
     const isFiltered = Object.values(filters).some(Boolean)
     return {
       title: 'Hub',
@@ -50,7 +35,7 @@ export const hubList: Page = {
             <>
               <Filters
                 context={context}
-                api="/v4/hub/items"
+                api={HUB_ITEMS.path}
                 fields={[
                   { name: 'q', label: 'Title or file', kind: 'text' },
                   { name: 'project', label: 'Project', kind: 'text' },
@@ -80,7 +65,7 @@ export const hubList: Page = {
   },
 }
 
-const Items = ({ context, items }: { context: PageContext; items: readonly HubItem[] }) => (
+const Items = ({ context, items }: { context: PageContext; items: HubItems['hubItems'] }) => (
   <Table
     context={context}
     caption="Items of the hub, newest first"

@@ -1,26 +1,17 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Import of recipients from a file or a pasted table. */
-import type { Operation } from '../../forms.tsx'
+import { IMPORT_RECIPIENTS, type RecipientImport } from '../../../reports/contract.ts'
+import { callOf, type Operation } from '../../forms.tsx'
 import { Head, Table } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
-
-interface Imported {
-  readonly created: number
-  readonly updated: number
-  readonly unchanged: number
-  readonly deactivated: number
-  readonly errors: readonly { readonly line: number; readonly details: string }[]
-  /** About the encoding of the file. */
-  readonly note?: string
-}
 
 const EXAMPLE =
   'name,email,userDirectory,userId,groups,attributes.region\nAnna Berg,anna@company.com,COMPANY,anna,Managers,Nordic'
 
-const numbers = ({ created, updated, unchanged, deactivated }: Imported): string =>
+const numbers = ({ created, updated, unchanged, deactivated }: RecipientImport): string =>
   `${created} created, ${updated} updated, ${unchanged} unchanged, ${deactivated} made inactive`
-const withNote = (text: string, { note }: Imported): string => (note ? `${text}. ${note}` : text)
+const withNote = (text: string, { note }: RecipientImport): string => (note ? `${text}. ${note}` : text)
 
 export const importOperation: Operation = {
   scope: 'report:write',
@@ -48,16 +39,15 @@ export const importOperation: Operation = {
       </label>
     </>
   ),
-  call: (fields, upload) => ({
-    method: 'POST',
-    path: '/v4/recipient/import',
-    body: upload?.content ?? fields.get('csv'),
-    query: { mode: fields.get('mode') },
-    // The kind of a file is seen from its content.
-    headers: { 'content-type': upload ? 'application/octet-stream' : 'text/csv; charset=utf-8' },
-  }),
+  call: (fields, upload) =>
+    callOf(IMPORT_RECIPIENTS, {
+      body: upload?.content ?? fields.get('csv'),
+      query: { mode: fields.get('mode') },
+      // The kind of a file is seen from its content.
+      headers: { 'content-type': upload ? 'application/octet-stream' : 'text/csv; charset=utf-8' },
+    }),
   result(answer, context) {
-    const imported = answer as Imported
+    const imported = answer as RecipientImport
     const { errors } = imported
     if (errors.length === 0) return null
     return {
@@ -88,6 +78,6 @@ export const importOperation: Operation = {
       ),
     }
   },
-  done: (answer) => withNote(numbers(answer as Imported), answer as Imported),
+  done: (answer) => withNote(numbers(answer as RecipientImport), answer as RecipientImport),
   next: () => '/reports/recipients',
 }

@@ -1,102 +1,69 @@
 /** The kinds of definitions of report tasks, as the pages name and address them. */
-import type { Asked } from '../../ask.ts'
+import { DEFINITIONS, type DefinitionOf } from '../../../reports/entities/contract.ts'
+import type { Asked, Query } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 
 export const KINDS = {
-  task: { api: '/v4/reporttask', member: 'reportTasks', path: '/reports/tasks', one: 'report task', many: 'Tasks' },
-  report: { api: '/v4/report', member: 'reports', path: '/reports/reports', one: 'report', many: 'Reports' },
-  filter: {
-    api: '/v4/reportfilter',
-    member: 'reportFilters',
-    path: '/reports/filters',
-    one: 'filter',
-    many: 'Filters',
-  },
-  condition: {
-    api: '/v4/reportcondition',
-    member: 'reportConditions',
-    path: '/reports/conditions',
-    one: 'condition',
-    many: 'Conditions',
-  },
-  recipient: {
-    api: '/v4/recipient',
-    member: 'recipients',
-    path: '/reports/recipients',
-    one: 'recipient',
-    many: 'Recipients',
-  },
-  group: {
-    api: '/v4/recipientgroup',
-    member: 'recipientGroups',
-    path: '/reports/groups',
-    one: 'group',
-    many: 'Groups',
-  },
+  task: { path: '/reports/tasks', one: 'report task', many: 'Tasks' },
+  report: { path: '/reports/reports', one: 'report', many: 'Reports' },
+  filter: { path: '/reports/filters', one: 'filter', many: 'Filters' },
+  condition: { path: '/reports/conditions', one: 'condition', many: 'Conditions' },
+  recipient: { path: '/reports/recipients', one: 'recipient', many: 'Recipients' },
+  group: { path: '/reports/groups', one: 'group', many: 'Groups' },
 } as const
 
 export type Kind = keyof typeof KINDS
 
 export const isKind = (text: string): text is Kind => Object.hasOwn(KINDS, text)
 
-/** A definition as the API answers it. */
-export interface Definition {
-  readonly id: string
-  readonly name: string
-  readonly project?: string
-  readonly revision: number
-  readonly modifiedAt: string
-  readonly modifiedBy: string
-  readonly [member: string]: unknown
-}
+/** A definition of any kind. */
+export type Definition = DefinitionOf<Kind>
+
+/** The path parameter of a definition, by the name that it has for its kind. */
+export const pathOf = (id: string) => ({ id, taskId: id })
+
+/** One definition. */
+export const definitionOf = ({ ask }: Pick<PageContext, 'ask'>, kind: Kind, id: string): Promise<Asked<Definition>> =>
+  ask(DEFINITIONS[kind].read, { params: pathOf(id) })
 
 /** The definitions and storage spaces that a field may name, by its lookup. */
-export type DefinitionChoices = Readonly<Record<Kind, readonly Definition[]>> & {
+export type DefinitionChoices = { readonly [K in Kind]: readonly DefinitionOf<K>[] } & {
   readonly space: readonly { readonly id: string; readonly name: string }[]
 }
 
 /** More are not shown in lists of choices. */
 export const MOST = 500
 
-export interface Listed<Row = Definition> {
+interface Listed<Row> {
   readonly items: readonly Row[]
   readonly total: number
 }
 
-/** Definitions of a kind, with all members; by name. */
-export const listed = (
-  context: Pick<PageContext, 'ask'>,
-  kind: Kind,
-  query: Readonly<Record<string, string | number | null>> = {},
-): Promise<Asked<Listed>> => pageOf<Definition>(context, kind, { ...(kind === 'task' && { full: 1 }), ...query })
+/** Definitions of a kind, with all members; at most `MOST`, by name. */
+export async function listed<K extends Kind>(
+  { ask }: Pick<PageContext, 'ask'>,
+  kind: K,
+  query: Query = {},
+): Promise<Asked<Listed<DefinitionOf<K>>>> {
+  const { list, member } = DEFINITIONS[kind as Kind]
+  const answer = await ask(list, { query: { limit: MOST, full: kind === 'task' ? 1 : null, ...query } })
+  if (!answer.ok) return answer
+  // The member is named after the kind, and tasks have all members because of `full`.
+  const rows = answer.data as unknown as Readonly<Record<typeof member, readonly DefinitionOf<K>[]>>
+  return { ...answer, data: { items: rows[member], total: answer.data.total } }
+}
 
-/** All rows of the list of a kind, however many pages the API makes of it. */
+/** All rows of a list, however many pages of `MOST` rows the API makes of it. */
 export async function everyRow<Row>(
-  context: Pick<PageContext, 'ask'>,
-  kind: Kind,
-  query: Readonly<Record<string, string | number | null>>,
+  pageAt: (offset: number) => Promise<Asked<readonly Row[]>>,
 ): Promise<Asked<readonly Row[]>> {
   const rows: Row[] = []
   for (;;) {
-    const page = await pageOf<Row>(context, kind, { ...query, offset: rows.length })
+    const page = await pageAt(rows.length)
     if (!page.ok) return page
-    rows.push(...page.data.items)
-    if (page.data.items.length < MOST) return { ...page, data: rows }
+    rows.push(...page.data)
+    if (page.data.length < MOST) return { ...page, data: rows }
   }
-}
-
-/** At most `MOST` rows; the member that holds them is named after the kind. */
-async function pageOf<Row>(
-  { ask }: Pick<PageContext, 'ask'>,
-  kind: Kind,
-  query: Readonly<Record<string, string | number | null>>,
-): Promise<Asked<Listed<Row>>> {
-  const { api, member } = KINDS[kind]
-  const answer = await ask.get<{ readonly [name in typeof member]: readonly Row[] } & { readonly total: number }>(api, {
-    limit: MOST,
-    ...query,
-  })
-  return answer.ok ? { ...answer, data: { items: answer.data[member], total: answer.data.total } } : answer
 }
 
 /** Whether a definition names the id anywhere. */

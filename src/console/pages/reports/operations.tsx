@@ -2,29 +2,32 @@
 /** @jsxImportSource hono/jsx */
 /** Actions on report tasks, their runs and definitions. */
 import type { Child } from 'hono/jsx'
-import type { Call, Fields, Operation, Operations } from '../../forms.tsx'
-import { hiddenOf } from '../../forms.tsx'
+import {
+  COPY_TASK,
+  DEFINITIONS,
+  type DefinitionOf,
+  SWITCH_TASKS,
+  type Switched,
+} from '../../../reports/entities/contract.ts'
+import {
+  CANCEL_RUN,
+  RESEND_RUN,
+  type Resend,
+  RUN_DELIVERIES,
+  type Run,
+  START_TASKS,
+  type Started,
+} from '../../../reports/runs/contract.ts'
+import { REMOVE_TEMPLATE } from '../../../reports/templates/contract.ts'
+import { callOf, type Fields, hiddenOf, type Operation, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { Name } from '../../ui/text.tsx'
 import { importOperation } from './import.tsx'
-import { isKind, KINDS, listed, uses } from './kinds.ts'
+import { definitionOf, isKind, KINDS, listed, pathOf, uses } from './kinds.ts'
 import { saveOperation } from './save.ts'
 
 /** Above this number of tasks it has to be typed. */
 const TYPED_ABOVE = 20
-
-interface Switched {
-  readonly tasksChanged: readonly { readonly taskName: string }[]
-  readonly tasksUnchanged: readonly { readonly taskName: string }[]
-  readonly tasksNotFound: readonly string[]
-  readonly tasksRefused: readonly { readonly taskName: string; readonly details: string }[]
-}
-
-interface Started {
-  readonly tasksStarted: readonly { readonly taskName: string; readonly runId: string; readonly status: string }[]
-  readonly tasksSkipped: readonly { readonly taskName: string; readonly code: string }[]
-  readonly tasksNotFound: readonly string[]
-}
 
 const LONGEST_FLASH = 1000
 /** Parts with a list each, those that are empty left out: `Switched on: A, B. Not found: c`. */
@@ -44,7 +47,7 @@ const switching = (verb: 'enable' | 'disable', title: string, word: string): Ope
   scope: 'report:run',
   verb: title,
   typed: typedNumber,
-  call: (fields) => ({ method: 'POST', path: `/v4/reporttask/-/${verb}`, body: { taskId: fields.all('taskId') } }),
+  call: (fields) => callOf(SWITCH_TASKS[verb].several, { body: { taskId: fields.all('taskId') } }),
   done(answer) {
     const { tasksChanged, tasksUnchanged, tasksNotFound, tasksRefused } = answer as Switched
     return sentences(
@@ -68,10 +71,8 @@ const Check = ({ name, text, on = false }: { name: string; text: string; on?: bo
 
 const hiddenIds = (fields: Fields): Child => hiddenOf(fields.all('taskId').map((id) => ['taskId', id] as const))
 
-async function namesOf({ ask }: PageContext, ids: readonly string[]): Promise<readonly string[]> {
-  const answers = await Promise.all(
-    ids.slice(0, TYPED_ABOVE).map((id) => ask.get<{ name: string }>(`/v4/reporttask/${encodeURIComponent(id)}`)),
-  )
+async function namesOf(context: PageContext, ids: readonly string[]): Promise<readonly string[]> {
+  const answers = await Promise.all(ids.slice(0, TYPED_ABOVE).map((id) => definitionOf(context, 'task', id)))
   return answers.map((answer, n) => (answer.ok ? answer.data.name : ids[n]!))
 }
 
@@ -109,15 +110,13 @@ const start: Operation = {
       (name) => [name, fields.get(name) === '1'] as const,
     )
     const texts = ['testAddress', 'reason'].filter((name) => fields.get(name) !== '')
-    return {
-      method: 'POST',
-      path: '/v4/reporttask/start',
+    return callOf(START_TASKS, {
       body: {
         taskId: fields.all('taskId'),
         ...Object.fromEntries(flags.filter(([, on]) => on)),
         ...Object.fromEntries(texts.map((name) => [name, fields.get(name)])),
       },
-    }
+    })
   },
   done(answer) {
     const { tasksStarted, tasksSkipped, tasksNotFound } = answer as Started
@@ -136,8 +135,7 @@ const start: Operation = {
   },
 }
 
-const runPath = (fields: Fields, verb: string): string =>
-  `/v4/reportrun/${encodeURIComponent(fields.get('runId'))}/${verb}`
+const runOf = (fields: Fields) => ({ runId: fields.get('runId') })
 
 const cancel: Operation = {
   scope: 'report:run',
@@ -148,14 +146,8 @@ const cancel: Operation = {
       <p>The step under way ends; the deliveries that are not sent yet are left out. The others stay sent.</p>
     </>
   ),
-  call: (fields) => ({ method: 'POST', path: runPath(fields, 'cancel') }),
+  call: (fields) => callOf(CANCEL_RUN, { params: runOf(fields) }),
   done: () => 'The run is being cancelled',
-}
-
-interface Delivery {
-  readonly target: string
-  readonly channel: string
-  readonly state: string
 }
 
 const CORRECTION = 'to:'
@@ -172,7 +164,7 @@ const resend: Operation = {
   verb: 'Send again',
   async dialog(fields, { ask }) {
     const states = statesOf(fields)
-    const answer = await ask.get<{ deliveries: readonly Delivery[] }>(runPath(fields, 'deliveries'))
+    const answer = await ask(RUN_DELIVERIES, { params: runOf(fields) })
     const deliveries = answer.ok ? answer.data.deliveries : []
     const found = deliveries.filter(({ state, channel }) => channel !== 'notification' && states.includes(state))
     const mails = found.filter(({ channel }) => channel === 'email')
@@ -212,24 +204,24 @@ const resend: Operation = {
   },
   // The endpoint refuses `sent` itself.
   isComplete: (fields) => !statesOf(fields).includes('unknown') || fields.get('confirmDuplicates') === '1',
-  call(fields): Call {
+  call(fields) {
     const corrected = [...fields.form].flatMap(([name, value]): [string, string][] => {
       const target = name.startsWith(CORRECTION) ? name.slice(CORRECTION.length) : ''
       return target !== '' && value.trim() !== '' && value.trim() !== target ? [[target, value.trim()]] : []
     })
-    return {
-      method: 'POST',
-      path: runPath(fields, 'resend'),
+    return callOf(RESEND_RUN, {
+      params: runOf(fields),
       body: {
-        states: statesOf(fields),
+        // The endpoint refuses others.
+        states: statesOf(fields) as Resend['states'],
         corrections: Object.fromEntries(corrected),
         // That of a mail in doubt is for the page alone: the endpoint refuses what another resend has sent meanwhile.
         confirmDuplicates: statesOf(fields).includes('sent') && fields.get('confirmDuplicates') === '1',
       },
-    }
+    })
   },
   done: () => 'A run sends them again',
-  next: (answer) => `/reports/runs/${(answer as { id: string }).id}`,
+  next: (answer) => `/reports/runs/${(answer as Run).id}`,
 }
 
 const remove: Operation = {
@@ -239,7 +231,7 @@ const remove: Operation = {
     const [kind, id] = [fields.get('kind'), fields.get('id')]
     if (!isKind(kind)) return null
     const [own, ...lists] = await Promise.all([
-      context.ask.get<{ name: string }>(`${KINDS[kind].api}/${encodeURIComponent(id)}`),
+      definitionOf(context, kind, id),
       ...(['task', 'report', 'recipient', 'group'] as const).map((one) => listed(context, one)),
     ])
     const users = lists.flatMap((list) => (list.ok ? list.data.items : [])).filter((one) => uses(one, id))
@@ -262,8 +254,7 @@ const remove: Operation = {
   },
   call(fields) {
     const kind = fields.get('kind')
-    const api = isKind(kind) ? KINDS[kind].api : KINDS.task.api
-    return { method: 'DELETE', path: `${api}/${encodeURIComponent(fields.get('id'))}` }
+    return callOf(DEFINITIONS[isKind(kind) ? kind : 'task'].remove, { params: pathOf(fields.get('id')) })
   },
   done: () => 'It is deleted',
 }
@@ -277,16 +268,16 @@ const removeTemplate: Operation = {
       <p>The report has no template then, and cannot be made until another one is uploaded.</p>
     </>
   ),
-  call: (fields) => ({ method: 'DELETE', path: `/v4/report/${encodeURIComponent(fields.get('id'))}/template` }),
+  call: (fields) => callOf(REMOVE_TEMPLATE, { params: { id: fields.get('id') } }),
   done: () => 'The template is deleted',
 }
 
 const copy: Operation = {
   scope: 'report:write',
   verb: 'Copy',
-  call: (fields) => ({ method: 'POST', path: `/v4/reporttask/${encodeURIComponent(fields.get('id'))}/copy`, body: {} }),
-  done: (answer) => `"${(answer as { name: string }).name}" is a copy, which is off`,
-  next: (answer) => `${KINDS.task.path}/${(answer as { id: string }).id}/edit`,
+  call: (fields) => callOf(COPY_TASK, { params: { taskId: fields.get('id') }, body: {} }),
+  done: (answer) => `"${(answer as DefinitionOf<'task'>).name}" is a copy, which is off`,
+  next: (answer) => `${KINDS.task.path}/${(answer as DefinitionOf<'task'>).id}/edit`,
 }
 
 export const reportOperations: Operations = {

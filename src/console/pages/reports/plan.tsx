@@ -2,63 +2,42 @@
 /** @jsxImportSource hono/jsx */
 /** The plan of a task: who would get what, before anything is made or sent. */
 import type { FC } from 'hono/jsx'
+import type { DefinitionOf } from '../../../reports/entities/contract.ts'
+import type { Plan, PlanProblem } from '../../../reports/runs/contract.ts'
 import type { PageContext } from '../../page.ts'
 import { Mark } from '../../ui/marks.tsx'
 import { OffsetPager, offsetOf, Table } from '../../ui/panel.tsx'
 import { counted, Name } from '../../ui/text.tsx'
-import { type Definition, KINDS } from './kinds.ts'
+import { KINDS } from './kinds.ts'
 
-/** Members of `POST /v4/reporttask/{taskId}/plan` that this page uses. */
-export interface Plan {
-  readonly documents: readonly { readonly fileName: string }[]
-  readonly mails: readonly {
-    readonly to: string
-    readonly attachments: readonly string[]
-    readonly embedded?: readonly string[]
-    readonly missing?: readonly string[]
-  }[]
-  readonly files: readonly { readonly spaceId: string; readonly path: string }[]
-  readonly hub: readonly { readonly title: string; readonly visibleTo: readonly string[] }[]
-  readonly skipped: string | null
-  readonly conditions: readonly { readonly name?: string; readonly met: boolean }[]
-  readonly problems: readonly Problem[]
-}
-
-interface Problem {
-  readonly code: string
-  readonly level: string
-  readonly details: string
-  readonly recipient?: string
-  readonly report?: string
-}
+type About = Pick<PlanProblem, 'code' | 'details'>
+export type Filter = DefinitionOf<'filter'>
 
 interface Person {
   readonly address: string
   readonly documents: string[]
   readonly channels: Set<'mail' | 'hub'>
-  readonly problems: Problem[]
-}
-
-interface Clause {
-  readonly field?: string
-  readonly values?: readonly unknown[]
+  readonly problems: PlanProblem[]
 }
 
 /** The filters whose clauses a problem is about: it names the field, and values where the clause lists them. */
-function filtersBehind({ code, details }: Pick<Problem, 'code' | 'details'>, filters: readonly Definition[]) {
+function filtersBehind({ code, details }: About, filters: readonly Filter[]) {
   if (!code.startsWith('FILTER_')) return []
-  const isAbout = ({ field, values }: Clause): boolean => {
-    if (field === undefined || ![`${field}: `, `"${field}"`].some((named) => details.includes(named))) return false
-    return code !== 'FILTER_VALUE_UNKNOWN' || !values || values.some((value) => details.includes(String(value)))
+  const isAbout = (clause: Filter['clauses'][number]): boolean => {
+    if (clause.type === 'bookmark') return false
+    const { field } = clause
+    if (![`${field}: `, `"${field}"`].some((named) => details.includes(named))) return false
+    if (code !== 'FILTER_VALUE_UNKNOWN' || clause.type !== 'values') return true
+    return clause.values.some((value) => details.includes(String(value)))
   }
-  return filters.filter(({ clauses }) => Array.isArray(clauses) && (clauses as Clause[]).some(isAbout))
+  return filters.filter(({ clauses }) => clauses.some(isAbout))
 }
 
 /** Links to the filters behind a problem. */
 export const BehindProblem: FC<{
   readonly context: PageContext
-  readonly problem: Pick<Problem, 'code' | 'details'>
-  readonly filters: readonly Definition[]
+  readonly problem: About
+  readonly filters: readonly Filter[]
 }> = ({ context, problem, filters }) => (
   <>
     {filtersBehind(problem, filters).map(({ id, name }) => (
@@ -102,7 +81,7 @@ interface PlanProps {
   /** Where the page begins of a plan that a form asks for; absent = the address says it. */
   readonly form?: { readonly action: string; readonly from: number }
   /** All that there are. */
-  readonly filters: readonly Definition[]
+  readonly filters: readonly Filter[]
 }
 
 export const PlanView: FC<PlanProps> = ({ context, plan, filters, form }) => {

@@ -3,6 +3,7 @@
 /** Beside the form of a report or task: a document of what is in the form, and the template of a report. */
 import type { FC } from 'hono/jsx'
 import { visible } from '../../../platform/visible.ts'
+import type { Template, TemplateCheck, Templates } from '../../../reports/templates/contract.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import type { Members } from '../../schema-form/fields.ts'
@@ -67,7 +68,7 @@ export const Preview: FC<{
           </label>
           <datalist id="preview-people">
             {choices.recipient.map(({ email }) => (
-              <option value={String(email)} />
+              <option value={email} />
             ))}
           </datalist>
           <label class="field">
@@ -146,30 +147,6 @@ export const failurePage = (failure: Failure): string =>
   )}`
 const FRAME_STYLE =
   ':root{color-scheme:light;background:#fff}body{font:14px/20px system-ui,sans-serif;margin:12px}svg{display:none}'
-
-/** Members of `GET /v4/reporttemplate` that the pages use. */
-export interface Templates {
-  readonly reportTemplates: readonly Template[]
-  readonly maxTemplateMb: number
-}
-
-export interface Template {
-  readonly source: 'upload' | 'file'
-  readonly fileName: string
-  /** Null = the file is gone. */
-  readonly bytes: number | null
-  readonly uploadedAt: string | null
-  readonly uploadedBy: string | null
-  readonly reports: readonly { readonly id: string; readonly name: string; readonly project: string }[]
-}
-
-export interface TemplateCheck {
-  readonly tags: readonly unknown[]
-  readonly unused: readonly string[]
-  readonly dropped: readonly string[]
-  readonly problems: readonly { readonly place: string; readonly details: string }[]
-  readonly warnings: readonly { readonly place: string; readonly details: string }[]
-}
 
 /** The findings of a check in sentences: `with 3 tags. Warning: Sheet1!B2: ...`. */
 export const checkText = (check: TemplateCheck): string =>

@@ -2,58 +2,31 @@
 /** @jsxImportSource hono/jsx */
 /** A run of a report task: outcome, events, documents, deliveries, who opened them, log. */
 import type { FC } from 'hono/jsx'
+import { addressOf } from '../../../http/endpoint/contract.ts'
+import { RUN_READS, type RunReads } from '../../../reports/hub/contract.ts'
+import {
+  type Delivery,
+  RUN,
+  RUN_DELIVERIES,
+  RUN_DOCUMENT,
+  RUN_DOCUMENTS,
+  RUN_LOG,
+  type Run,
+  type RunDocuments,
+  type RunEvent,
+} from '../../../reports/runs/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Choice, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
 import { bytesText, durationText, Name, plainName, Time, timeText } from '../../ui/text.tsx'
-import { type Definition, listed } from './kinds.ts'
-import { BehindProblem } from './plan.tsx'
-import { RunMark, type RunRow } from './task.tsx'
+import { listed } from './kinds.ts'
+import { BehindProblem, type Filter } from './plan.tsx'
+import { RunMark } from './task.tsx'
 import { Mails, switchedOff } from './tasks.tsx'
 import { MARKS, runTriggerText } from './words.ts'
 
-interface RunEvent {
-  readonly at?: string
-  readonly code: string
-  readonly level: string
-  readonly details: string
-  readonly report?: string
-  readonly block?: string
-  readonly recipient?: string
-}
-
-interface Run extends RunRow {
-  readonly taskRevision: number
-  readonly repeats?: number
-  readonly events: readonly RunEvent[]
-}
-
-interface Delivery {
-  readonly id: string
-  readonly channel: string
-  readonly target: string
-  readonly documents: readonly string[]
-  readonly state: string
-  readonly attempts: number
-  readonly nextAttemptAt: string | null
-  readonly lastError: string | null
-}
-
-interface RunDocument {
-  readonly id: string
-  readonly report: string
-  readonly fileName: string
-  readonly format: string
-  readonly bytes: number
-}
-
-interface Read {
-  readonly document: string
-  readonly recipient: string
-  readonly at: string
-  readonly how: string
-}
+type Documents = RunDocuments['documents']
 
 const LEVELS = [
   ['error', 'failed'],
@@ -72,13 +45,13 @@ export const runPage: Page = {
   async render(context) {
     if (!context.settings.reports) return switchedOff()
     const { ask, params, link, query } = context
-    const api = `/v4/reportrun/${encodeURIComponent(params.runId ?? '')}`
+    const path = { params: { runId: params.runId ?? '' } }
     const [answer, deliveries, documents, reads, log] = await Promise.all([
-      ask.get<Run>(api),
-      ask.get<{ deliveries: readonly Delivery[] }>(`${api}/deliveries`),
-      ask.get<{ documents: readonly RunDocument[] }>(`${api}/documents`),
-      ask.get<{ reads: readonly Read[] }>(`${api}/reads`),
-      ask.get<string>(`${api}/log`),
+      ask(RUN, path),
+      ask(RUN_DELIVERIES, path),
+      ask(RUN_DOCUMENTS, path),
+      ask(RUN_READS, path),
+      ask(RUN_LOG, path),
     ])
     if (!answer.ok) {
       return {
@@ -141,7 +114,7 @@ export const runPage: Page = {
                 count={documents.ok ? documents.data.documents.length : undefined}
               >
                 {part(documents, ({ documents: rows }) => (
-                  <Documents context={context} api={api} rows={rows} />
+                  <Documents context={context} runId={run.id} rows={rows} />
                 ))}
               </Panel>
               <Panel id="reads" title="Read by" count={reads.ok ? reads.data.reads.length : undefined}>
@@ -166,10 +139,10 @@ export const runPage: Page = {
                       ['Began', <Time at={run.startedAt} zone={context} />],
                       ['Ended', <Time at={run.finishedAt} zone={context} />],
                       ['Took', run.durationMs === null ? '–' : durationText(run.durationMs)],
-                      ['Documents', `${run.counts.documents ?? 0}`],
+                      ['Documents', `${run.counts.documents}`],
                       ['Mails', <Mails counts={run.counts} />],
-                      ['Files', `${run.counts.filesWritten ?? 0}`],
-                      ['Hub items', `${run.counts.hubItems ?? 0}`],
+                      ['Files', `${run.counts.filesWritten}`],
+                      ['Hub items', `${run.counts.hubItems}`],
                       (run.repeats ?? 1) > 1 && ['Starts', `${run.repeats} of the same kind`],
                       ['Definition', `revision ${run.taskRevision}`],
                     ]}
@@ -203,11 +176,11 @@ export const runPage: Page = {
 }
 
 /** The page of the report task or reload task that started the run. */
-function linkOfTrigger({ link }: PageContext, { trigger: { type, detail = {} } }: Run) {
-  if (type === 'resend' && typeof detail.runId === 'string') {
+function linkOfTrigger({ link }: PageContext, { trigger: { type, detail } }: Run) {
+  if (type === 'resend' && detail.runId !== undefined) {
     return ['Of', <a href={link(`/reports/runs/${detail.runId}`)}>the run before</a>] as const
   }
-  if (type === 'qlikEvent' && typeof detail.taskId === 'string') {
+  if (type === 'qlikEvent' && detail.taskId !== undefined) {
     return ['After', <a href={link(`/tasks/${detail.taskId}`)}>the task of Qlik Sense</a>] as const
   }
   return false
@@ -259,7 +232,7 @@ const aboutText = ({ report, block, recipient }: RunEvent): string =>
 const Events: FC<{
   readonly context: PageContext
   readonly events: readonly RunEvent[]
-  readonly filters: readonly Definition[]
+  readonly filters: readonly Filter[]
 }> = ({ context, events, filters }) => (
   <Table
     context={context}
@@ -322,7 +295,7 @@ const WORDS: Readonly<Record<string, string>> = { unknown: 'held: in doubt', ret
 const Deliveries: FC<{
   readonly context: PageContext
   readonly rows: readonly Delivery[]
-  readonly documents: readonly RunDocument[]
+  readonly documents: Documents
 }> = ({ context, rows, documents }) => {
   if (rows.length === 0) return <p class="body muted">None.</p>
   const nameOf = new Map(documents.map(({ id, fileName }) => [id, fileName]))
@@ -374,9 +347,9 @@ const Deliveries: FC<{
 
 const Documents: FC<{
   readonly context: PageContext
-  readonly api: string
-  readonly rows: readonly RunDocument[]
-}> = ({ context, api, rows }) =>
+  readonly runId: string
+  readonly rows: Documents
+}> = ({ context, runId, rows }) =>
   rows.length === 0 ? (
     <p class="body muted">None.</p>
   ) : (
@@ -392,7 +365,10 @@ const Documents: FC<{
           head: 'File',
           sort: (row) => row.fileName,
           cell: ({ id, fileName }) => (
-            <a href={`${context.root}/api${api}/documents/${encodeURIComponent(id)}`} download={plainName(fileName)}>
+            <a
+              href={`${context.root}/api${addressOf(RUN_DOCUMENT, { params: { runId, documentId: id } }).path}`}
+              download={plainName(fileName)}
+            >
               <Name text={fileName} />
             </a>
           ),
@@ -404,7 +380,7 @@ const Documents: FC<{
     />
   )
 
-const Reads: FC<{ readonly context: PageContext; readonly rows: readonly Read[] }> = ({ context, rows }) =>
+const Reads: FC<{ readonly context: PageContext; readonly rows: RunReads['reads'] }> = ({ context, rows }) =>
   rows.length === 0 ? (
     <p class="body muted">No one has opened a document in the hub yet.</p>
   ) : (

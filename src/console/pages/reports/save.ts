@@ -1,16 +1,18 @@
 /** The buttons of a definition's form: save, plan, change a list, show a preview, take over changes of others. */
 
-import { withQuery } from '../../../http/endpoint/contract.ts'
 import { refusal } from '../../../http/errors.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
-import type { Failure } from '../../ask.ts'
-import type { Operation } from '../../forms.tsx'
+import { PREVIEW_REPORT, PREVIEW_TASK, TEST_CONDITION } from '../../../reports/contract.ts'
+import { DEFINITIONS } from '../../../reports/entities/contract.ts'
+import { PLAN_TASK } from '../../../reports/runs/contract.ts'
+import { UPLOAD_TEMPLATE } from '../../../reports/templates/contract.ts'
+import type { Asked, Failure } from '../../ask.ts'
+import { callOf, type Operation } from '../../forms.tsx'
 import type { PageContent, PageContext } from '../../page.ts'
-import { changeList, type Members, readFields } from '../../schema-form/fields.ts'
-import { type ConditionTest, type Draft, editable, editorPage } from './editor.tsx'
-import { type Definition, isKind, KINDS } from './kinds.ts'
-import type { Plan } from './plan.tsx'
-import { checkText, failurePage, type PreviewChoices, type TemplateCheck } from './preview.tsx'
+import { changeList, type Members, memberAt, readFields } from '../../schema-form/fields.ts'
+import { type Draft, editable, editorPage } from './editor.tsx'
+import { type Definition, definitionOf, isKind, KINDS, pathOf } from './kinds.ts'
+import { checkText, failurePage, type PreviewChoices } from './preview.tsx'
 import { formOfKind } from './steps.ts'
 
 export const saveOperation: Operation = {
@@ -19,14 +21,10 @@ export const saveOperation: Operation = {
   page: afterButton,
   call({ form }) {
     const { kind, id, revision, definition } = draftOf(form)
-    const { api } = KINDS[kind]
-    if (id === '') return { method: 'POST', path: api, body: definition }
-    return {
-      method: 'PUT',
-      path: `${api}/${encodeURIComponent(id)}`,
-      body: definition,
-      headers: { 'if-match': `"r${revision}"` },
-    }
+    const { create, replace } = DEFINITIONS[kind]
+    const body = bodyOf(definition)
+    if (id === '') return callOf(create, { body })
+    return callOf(replace, { params: pathOf(id), body, headers: { 'if-match': `"r${revision}"` } })
   },
   done(answer) {
     const { name, revision } = answer as Definition
@@ -62,8 +60,8 @@ async function afterButton(
     case 'upload':
       return uploaded(context, draft)
     case 'test': {
-      const path = `${KINDS.condition.api}/${encodeURIComponent(draft.id)}/test`
-      return editorPage(context, { ...draft, tested: await context.ask.call<ConditionTest>('POST', path, {}) })
+      const tested = await context.ask(TEST_CONDITION, { params: { id: draft.id }, body: {} })
+      return editorPage(context, { ...draft, tested })
     }
     case 'json':
       return editorPage(context, withJson(draft, form.get('json') ?? ''))
@@ -75,6 +73,9 @@ async function afterButton(
       return editorPage(context, edited)
   }
 }
+
+/** The API checks what was typed. */
+const bodyOf = (definition: Members) => definition as never
 
 /** Throws 400 for a form that this console has not made. */
 function draftOf(form: URLSearchParams): Draft {
@@ -97,21 +98,22 @@ function membersOf(text: string): Members | null {
 }
 
 async function planned(context: PageContext, { definition }: Draft, planFor: string): Promise<Partial<Draft>> {
-  const query = planFor === '' ? '' : `?${new URLSearchParams({ recipient: planFor })}`
-  const name = definition.name || 'new'
-  const plan = await context.ask.call<Plan>('POST', `/v4/reporttask/-/plan${query}`, { ...definition, name })
+  const body = bodyOf({ ...definition, name: definition.name || 'new' })
+  const plan = await context.ask(PLAN_TASK, { params: { taskId: '-' }, query: { recipient: planFor }, body })
   return { plan, planFor }
 }
 
 /** A document of what is in the form: a page for the frame beside it, or a file to be kept. */
 async function preview(context: PageContext, draft: Draft, form: URLSearchParams, kept: boolean): Promise<PageContent> {
   const { kind, id } = draft
-  const format = kept ? form.get('previewFormat') : 'html'
-  const of = kind === 'task' ? { report: form.get('previewReport') } : { reportId: id }
-  const query = { ...of, format, asRecipient: form.get('previewFor')?.trim() }
-  const body = { ...draft.definition, name: draft.definition.name || 'new' }
-  const path = withQuery(`${KINDS[kind].api}/-/preview`, query)
-  const answer = await context.ask.call<Uint8Array<ArrayBuffer>>('POST', path, body, { bytes: true })
+  const shared = { format: kept ? form.get('previewFormat') : 'html', asRecipient: form.get('previewFor')?.trim() }
+  const body = bodyOf({ ...draft.definition, name: draft.definition.name || 'new' })
+  const made =
+    kind === 'task'
+      ? context.ask(PREVIEW_TASK, { query: { ...shared, report: form.get('previewReport') }, body, bytes: true })
+      : context.ask(PREVIEW_REPORT, { query: { ...shared, reportId: id }, body, bytes: true })
+  // With `bytes` the document is not read as a text.
+  const answer = (await made) as Asked<unknown> as Asked<Uint8Array<ArrayBuffer>>
   if (answer.ok && !kept) return { title: 'Preview', body: null, file: { type: 'text/html', body: answer.data } }
   if (answer.ok) {
     const type = answer.headers.get('content-type') ?? 'application/octet-stream'
@@ -140,18 +142,20 @@ async function uploaded(context: PageContext, draft: Draft): Promise<PageContent
     'x-file-name': encodeURIComponent(upload.name),
     'if-match': `"r${draft.revision}"`,
   }
-  const path = `${KINDS.report.api}/${encodeURIComponent(draft.id)}/template`
-  const answer = await context.ask.call<TemplateCheck>('PUT', path, upload.content, { headers })
+  const answer = await context.ask(UPLOAD_TEMPLATE, { params: { id: draft.id }, body: upload.content, headers })
   if (!answer.ok) {
     const page = await afterFailure(context, draft, answer)
     return answer.status === 412 ? page : editorPage(context, { ...draft, failure: answer, failed: 'Not uploaded' })
   }
   const stored = await present(context, draft)
-  const { template, ...others } = draft.definition
+  const template = memberAt(stored, 'template')
   return editorPage(context, {
     ...draft,
-    ...(stored && { revision: stored.revision, before: { ...draft.before, template: stored.template } }),
-    definition: stored ? { ...others, template: stored.template } : draft.definition,
+    ...(stored && {
+      revision: stored.revision,
+      before: { ...draft.before, template },
+      definition: { ...draft.definition, template },
+    }),
     notice: `${upload.name} is the template, ${checkText(answer.data)}`,
   })
 }
@@ -174,7 +178,7 @@ function withJson(draft: Draft, text: string): Draft {
 }
 
 async function present(context: PageContext, { kind, id }: Draft): Promise<Definition | null> {
-  const answer = await context.ask.get<Definition>(`${KINDS[kind].api}/${encodeURIComponent(id)}`)
+  const answer = await definitionOf(context, kind, id)
   return answer.ok ? answer.data : null
 }
 

@@ -2,56 +2,20 @@
 /** @jsxImportSource hono/jsx */
 /** A report task: what it does in words, its plan on demand, its runs. */
 import type { Child, FC } from 'hono/jsx'
+import { DEFINITIONS, type DefinitionOf } from '../../../reports/entities/contract.ts'
+import { type ListedRun, PLAN_TASK, RUNS_OF_TASK } from '../../../reports/runs/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, ActionLink } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Facts, Head, OffsetPager, offsetOf, Panel, part, Table } from '../../ui/panel.tsx'
 import { durationText, Name, plainName, Time } from '../../ui/text.tsx'
 import { Delete } from './editor.tsx'
-import { type Definition, KINDS, type Kind, listed } from './kinds.ts'
-import { type Plan, PlanView } from './plan.tsx'
+import { KINDS, type Kind, listed } from './kinds.ts'
+import { PlanView } from './plan.tsx'
 import { Mails, Switch, switchedOff } from './tasks.tsx'
-import { MARKS, type RunTrigger, runTriggerText, type Trigger, triggerText } from './words.ts'
+import { MARKS, runTriggerText, triggerText } from './words.ts'
 
-/** Members of a task that this page uses. */
-interface Task extends Definition {
-  readonly project: string
-  readonly description: string
-  readonly enabled: boolean
-  readonly tags: readonly string[]
-  readonly reports: readonly {
-    readonly key: string
-    readonly reportId: string
-    readonly format: string
-    readonly cycle: { readonly fields: readonly string[] } | null
-  }[]
-  readonly filterIds: readonly string[]
-  readonly conditionIds: readonly string[]
-  readonly recipients: readonly Readonly<Record<string, unknown>>[]
-  readonly email: { readonly enabled: boolean; readonly subject: string; readonly grouping: string }
-  readonly storage: readonly { readonly spaceId: string; readonly folder: string }[]
-  readonly hub: { readonly enabled: boolean; readonly title: string }
-  readonly triggers: readonly Trigger[]
-  readonly notifications: readonly { readonly on: readonly string[]; readonly recipients: readonly string[] }[]
-  readonly testMode: { readonly enabled: boolean; readonly address: string | null }
-}
-
-export interface RunRow {
-  readonly id: string
-  readonly taskId: string
-  readonly taskName: string
-  readonly trigger: RunTrigger
-  readonly state: string
-  readonly outcome: string | null
-  readonly reason: string | null
-  readonly test: boolean
-  readonly dryRun: boolean
-  readonly queuedAt: string
-  readonly startedAt: string | null
-  readonly finishedAt: string | null
-  readonly durationMs: number | null
-  readonly counts: Readonly<Record<string, number>>
-}
+type Task = DefinitionOf<'task'>
 
 const PAGE_OF_RUNS = 25
 
@@ -62,13 +26,13 @@ export const taskPage: Page = {
   async render(context) {
     if (!context.settings.reports) return switchedOff()
     const { ask, params, query, link, here } = context
-    const api = `${KINDS.task.api}/${encodeURIComponent(params.id ?? '')}`
+    const path = { taskId: params.id ?? '' }
     const offset = offsetOf(context, 'runs')
     const isPlanned = query.get('plan') === '1'
     const [answer, runs, plan, filters, names] = await Promise.all([
-      ask.get<Task>(api),
-      ask.get<{ runs: readonly RunRow[]; total: number }>(`${api}/runs`, { limit: PAGE_OF_RUNS, offset }),
-      isPlanned ? ask.call<Plan>('POST', `${api}/plan`) : null,
+      ask(DEFINITIONS.task.read, { params: path }),
+      ask(RUNS_OF_TASK, { params: path, query: { limit: PAGE_OF_RUNS, offset } }),
+      isPlanned ? ask(PLAN_TASK, { params: path }) : null,
       isPlanned ? listed(context, 'filter') : null,
       namesOfAll(context),
     ])
@@ -169,7 +133,7 @@ export const taskPage: Page = {
   },
 }
 
-export const Runs: FC<{ readonly context: PageContext; readonly rows: readonly RunRow[] }> = ({ context, rows }) => (
+export const Runs: FC<{ readonly context: PageContext; readonly rows: readonly ListedRun[] }> = ({ context, rows }) => (
   <Table
     context={context}
     part="runs"
@@ -200,10 +164,10 @@ export const Runs: FC<{ readonly context: PageContext; readonly rows: readonly R
       {
         head: 'Documents',
         num: true,
-        sort: (run) => run.counts.documents ?? 0,
-        cell: ({ counts }) => counts.documents ?? 0,
+        sort: (run) => run.counts.documents,
+        cell: ({ counts }) => counts.documents,
       },
-      { head: 'Mails', sort: (run) => run.counts.mailsSent ?? 0, cell: ({ counts }) => <Mails counts={counts} /> },
+      { head: 'Mails', sort: (run) => run.counts.mailsSent, cell: ({ counts }) => <Mails counts={counts} /> },
       {
         head: 'Why',
         sort: (run) => runTriggerText(run.trigger),
@@ -214,7 +178,7 @@ export const Runs: FC<{ readonly context: PageContext; readonly rows: readonly R
 )
 
 /** Outcome or state of a run, its reason, and whether it was a test. */
-export const RunMark: FC<{ readonly run: Pick<RunRow, 'outcome' | 'state' | 'reason' | 'test' | 'dryRun'> }> = ({
+export const RunMark: FC<{ readonly run: Pick<ListedRun, 'outcome' | 'state' | 'reason' | 'test' | 'dryRun'> }> = ({
   run: { outcome, state, reason, test, dryRun },
 }) => (
   <>
@@ -241,11 +205,11 @@ const Words: FC<{ readonly context: PageContext; readonly task: Task; readonly n
   task,
   names,
 }) => {
-  const named = (id: unknown): Child => {
-    const [kind, name] = names.get(String(id)) ?? []
-    if (!kind) return <code>{String(id)}</code>
+  const named = (id: string): Child => {
+    const [kind, name] = names.get(id) ?? []
+    if (!kind) return <code>{id}</code>
     return (
-      <a href={context.link(`${KINDS[kind].path}/${String(id)}`)}>
+      <a href={context.link(`${KINDS[kind].path}/${id}`)}>
         <Name text={name} />
       </a>
     )
@@ -317,12 +281,14 @@ const Words: FC<{ readonly context: PageContext; readonly task: Task; readonly n
   )
 }
 
-function recipientText(one: Readonly<Record<string, unknown>>, named: (id: unknown) => Child): Child {
+function recipientText(one: Task['recipients'][number], named: (id: string) => Child): Child {
   const reach = [one.email && 'mail', one.hub && 'hub'].filter(Boolean).join(', ')
-  const who = one.recipientId ?? one.groupId
   return (
     <>
-      {who ? named(who) : <Name text={String(one.address ?? one.expr)} />} <span class="muted">{reach}</span>
+      {one.type === 'recipient' && named(one.recipientId)}
+      {one.type === 'group' && named(one.groupId)}
+      {one.type === 'address' && <Name text={one.address} />}
+      {one.type === 'expression' && <Name text={one.expr} />} <span class="muted">{reach}</span>
     </>
   )
 }

@@ -2,32 +2,16 @@
 /** @jsxImportSource hono/jsx */
 /** The list of report tasks. */
 import type { Child, FC } from 'hono/jsx'
+import { type DefinitionOf, LISTED_TASKS, type ListedTask } from '../../../reports/entities/contract.ts'
+import type { RunCounts } from '../../../reports/runs/contract.ts'
 import type { Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton, Filters, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
-import { type Definition, everyRow, KINDS, type Kind } from './kinds.ts'
-import { MARKS, type Trigger, triggerText } from './words.ts'
-
-/** Members of `GET /v4/reporttask` that this page uses. */
-interface TaskRow {
-  readonly id: string
-  readonly project: string
-  readonly name: string
-  readonly enabled: boolean
-  readonly tags: readonly string[]
-  readonly testMode: boolean
-  readonly nextRunAt: string | null
-  readonly lastRun: {
-    readonly id: string
-    readonly outcome: string
-    readonly reason: string | null
-    readonly finishedAt: string
-    readonly counts: Readonly<Record<string, number>> | null
-  } | null
-}
+import { everyRow, KINDS, type Kind, listed, MOST } from './kinds.ts'
+import { MARKS, triggerText } from './words.ts'
 
 const SWITCH = `Butler:
   footman:
@@ -73,7 +57,7 @@ export const Places: FC<{ readonly context: PageContext; readonly kind: Kind | (
 const PAGE = 100
 
 const WORST_FIRST = ['error', 'warning']
-const rank = ({ lastRun }: TaskRow): number => {
+const rank = ({ lastRun }: ListedTask): number => {
   const found = WORST_FIRST.indexOf(lastRun?.outcome ?? '')
   return found < 0 ? WORST_FIRST.length : found
 }
@@ -88,8 +72,14 @@ export const taskList: Page = {
     const { query } = context
     const filters = Object.fromEntries(['project', 'tag', 'enabled', 'name'].map((name) => [name, query.get(name)]))
     const [answer, full] = await Promise.all([
-      everyRow<TaskRow>(context, 'task', filters),
-      everyRow<Definition>(context, 'task', { ...filters, full: 1 }),
+      everyRow(async (offset) => {
+        const page = await context.ask(LISTED_TASKS, { query: { ...filters, limit: MOST, offset } })
+        return page.ok ? { ...page, data: page.data.reportTasks } : page
+      }),
+      everyRow(async (offset) => {
+        const page = await listed(context, 'task', { ...filters, offset })
+        return page.ok ? { ...page, data: page.data.items } : page
+      }),
     ])
     const isFiltered = [...Object.values(filters), query.get('outcome')].some(Boolean)
     return {
@@ -150,13 +140,13 @@ export const ListError: FC<{ readonly context: PageContext; readonly failure: Fa
   <ErrorBox failure={failure} retry={context.here({})} />
 )
 
-const matches = ({ lastRun }: TaskRow, outcome: string): boolean =>
+const matches = ({ lastRun }: ListedTask, outcome: string): boolean =>
   outcome === '' || (lastRun?.outcome ?? 'none') === outcome
 
 interface ListProps {
   readonly context: PageContext
-  readonly rows: readonly TaskRow[]
-  readonly full: readonly Definition[]
+  readonly rows: readonly ListedTask[]
+  readonly full: readonly DefinitionOf<'task'>[]
   readonly isFiltered: boolean
 }
 
@@ -170,7 +160,7 @@ const List: FC<ListProps> = ({ context, rows, full, isFiltered }) => {
       </Empty>
     )
   }
-  const triggersOf = new Map(full.map(({ id, triggers }) => [id, (triggers ?? []) as readonly Trigger[]]))
+  const triggersOf = new Map(full.map(({ id, triggers }) => [id, triggers]))
   const ranked = rows.toSorted((a, b) => rank(a) - rank(b))
   return (
     <>
@@ -225,7 +215,7 @@ const List: FC<ListProps> = ({ context, rows, full, isFiltered }) => {
   )
 }
 
-const TaskCell: FC<{ readonly context: PageContext; readonly row: TaskRow }> = ({ context, row }) => (
+const TaskCell: FC<{ readonly context: PageContext; readonly row: ListedTask }> = ({ context, row }) => (
   <span class="l">
     <input type="checkbox" name="taskId" value={row.id} form="bulk" aria-label={`Select ${row.name}`} />
     <span>
@@ -262,7 +252,7 @@ export const Switch: FC<{
   </span>
 )
 
-const LastOutcome = ({ context, run }: { context: PageContext; run: TaskRow['lastRun'] }): Child =>
+const LastOutcome = ({ context, run }: { context: PageContext; run: ListedTask['lastRun'] }): Child =>
   run ? (
     <a href={context.link(`/reports/runs/${run.id}`)}>
       <Mark state={MARKS[run.outcome] ?? 'unknown'} word={run.outcome} />
@@ -273,8 +263,8 @@ const LastOutcome = ({ context, run }: { context: PageContext; run: TaskRow['las
   )
 
 /** `5 sent · 1 failed · 1 held`. */
-export const Mails = ({ counts }: { counts: Readonly<Record<string, number>> | null }): Child => {
-  const { mailsSent = 0, mailsFailed = 0, mailsHeld = 0 } = counts ?? {}
+export const Mails = ({ counts }: { counts: RunCounts | null }): Child => {
+  const { mailsSent = 0, mailsFailed = 0, mailsHeld = 0 }: Partial<RunCounts> = counts ?? {}
   if (mailsSent + mailsFailed + mailsHeld === 0) return <span class="muted">–</span>
   return (
     <>

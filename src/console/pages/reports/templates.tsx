@@ -1,11 +1,11 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The templates of reports: uploaded files and those of the template folder, with the reports that use them. */
+import { TEMPLATES, type Template } from '../../../reports/templates/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Empty, Head, Table } from '../../ui/panel.tsx'
 import { bytesText, Name, plainName, Time } from '../../ui/text.tsx'
-import type { Template, Templates } from './preview.tsx'
 import { ListError, Places, switchedOff } from './tasks.tsx'
 
 export const templateList: Page = {
@@ -14,7 +14,7 @@ export const templateList: Page = {
   scope: 'report:read',
   async render(context) {
     if (!context.settings.reports) return switchedOff()
-    const answer = await context.ask.get<Templates>('/v4/reporttemplate')
+    const answer = await context.ask(TEMPLATES)
     return {
       title: 'Templates',
       body: (

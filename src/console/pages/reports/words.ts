@@ -1,33 +1,39 @@
 /** Triggers of report tasks and runs in words. */
+import type { DefinitionOf } from '../../../reports/entities/contract.ts'
+import type { RunTrigger } from '../../../reports/runs/contract.ts'
 import type { State } from '../../ui/marks.tsx'
 
-export interface Trigger {
-  readonly type: string
-  readonly name?: string
-  readonly enabled?: boolean
-  readonly [member: string]: unknown
-}
+export type Trigger = DefinitionOf<'task'>['triggers'][number]
+type TriggerOf<Type extends Trigger['type']> = Extract<Trigger, { readonly type: Type }>
 
 const WEEKDAYS = ['Sundays', 'Mondays', 'Tuesdays', 'Wednesdays', 'Thursdays', 'Fridays', 'Saturdays', 'Sundays']
-const EVENTS: Readonly<Record<string, string>> = {
+const EVENTS: Readonly<Record<TriggerOf<'qlikEvent'>['event'], string>> = {
   taskSucceeded: 'a Qlik task succeeded',
   taskFailed: 'a Qlik task failed',
   taskAborted: 'a Qlik task was aborted',
   appReloaded: 'an app was reloaded',
 }
 
-const WORDS: Readonly<Record<string, (trigger: Trigger) => string>> = {
-  schedule: ({ cron, once, timezone }) =>
-    `${once ? `once at ${once}` : cronText(String(cron ?? ''))}${timezone ? ` (${timezone})` : ''}`,
-  qlikEvent: ({ event, match, mode }) => {
-    const { taskId = [], tag = [], appId = [] } = (match ?? {}) as Record<string, readonly string[] | undefined>
-    const count = taskId.length + tag.length + appId.length
-    const which = tag.length > 0 ? ` tagged ${tag.join(', ')}` : count > 1 ? `, ${count} of them` : ''
-    return `after ${EVENTS[String(event)] ?? event}${which}${mode === 'all' ? ', when all have' : ''}`
-  },
-  reportTask: ({ on }) => `after another report task (${Array.isArray(on) ? on.join(', ') : ''})`,
-  mqtt: ({ topic }) => `on the MQTT topic ${topic}`,
-  keyValue: ({ namespace, key }) => `when the pair ${namespace}/${key} is set`,
+function wordsOf(trigger: Trigger): string {
+  switch (trigger.type) {
+    case 'schedule': {
+      const { cron = '', once, timezone } = trigger
+      return `${once ? `once at ${once}` : cronText(cron)}${timezone ? ` (${timezone})` : ''}`
+    }
+    case 'qlikEvent': {
+      const { event, match, mode } = trigger
+      const { taskId, tag, appId } = match
+      const count = taskId.length + tag.length + appId.length
+      const which = tag.length > 0 ? ` tagged ${tag.join(', ')}` : count > 1 ? `, ${count} of them` : ''
+      return `after ${EVENTS[event]}${which}${mode === 'all' ? ', when all have' : ''}`
+    }
+    case 'reportTask':
+      return `after another report task (${trigger.on.join(', ')})`
+    case 'mqtt':
+      return `on the MQTT topic ${trigger.topic}`
+    case 'keyValue':
+      return `when the pair ${trigger.namespace}/${trigger.key} is set`
+  }
 }
 
 /** `Mondays at 07:00`, `daily at 06:30`, else the cron text. */
@@ -42,17 +48,9 @@ function cronText(cron: string): string {
   return `cron ${cron}`
 }
 
-export function triggerText(trigger: Trigger): string {
-  const text = WORDS[trigger.type]?.(trigger) ?? trigger.type
-  return trigger.enabled === false ? `${text} (off)` : text
-}
+export const triggerText = (trigger: Trigger): string => `${wordsOf(trigger)}${trigger.enabled ? '' : ' (off)'}`
 
-export interface RunTrigger {
-  readonly type: string
-  readonly detail?: Readonly<Record<string, unknown>>
-}
-
-const RUN_TRIGGERS: Readonly<Record<string, string>> = {
+const RUN_TRIGGERS: Readonly<Record<RunTrigger['type'], string>> = {
   manual: 'started by a call',
   schedule: 'by its schedule',
   qlikEvent: 'by an event of Qlik Sense',
@@ -63,10 +61,9 @@ const RUN_TRIGGERS: Readonly<Record<string, string>> = {
 }
 
 /** `started by a call of key:ops: asked by finance`. */
-export function runTriggerText({ type, detail = {} }: RunTrigger): string {
-  const actor = typeof detail.actor === 'string' ? ` of ${detail.actor}` : ''
-  const reason = typeof detail.reason === 'string' ? `: ${detail.reason}` : ''
-  return `${RUN_TRIGGERS[type] ?? type}${type === 'manual' ? actor : ''}${reason}`
+export function runTriggerText({ type, detail: { actor, reason } }: RunTrigger): string {
+  const who = type === 'manual' && actor !== undefined ? ` of ${actor}` : ''
+  return `${RUN_TRIGGERS[type]}${who}${reason === undefined ? '' : `: ${reason}`}`
 }
 
 /** Marks of outcomes and states of runs, and of states of deliveries. */

@@ -1,4 +1,6 @@
 /** Refuses Office files that run code, load other files or are no well-formed XML. Nothing here depends on tags. */
+
+import type { TemplateProblem } from '../contract.ts'
 import {
   type ContentTypes,
   extensionOf,
@@ -10,7 +12,7 @@ import {
   readRelationships,
   relationshipsPath,
 } from '../parts.ts'
-import { TemplateError, type TemplateProblem } from '../problems.ts'
+import { TemplateError } from '../problems.ts'
 import { attributesOf, decodeXml, localName, plainMarkup, readXml, unescapeXml, type XmlVisitor } from '../xml.ts'
 import { fieldCheck } from './fields.ts'
 import { formulaProblem, MAX_FORMULA } from './formulas.ts'

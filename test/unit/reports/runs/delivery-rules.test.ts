@@ -1,6 +1,7 @@
 /** The life of a delivery: when it is attempted, what an attempt makes of it, how it ends without one. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import type { DeliveryChannel } from '../../../../src/reports/runs/contract.ts'
 import {
   type Attempt,
   afterAttempt,
@@ -12,7 +13,6 @@ import {
   RETRIES,
 } from '../../../../src/reports/runs/delivery-rules.ts'
 import type { DeliveryRecord } from '../../../../src/reports/runs/ledger.ts'
-import type { DeliveryChannel } from '../../../../src/reports/types.ts'
 
 const NOW = 1_000_000
 const delivery = (changes: Partial<DeliveryRecord> = {}): DeliveryRecord => ({
