@@ -168,13 +168,13 @@ export const RESEND_DEAD_LETTERS = contract({
   answers: () => ({ 202: z.strictObject({ resent: count() }).describe('How many are under way.') }),
 })
 
-const noBody = () => z.object({}).optional()
+const emptyBody = () => z.object({}).optional()
 
 export const RESEND_DELIVERY = contract({
   method: ['POST', 'PUT'],
   path: '/v4/deliveries/{id}/resend',
   params: deliveryId,
-  body: noBody,
+  body: emptyBody,
   answers: () => ({
     202: z
       .strictObject({ id: z.string(), state: z.literal('pending'), replayOf: z.string().optional() })
@@ -187,7 +187,7 @@ export const CANCEL_DELIVERY = contract({
   method: ['POST', 'PUT'],
   path: '/v4/deliveries/{id}/cancel',
   params: deliveryId,
-  body: noBody,
+  body: emptyBody,
   answers: () => ({
     200: z
       .strictObject({ id: z.string(), state: z.literal('dead'), reason: z.literal('CANCELLED') })
@@ -426,7 +426,7 @@ const made = () =>
       ),
     })
     .describe('The deliveries are under way.')
-/** What a replay or a test has made. */
+/** The deliveries that a replay or a test has made. */
 export type Made = Shape<typeof made>
 export type MadeDelivery = Made['deliveries'][number]
 

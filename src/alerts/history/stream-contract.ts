@@ -43,7 +43,7 @@ export const CHANGES = {
       startedAt: text(),
       stoppedAt: text(),
     }),
-  /** Of the schedule itself (`state`), or of one of its runs. */
+  /** The data are about the schedule itself (`state`), or about one of its runs. */
   schedule: () =>
     z.strictObject({
       id: z.string(),

@@ -201,7 +201,7 @@ export const DESTINATION = contract({
         downSince: text().describe('Null while it is up, and after a start until something was sent.'),
         nextProbeAt: text().describe('When a destination that cannot be reached is tried again.'),
         routes: z.array(z.string()).describe('Names of the alert rules that go there and are on.'),
-        // As it stands in the configuration: each type of destination has other members.
+        // The members are those of the configuration, and each type of destination has others.
         settings: z
           .record(z.string(), z.unknown())
           .nullable()
