@@ -48,9 +48,8 @@ interface AskOptions {
 export interface Ask {
   /** Calls the endpoint of a contract. The value must not be changed: it may be that of the endpoint. */
   <C extends AnyContract>(contract: C, ...call: CallArguments<C, AskOptions>): Promise<Asked<AnswerOf<C>>>
-  get<T>(path: string, query?: Query, options?: AskOptions): Promise<Asked<T>>
   /** Texts and bytes go out as they are, with the content type of the headers; everything else as JSON. */
-  call<T>(method: Method, path: string, body?: unknown, options?: AskOptions): Promise<Asked<T>>
+  call(method: Method, path: string, body?: unknown, options?: AskOptions): Promise<Asked<unknown>>
 }
 
 /** For parts of pages that need Qlik Sense. */
@@ -89,10 +88,8 @@ export function createAsk(pages: Pick<PageAccess, 'ask'>, identity: Identity, sh
     return ask<AnswerOf<C>>(method, path, body, options)
   }
   return Object.assign(byContract, {
-    get: <T>(path: string, query: Query = {}, options: AskOptions = {}) =>
-      ask<T>('GET', withQuery(path, query), undefined, options),
-    call: <T>(method: Method, path: string, body?: unknown, options: AskOptions = {}) =>
-      ask<T>(method, path, body, options),
+    call: (method: Method, path: string, body?: unknown, options: AskOptions = {}) =>
+      ask<unknown>(method, path, body, options),
   })
 }
 

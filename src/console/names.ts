@@ -1,21 +1,18 @@
 /** Names of what lists have only ids of, for pages and for the command line. */
-import type { CallOf } from '../http/endpoint/contract.ts'
+import { MAINTENANCE } from '../alerts/contract.ts'
+import type { AnswerOf, AnyContract, CallArguments } from '../http/endpoint/contract.ts'
 import { splitAtIds } from '../platform/uuid.ts'
-import { TASKS, type Tasks } from '../tasks/executions/contract.ts'
+import { DEFINITIONS } from '../reports/entities/contract.ts'
+import { TASKS } from '../tasks/executions/contract.ts'
+import { SCHEDULES } from '../tasks/schedule/contract.ts'
 import { QLIK_MS } from './ask.ts'
 
 /** Calls of the REST API: in this process, or over the network. */
 export interface NameSource {
-  readonly ask: {
-    (
-      contract: typeof TASKS,
-      call: CallOf<typeof TASKS> & { readonly withinMs: number },
-    ): Promise<{ readonly ok: true; readonly data: Tasks } | { readonly ok: false }>
-    get<T>(
-      path: string,
-      query: Readonly<Record<string, number>>,
-    ): Promise<{ readonly ok: true; readonly data: T } | { readonly ok: false }>
-  }
+  readonly ask: <C extends AnyContract>(
+    contract: C,
+    ...call: CallArguments<C, { readonly withinMs?: number }>
+  ) => Promise<{ readonly ok: true; readonly data: AnswerOf<C> } | { readonly ok: false }>
 }
 
 export interface Named {
@@ -60,19 +57,45 @@ export async function qlikNamesOf(
   return new Map([...apps, ...tasks])
 }
 
-/** Lists of what has a name of its own, by the begin of the actions that are about it. */
-const LISTS = [
-  ['maintenance', '/v4/maintenance', 'maintenance', null],
-  ['schedule', '/v4/schedules', null, '/schedules/'],
-  ['report', '/v4/reporttask', 'reportTasks', '/reports/tasks/'],
-  ['report', '/v4/report', 'reports', '/reports/reports/'],
-  ['report', '/v4/recipient', 'recipients', '/reports/recipients/'],
-] as const
-
 interface Item {
   readonly id: string
-  readonly name?: string
+  readonly name?: string | undefined
 }
+
+const MOST_REPORTS = 500
+
+/** The items of an answer; none where the list cannot be had. */
+const itemsOf = <T>(
+  answer: { readonly ok: true; readonly data: T } | { readonly ok: false },
+  pick: (data: T) => readonly Item[],
+): readonly Item[] => (answer.ok ? pick(answer.data) : [])
+
+/** Lists of what has a name of its own, by the begin of the actions that are about it, with the pages of the items. */
+const LISTS: readonly (readonly [
+  begin: string,
+  page: (id: string) => string,
+  items: (source: NameSource) => Promise<readonly Item[]>,
+])[] = [
+  [
+    'maintenance',
+    () => '/system/maintenance',
+    async ({ ask }) => itemsOf(await ask(MAINTENANCE), ({ maintenance }) => maintenance),
+  ],
+  ['schedule', (id) => `/schedules/${id}`, async ({ ask }) => itemsOf(await ask(SCHEDULES), (schedules) => schedules)],
+  ...(['task', 'report', 'recipient'] as const).map(
+    (kind) =>
+      [
+        'report',
+        (id: string) => `/reports/${kind}s/${id}`,
+        async ({ ask }: NameSource) => {
+          const { list, member } = DEFINITIONS[kind]
+          // The member is named after the kind.
+          const items = (data: object) => (data as Readonly<Record<string, readonly Item[]>>)[member] ?? []
+          return itemsOf(await ask(list, { query: { limit: MOST_REPORTS } }), items)
+        },
+      ] as const,
+  ),
+]
 
 /** Names of the targets of actions and of the ids in their details: of tasks, apps, schedules and report definitions. */
 export async function targetNames(
@@ -92,21 +115,11 @@ export async function targetNames(
   const inDetails = entries.flatMap(({ detail }) => splitAtIds(detail ?? '').filter((_, n) => n % 2 === 1))
   const [tasks, ...found] = await Promise.all([
     qlikNamesOf(context, { taskId: [...targets, ...inDetails], appId: [...ofApps, ...inDetails] }),
-    ...lists.map(async ([begin, api, member, path]) => {
-      const answer = await context.ask.get<unknown>(api, begin === 'report' ? { limit: 500 } : {})
-      if (!answer.ok) return []
-      const items = (member === null ? answer.data : (answer.data as Record<string, unknown>)[member]) ?? []
-      return (items as readonly Item[]).flatMap(({ id, name }) =>
-        name === undefined
-          ? []
-          : [
-              [
-                id.toLowerCase(),
-                { name, path: path === null ? '/system/maintenance' : path + encodeURIComponent(id) },
-              ] as const,
-            ],
-      )
-    }),
+    ...lists.map(async ([, page, items]) =>
+      (await items(context)).flatMap(({ id, name }) =>
+        name === undefined ? [] : [[id.toLowerCase(), { name, path: page(encodeURIComponent(id)) }] as const],
+      ),
+    ),
   ])
   return new Map([...found.flat(), ...tasks])
 }

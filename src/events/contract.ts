@@ -1,6 +1,6 @@
 /** The contracts of `/v4/udp`. Times are ISO 8601. */
 import { z } from 'zod'
-import { type AnswerOf, contract } from '../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape } from '../http/endpoint/contract.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { DROP_REASONS, type DropReason } from './types.ts'
 
@@ -52,6 +52,8 @@ const selfTest = () =>
     from: text().describe('Address of the sender.'),
     arrivedAt: text(),
   })
+
+export type SelfTestState = Shape<typeof selfTest>
 
 export const BEGIN_SELF_TEST = contract({
   method: 'POST',

@@ -9,7 +9,7 @@ import { visible } from '../../platform/visible.ts'
 import { HISTORY, type HistoryItem, TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
 import { SCHEDULES } from '../../tasks/schedule/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
+import { type AskOptions, CommandFailure, OLD, pages, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
 import { REPORTS_OFF } from './list-parts.ts'
 
 /** `; did you mean "ops-mail"?`, or nothing. */
@@ -33,18 +33,11 @@ export async function taskIdOf(remote: Remote, name: string, what: string): Prom
 
 /** Asks over REST for the names of ids; names that cannot be had are not worth a failure. */
 export const nameSource = (remote: Remote): NameSource => ({
-  ask: Object.assign(
-    async (contract: typeof TASKS, { query }: Pick<CallOf<typeof TASKS>, 'query'>) => {
-      const data = await remote.ask(contract, { query, what: 'names' }).catch(nothing)
-      return data ? { ok: true as const, data } : { ok: false as const }
-    },
-    {
-      async get<T>(path: string, query: Query) {
-        const answer = await remote.call({ path, query, what: 'names' }).catch(nothing)
-        return answer ? { ok: true as const, data: ownJson<T>(answer.text) } : { ok: false as const }
-      },
-    },
-  ),
+  async ask(contract, ...[call]) {
+    const asked = { ...call, what: 'names' } as CallOf<typeof contract> & AskOptions
+    const data = await remote.ask(contract, asked).catch(nothing)
+    return data ? { ok: true, data } : { ok: false }
+  },
 })
 
 /** With what may be meant, if tasks may be listed. */

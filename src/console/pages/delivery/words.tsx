@@ -8,8 +8,6 @@ import type { PageContext } from '../../page.ts'
 import { Mark, type State } from '../../ui/marks.tsx'
 import { durationText, Name, numberText, Prose, Time } from '../../ui/text.tsx'
 
-export type Destination = ListedDestination
-
 const DESTINATION_MARKS = { up: 'success', refuses: 'warning', down: 'failed' } as const
 
 export const DestinationMark: FC<{ readonly destination: Pick<ListedDestination, 'state'> }> = ({

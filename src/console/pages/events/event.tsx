@@ -9,6 +9,8 @@ import {
   type ScriptLogPart,
 } from '../../../alerts/history/contract.ts'
 import { ALERT_RULES, EXPLAIN, type Explanation } from '../../../alerts/rules/contract.ts'
+import { HISTORY, type HistoryItem } from '../../../tasks/executions/contract.ts'
+import { STRIPS } from '../../../tasks/overview/contract.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
@@ -18,14 +20,14 @@ import { Ago, counted, durationText, Name, plainName, Time, usuallyText } from '
 import { Alerted } from './alerted.tsx'
 import { appReloadRule, Why } from './decisions.tsx'
 import { askLog, columnsOf, LogView } from './log.tsx'
-import { BeforeAndAfter, Data, Execution, type Run, TaskAndApp } from './side.tsx'
+import { BeforeAndAfter, Data, Execution, TaskAndApp } from './side.tsx'
 import { outcomeState, outcomeWord } from './words.ts'
 
 interface Parts {
   readonly decisions: Asked<Decisions>
   readonly log: Asked<ScriptLogPart> | null
-  readonly runs: Asked<{ readonly executions: readonly Run[] }>
-  readonly run: Run | null
+  readonly runs: Asked<{ readonly executions: readonly HistoryItem[] }>
+  readonly run: HistoryItem | null
   readonly usualMs: number | null
   readonly explanation: Asked<Explanation> | null
   /** Names of destinations, for a rule that is offered. */
@@ -48,14 +50,12 @@ export const eventPage: Page = {
 async function partsOf({ ask, query }: PageContext, event: EventDetail): Promise<Parts> {
   const { id, taskId, executionId, type } = event
   const none: Failure = { ok: false, status: 404, error: 'No task', details: '', code: '', requestId: '', issues: [] }
-  type Runs = { readonly executions: readonly Run[] }
-  type Strips = { readonly usual: Readonly<Record<string, { readonly p50Ms: number }>> }
   const [decisions, log, runs, run, usual, explanation, rules] = await Promise.all([
     ask(DECISIONS, { params: { id } }),
     type === 'reload' && executionId ? askLog(ask, id, query.get('log')) : null,
-    taskId ? ask.get<Runs>('/v4/history', { taskId, limit: RUNS }) : none,
-    executionId ? ask.get<Runs>('/v4/history', { id: executionId }) : none,
-    taskId ? ask.get<Strips>('/v4/tasks/-/strips', { taskId, n: 1 }) : none,
+    taskId ? ask(HISTORY, { query: { taskId, limit: RUNS } }) : none,
+    executionId ? ask(HISTORY, { query: { id: executionId } }) : none,
+    taskId ? ask(STRIPS, { query: { taskId, n: 1 } }) : none,
     query.get('now') === '1' ? ask(EXPLAIN, { body: { eventId: id } }) : null,
     type === 'appReload' ? ask(ALERT_RULES) : null,
   ])

@@ -4,25 +4,12 @@
 import type { Child } from 'hono/jsx'
 import type { EventDetail } from '../../../alerts/history/contract.ts'
 import { visibleLines } from '../../../platform/visible.ts'
+import type { HistoryItem } from '../../../tasks/executions/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
 import { Icon, STATES, type State } from '../../ui/marks.tsx'
 import { Panel } from '../../ui/panel.tsx'
 import { counted, durationText, Name, OutsideLink, plainName, Time, timeText } from '../../ui/text.tsx'
-
-/** Members of `GET /v4/history` that the page uses. */
-export interface Run {
-  readonly executionId: string | null
-  readonly outcome: 'success' | 'failed' | 'aborted'
-  readonly node: string | null
-  readonly actor?: string
-  readonly triggeredAt: string | null
-  readonly startedAt: string | null
-  readonly stoppedAt: string
-  readonly queueMs: number | null
-  readonly runMs: number | null
-  readonly error: string | null
-}
 
 export const Execution = ({
   context,
@@ -31,7 +18,7 @@ export const Execution = ({
   record,
 }: {
   readonly context: PageContext
-  readonly run: Run | null
+  readonly run: HistoryItem | null
   readonly executionId: string
   readonly record: EventDetail['record']
 }) => {
@@ -108,13 +95,19 @@ export const Execution = ({
   )
 }
 
-const ENDED = { success: 'Succeeded after', failed: 'Failed after', aborted: 'Aborted after' } as const
+const ENDED: Readonly<Record<HistoryItem['outcome'], string>> = {
+  success: 'Succeeded after',
+  failed: 'Failed after',
+  aborted: 'Aborted after',
+  skipped: 'Skipped after',
+  unknown: 'Ended after',
+}
 
 interface BeforeProps {
   readonly context: PageContext
   readonly taskId: string
   readonly executionId: string | null
-  readonly runs: Asked<{ readonly executions: readonly Run[] }>
+  readonly runs: Asked<{ readonly executions: readonly HistoryItem[] }>
 }
 
 export const BeforeAndAfter = ({ context, taskId, executionId, runs }: BeforeProps) => {

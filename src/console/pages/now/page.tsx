@@ -1,7 +1,10 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The first screen: what happened in the last hours, what needs attention, and the timeline. */
+
 import type { FC } from 'hono/jsx'
+import { EVENTS, type Events } from '../../../alerts/history/contract.ts'
+import { UDP_INPUT, type UdpInput } from '../../../events/contract.ts'
 import { ATTENTION, type Attention, TIMELINE, type Timeline } from '../../../tasks/overview/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
@@ -13,18 +16,6 @@ import { AttentionPanel } from './attention.tsx'
 import { HOUR_MS, LENGTHS, type Range, rangeOf } from './range.ts'
 import { nextRuns } from './rows.ts'
 import { TimelinePanel } from './timeline.tsx'
-
-interface Senders {
-  readonly sources: readonly {
-    readonly from: string
-    readonly host: string | null
-    readonly messages: number
-    readonly lastSeen: string
-  }[]
-}
-interface Newest {
-  readonly events: readonly { readonly receivedAt: string; readonly host: string | null }[]
-}
 
 export const nowPage: Page = {
   path: '/',
@@ -46,8 +37,8 @@ export const nowPage: Page = {
       }),
       ask(ATTENTION),
       ask(ATTENTION, { query: { state: 'recovered', from: iso(from) } }),
-      ask.get<Newest>('/v4/events', { limit: 1, source: 'udp' }),
-      ask.get<Senders>('/v4/udp'),
+      ask(EVENTS, { query: { limit: 1, source: 'udp' } }),
+      ask(UDP_INPUT),
     ])
     const isQuiet =
       newest.ok && newest.data.events.every(({ receivedAt }) => now - Date.parse(receivedAt) > 24 * HOUR_MS)
@@ -153,7 +144,7 @@ interface SentenceProps {
   readonly isPast: boolean
   readonly timeline: Asked<Timeline>
   readonly attention: Asked<Attention>
-  readonly newest: Asked<Newest>
+  readonly newest: Asked<Events>
 }
 
 /** The problems in one line, and the counts of the range. */
@@ -213,7 +204,7 @@ function sentence(parts: readonly string[]): string {
 const Calm: FC<{
   readonly context: PageContext
   readonly timeline: Asked<Timeline>
-  readonly newest: Asked<Newest>
+  readonly newest: Asked<Events>
 }> = ({ context, timeline, newest }) => {
   const [last] = newest.ok ? newest.data.events : []
   const runs = timeline.ok ? timeline.data.summary : null
@@ -230,7 +221,7 @@ const Calm: FC<{
 }
 
 /** Nothing has come from Qlik Sense for a day: probably its schedulers do not know of Footman. */
-const Silent: FC<{ readonly context: PageContext; readonly senders: Asked<Senders> }> = ({ context, senders }) => (
+const Silent: FC<{ readonly context: PageContext; readonly senders: Asked<UdpInput> }> = ({ context, senders }) => (
   <Empty title="No messages from Qlik Sense" icon="self" yaml="footman log-appender">
     <p>
       No message has come for 24 hours. The schedulers of Qlik Sense send one when a task ends, once the log appender is
@@ -238,7 +229,7 @@ const Silent: FC<{ readonly context: PageContext; readonly senders: Asked<Sender
     </p>
     {senders.ok && senders.data.sources.length > 0 && (
       <Table
-        caption="Senders"
+        caption="UdpInput"
         rows={senders.data.sources}
         keyOf={({ from }) => from}
         columns={[

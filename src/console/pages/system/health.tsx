@@ -2,7 +2,11 @@
 /** @jsxImportSource hono/jsx */
 /** Health: what does not work, the parts of Footman, the UDP input, destinations and monitors. */
 
+import { DESTINATIONS } from '../../../alerts/rules/contract.ts'
+import { SELF_TEST, type SelfTestState, UDP_INPUT, type UdpInput } from '../../../events/contract.ts'
 import { HEALTH } from '../../../http/contract.ts'
+import type { AnswerOf } from '../../../http/endpoint/contract.ts'
+import { MONITORS, type MonitorsAnswer, SELF_ALERTS, type SelfAlerts } from '../../../monitors/contract.ts'
 import { endSeverity } from '../../../platform/certificate-ends.ts'
 import { visible } from '../../../platform/visible.ts'
 import { ABOUT, type About, CLUSTER } from '../../contract.ts'
@@ -12,86 +16,26 @@ import { ActionButton } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { CopyText, Empty, Facts, Panel, part, Table } from '../../ui/panel.tsx'
 import { Ago, bytesText, counted, Name, numberText, OutsideLink, Time } from '../../ui/text.tsx'
-import { badness, type Destination, DestinationMark, problemsFirst, typeText } from '../delivery/words.tsx'
+import { badness, DestinationMark, problemsFirst, typeText } from '../delivery/words.tsx'
 import { ClusterPanels } from './cluster.tsx'
 import { Parts } from './parts.tsx'
 import { SystemHead } from './places.tsx'
-
-interface SelfAlerts {
-  readonly selfAlerts: readonly {
-    readonly code: string
-    readonly since: string
-    readonly subjects: readonly { readonly text: string }[]
-    readonly eventId: string | null
-    readonly help: string
-  }[]
-}
-
-interface Input {
-  readonly enabled: boolean
-  readonly listening: boolean
-  readonly address: string | null
-  readonly port: number | null
-  readonly received: number
-  readonly rejected: number
-  readonly dropped: Readonly<Record<string, number>>
-  readonly waiting: { readonly events: number; readonly oldestAt: string | null }
-  readonly sources: readonly {
-    readonly from: string
-    readonly host: string | null
-    readonly lastSeen: string
-    readonly messages: number
-    readonly rejected: number
-  }[]
-}
-
-interface SelfTest {
-  readonly token: string
-  readonly arrived: boolean
-  readonly from: string | null
-  readonly arrivedAt: string | null
-  readonly expiresAt: string
-}
-
-interface Destinations {
-  readonly destinations: readonly Destination[]
-}
-
-interface Monitors {
-  readonly services: readonly {
-    readonly host: string
-    readonly name: string
-    readonly friendlyName: string
-    readonly state: string
-    readonly since: string | null
-    readonly eventId: string | null
-  }[]
-  readonly license: {
-    readonly expiresAt: string | null
-    readonly daysLeft: number | null
-    readonly endsSoon: boolean
-    readonly access: readonly { readonly type: string; readonly allocated: number; readonly available: number | null }[]
-  }
-  readonly qlikSense: { readonly version: string; readonly release: string } | null
-  readonly certificates: readonly { readonly name: string; readonly expiresAt: string; readonly daysLeft: number }[]
-  readonly lookedAt: string | null
-}
 
 export const healthPage: Page = {
   path: '/system',
   place: 'system',
   async render(context) {
     const { ask } = context
-    const allowed = <T,>(scope: string, path: string) => (context.may(scope) ? ask.get<T>(path) : null)
     const token = context.query.get('test') ?? ''
+    const seesEvents = context.may('event:read')
     const [health, about, alerts, input, test, destinations, monitors, cluster] = await Promise.all([
       ask(HEALTH),
       context.may('admin') ? ask(ABOUT) : null,
-      allowed<SelfAlerts>('event:read', '/v4/selfalerts'),
-      allowed<Input>('event:read', '/v4/udp'),
-      token === '' ? null : allowed<SelfTest>('event:read', `/v4/udp/self-test/${encodeURIComponent(token)}`),
-      allowed<Destinations>('event:read', '/v4/destinations'),
-      allowed<Monitors>('metrics:read', '/v4/monitors'),
+      seesEvents ? ask(SELF_ALERTS) : null,
+      seesEvents ? ask(UDP_INPUT) : null,
+      seesEvents && token !== '' ? ask(SELF_TEST, { params: { token } }) : null,
+      seesEvents ? ask(DESTINATIONS) : null,
+      context.may('metrics:read') ? ask(MONITORS) : null,
       context.settings.cluster && context.may('admin') ? ask(CLUSTER) : null,
     ])
     return {
@@ -140,7 +84,7 @@ export const healthPage: Page = {
   },
 }
 
-const TestState = ({ context, test }: { readonly context: PageContext; readonly test: SelfTest }) => (
+const TestState = ({ context, test }: { readonly context: PageContext; readonly test: SelfTestState }) => (
   <Panel id="selftest" title="Self-test of the UDP input">
     <div class="body stack">
       {test.arrived ? (
@@ -202,7 +146,7 @@ const Alerts = ({ context, alerts }: { readonly context: PageContext; readonly a
   )
 }
 
-const InputPanel = ({ context, input }: { readonly context: PageContext; readonly input: Input }) => {
+const InputPanel = ({ context, input }: { readonly context: PageContext; readonly input: UdpInput }) => {
   const dropped = Object.entries(input.dropped).filter(([, count]) => count > 0)
   return (
     <Panel id="udp" title="UDP input" count={input.sources.length}>
@@ -277,7 +221,13 @@ const InputPanel = ({ context, input }: { readonly context: PageContext; readonl
   )
 }
 
-const DestinationsPanel = ({ context, answer }: { readonly context: PageContext; readonly answer: Destinations }) => {
+const DestinationsPanel = ({
+  context,
+  answer,
+}: {
+  readonly context: PageContext
+  readonly answer: AnswerOf<typeof DESTINATIONS>
+}) => {
   const rows = problemsFirst(answer.destinations)
   if (rows.length === 0) return null
   return (
@@ -332,7 +282,7 @@ const ResourcesPanel = ({
   data,
 }: {
   readonly context: PageContext
-  readonly certificates: Monitors['certificates']
+  readonly certificates: MonitorsAnswer['certificates']
   readonly data: About['dataDirectory']
 }) => {
   const databases = data?.databases ?? []
@@ -391,7 +341,7 @@ const ResourcesPanel = ({
   )
 }
 
-const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; readonly monitors: Monitors }) => {
+const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; readonly monitors: MonitorsAnswer }) => {
   const { services, license, qlikSense, lookedAt } = monitors
   const { qmc, hub } = context.settings.links
   const rows = [...services].sort((a, b) => Number(a.state === 'RUNNING') - Number(b.state === 'RUNNING'))
@@ -419,7 +369,10 @@ const MonitorsPanel = ({ context, monitors }: { readonly context: PageContext; r
               ({ type, allocated, available }) =>
                 [
                   `Licences ${type.replaceAll('_', ' ')}`,
-                  `${numberText(allocated)} allocated${available === null ? '' : `, ${numberText(available)} available`}`,
+                  [
+                    allocated === null ? 'allocated unknown' : `${numberText(allocated)} allocated`,
+                    ...(available === null ? [] : [`${numberText(available)} available`]),
+                  ].join(', '),
                 ] as const,
             ),
           ]}
@@ -470,6 +423,6 @@ export const healthOperations: Operations = {
     verb: 'Self-test of the UDP input',
     call: () => ({ method: 'POST', path: '/v4/udp/self-test' }),
     done: () => 'The self-test has begun.',
-    next: (answer) => `/system?test=${encodeURIComponent((answer as SelfTest).token)}`,
+    next: (answer) => `/system?test=${encodeURIComponent((answer as SelfTestState).token)}`,
   },
 }

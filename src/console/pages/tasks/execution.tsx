@@ -1,7 +1,9 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** One execution: its states in time, its error and steps, its log, and the alerts about it. */
+
 import type { FC } from 'hono/jsx'
+import { DELIVERIES, EVENTS } from '../../../alerts/history/contract.ts'
 import { addressOf } from '../../../http/endpoint/contract.ts'
 import { visible } from '../../../platform/visible.ts'
 import {
@@ -22,26 +24,6 @@ import { stateOf } from './runs.tsx'
 
 /** An execution that only the history knows has no details. */
 type Detail = ListedExecution & Pick<Execution, 'details'>
-
-interface Events {
-  readonly events: readonly {
-    readonly id: string
-    readonly type: string
-    readonly receivedAt: string
-    readonly executionId: string | null
-  }[]
-}
-interface Deliveries {
-  readonly deliveries: readonly {
-    readonly id: string
-    readonly eventId: string
-    readonly destination: string
-    readonly target: string
-    readonly state: string
-    readonly reason: string | null
-    readonly createdAt: string
-  }[]
-}
 
 const LOG_LINES = 400
 
@@ -72,8 +54,8 @@ export const executionPage: Page = {
     const { data } = execution
     const { taskId } = data
     const [events, deliveries] = await Promise.all([
-      taskId ? ask.get<Events>('/v4/events', { taskId, limit: 50 }) : null,
-      taskId ? ask.get<Deliveries>('/v4/deliveries', { taskId, limit: 100 }) : null,
+      taskId ? ask(EVENTS, { query: { taskId, limit: 50 } }) : null,
+      taskId ? ask(DELIVERIES, { query: { taskId, limit: 100 } }) : null,
     ])
     const own = events?.ok
       ? events.data.events.filter(({ executionId }) => executionId?.toLowerCase() === id.toLowerCase())

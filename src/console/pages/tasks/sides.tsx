@@ -3,6 +3,7 @@
 /** Panels beside a task: its triggers, the tasks that follow, and where an alert about it would go. */
 
 import type { FC } from 'hono/jsx'
+import type { Explanation } from '../../../alerts/rules/contract.ts'
 import type { TaskDetail, Trigger } from '../../../tasks/overview/contract.ts'
 import type { Asked } from '../../ask.ts'
 import type { PageContext } from '../../page.ts'
@@ -97,14 +98,6 @@ export const Followers: FC<{ readonly context: PageContext; readonly followers: 
 )
 
 /** Members of `POST /v4/alertroutes/explain` that the page uses. */
-export interface Explanation {
-  readonly routes: readonly {
-    readonly name: string
-    readonly matched: boolean
-    readonly deliveries: readonly { readonly destination: string }[]
-  }[]
-}
-
 /** Where an alert would go if the task failed now. */
 export const Explained: FC<{ readonly asked: Asked<Explanation> }> = ({ asked }) => {
   if (!asked.ok) return <p class="muted">Who would be alerted is not known: {asked.error}.</p>

@@ -1,7 +1,10 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** One task: how it is doing, how long it takes, what starts it and what follows, and who is alerted about it. */
+
 import type { Child, FC } from 'hono/jsx'
+import { DELIVERIES, EVENTS } from '../../../alerts/history/contract.ts'
+import { EXPLAIN } from '../../../alerts/rules/contract.ts'
 import {
   EXECUTIONS,
   type Executions,
@@ -28,30 +31,11 @@ import { outcomeState } from '../events/words.ts'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
 import { EtaBar, Outcomes } from './pictures.tsx'
 import { RunTable, stateOf as stateOfRun } from './runs.tsx'
-import { Explained, type Explanation, Followers, Triggers } from './sides.tsx'
+import { Explained, Followers, Triggers } from './sides.tsx'
 import { knownOf, mainItem, taskState, taskStateWord } from './state.ts'
 
 const RANGES = ['30d', '90d', '400d']
 const DAY_MS = 86_400_000
-
-interface Events {
-  readonly events: readonly {
-    readonly id: string
-    readonly receivedAt: string
-    readonly type: string
-    readonly outcome: string | null
-  }[]
-}
-interface Deliveries {
-  readonly deliveries: readonly {
-    readonly id: string
-    readonly createdAt: string
-    readonly destination: string
-    readonly target: string
-    readonly state: string
-    readonly reason: string | null
-  }[]
-}
 
 export const taskPage: Page = {
   path: '/tasks/:taskId',
@@ -71,12 +55,9 @@ export const taskPage: Page = {
       ask(STRIPS, { query: { taskId, n: 14 } }),
       ask(EXECUTIONS, { query: { taskId, limit: 20, cursor: query.get('cursor'), ...span } }),
       ask(HISTORY_SUMMARY, { query: { taskId, from: range } }),
-      ask.get<Events>('/v4/events', { taskId, limit: 6 }),
-      ask.get<Deliveries>('/v4/deliveries', { taskId, limit: 6 }),
-      ask.call<Explanation>(
-        ...(['POST', '/v4/alertroutes/explain', { sample: { taskId, type: 'reload', outcome: 'failed' } }] as const),
-        { withinMs: QLIK_MS },
-      ),
+      ask(EVENTS, { query: { taskId, limit: 6 } }),
+      ask(DELIVERIES, { query: { taskId, limit: 6 } }),
+      ask(EXPLAIN, { body: { sample: { taskId, type: 'reload', outcome: 'failed' } }, withinMs: QLIK_MS }),
     ])
     if (!task.ok && task.status >= 500 && executions.ok && executions.data.executions.length > 0) {
       return withoutQlik(context, task, executions.data)

@@ -102,10 +102,7 @@ async function shown(page: Page): Promise<string> {
     may: () => true,
     link: (path: string) => `/console${path}`,
     here: () => '/console/',
-    ask: Object.assign(
-      ({ path }: AnyContract, { query = {} }: AnyCall = {}) => answerOf(path, query.state === 'recovered'),
-      { get: (path: string) => answerOf(path.replace(/\?.*/, '')) },
-    ),
+    ask: ({ path }: AnyContract, { query = {} }: AnyCall = {}) => answerOf(path, query.state === 'recovered'),
   } as unknown as PageContext
   return textOf(String(await (await page.render(context)).body))
 }
