@@ -7,7 +7,6 @@ import {
   type AnyQuery,
   addressOf,
   type CallArguments,
-  withQuery,
 } from '../http/endpoint/contract.ts'
 import { type Method, objectOf, type PageAccess } from '../http/endpoint/route.ts'
 import { ownJson } from '../platform/json.ts'
