@@ -19,13 +19,14 @@ import events from './assets/styles/events.css' with { type: 'text' }
 import frameStyles from './assets/styles/frame.css' with { type: 'text' }
 import now from './assets/styles/now.css' with { type: 'text' }
 import panels from './assets/styles/panels.css' with { type: 'text' }
+import readers from './assets/styles/readers.css' with { type: 'text' }
 import schedules from './assets/styles/schedules.css' with { type: 'text' }
 import small from './assets/styles/small.css' with { type: 'text' }
 
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   'console.css': [
     'text/css',
-    [tokens, base, frameStyles, panels, now, detail, editor, events, schedules, small].join('\n'),
+    [tokens, base, frameStyles, panels, now, detail, editor, events, schedules, small, readers].join('\n'),
   ],
   'icons.svg': ['image/svg+xml', icons],
   'frame.js': ['text/javascript', frame],

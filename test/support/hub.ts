@@ -1,12 +1,13 @@
 /** The hub behind the REST server, with published documents and a recording mail server. */
 import { randomUUID } from 'node:crypto'
 import type { SendMailOptions } from 'nodemailer'
+import { hubPages } from '../../src/console/hub/index.ts'
 import { createBlobs } from '../../src/platform/blobs.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
 import type { Format } from '../../src/reports/entities/report.ts'
 import { createHub } from '../../src/reports/hub/index.ts'
-import type { HubDeps, HubSettingsOf } from '../../src/reports/hub/place.ts'
+import type { HubDeps, HubSettingsOf } from '../../src/reports/hub/types.ts'
 import type { MailOutcome } from '../../src/reports/mailer.ts'
 import { hubMigrations } from '../../src/reports/migrations.ts'
 import type { DeliveryJob } from '../../src/reports/runs/deliver.ts'
@@ -84,7 +85,10 @@ export async function testHub(
     },
   )
   await hub.start()
-  const api = await routesApi(hub.routes, log, { publicUrl: settings.base ?? '', ...deps.server })
+  const api = await routesApi([...hub.routes, ...hubPages(hub.parts)], log, {
+    publicUrl: settings.base ?? '',
+    ...deps.server,
+  })
 
   /** The id of the item. */
   async function publish({
