@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ClusterStatus, SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
+import { createSessions, isReaderSession, type Sessions } from '../http/auth/sessions.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import {
@@ -22,7 +23,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { ConsoleConfig } from './config.ts'
 import type { NodeState, SiteSettings } from './page.ts'
 import { createGuard } from './session/guard.ts'
-import { createSessions, createSignInLinks, type Sessions } from './session/store.ts'
+import { createSignInLinks } from './session/links.ts'
 
 interface ConsoleDeps {
   readonly db: Database
@@ -171,7 +172,7 @@ const SESSIONS = z.object({
   sessions: z.array(
     z.object({
       id: z.string(),
-      actor: z.string(),
+      actor: z.string().describe('`reader:<address>` for a reader of reports.'),
       address: z.string().describe('Where it was seen last.'),
       browser: z.string(),
       createdAt: z.string(),
@@ -190,8 +191,8 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       method: 'GET',
       path: '/v4/sessions',
       scope: ANY_SCOPE,
-      summary: 'List sessions of the console',
-      description: 'Those of the caller; with the scope `admin` those of everybody.',
+      summary: 'List sessions of console and hub',
+      description: 'Those of the caller; with the scope `admin` those of everybody, readers of reports included.',
       query: NO_QUERY,
       answers: () => ({ 200: SESSIONS.describe('The sessions, the one seen last first.') }),
       examples: [{ name: 'own', status: 200, answer: { sessions: [] } }],
@@ -213,8 +214,10 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       method: 'DELETE',
       path: '/v4/sessions/{id}',
       scope: ANY_SCOPE,
+      // Nodes share the sessions of readers.
+      atLeaderWhen: ({ params }) => isReaderSession(params.id ?? ''),
       action: 'session.end',
-      summary: 'End a session of the console',
+      summary: 'End a session of console or hub',
       description: 'One of the caller; with the scope `admin` any.',
       params: () => z.object({ id: z.string() }),
       answers: () => ({ 204: z.void() }),

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { SendMailOptions } from 'nodemailer'
 import { hubPages } from '../../src/console/hub/index.ts'
+import { sessionMigrations } from '../../src/http/auth/sessions.ts'
 import { createBlobs } from '../../src/platform/blobs.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
@@ -43,7 +44,7 @@ export async function testHub(
   } = {},
 ) {
   const clock = testClock(Date.UTC(2026, 10, 24, 8))
-  const db = openDatabase(':memory:', { migrations: hubMigrations })
+  const db = openDatabase(':memory:', { migrations: [...hubMigrations, ...sessionMigrations] })
   const writer = createGroupWriter(db)
   const log = recordingLog()
   const directory = tempDirectory()

@@ -95,6 +95,7 @@ const ALLOWED: Readonly<Record<string, readonly SQLInputValue[]>> = {
   'mqtt_outgoing.state': ['waiting', 'dead'],
   'influx_point.state': ['waiting', 'dead'],
   'report_hub_key.id': [1],
+  'session.kind': ['reader'],
   'delivery.state': ['pending', 'sending', 'suppressed', 'dead', 'delivered'],
   'event.state': ['pending', 'routed', 'suppressed'],
 }

@@ -62,12 +62,13 @@ export function signInRoutes(hub: HubParts): ApiRoute[] {
 
   const logIn = async (request: ApiRequest): Promise<Response> => {
     requireOwnForm(request)
-    const { token = '' } = request.params
-    const opened = await logins.logIn(token)
+    const { client: address, headers, params } = request
+    const { token = '' } = params
+    const opened = await logins.logIn(token, { address, browser: headers.get('user-agent') ?? '' })
     if (!opened) {
-      const { address } = logins.linkState(token)
-      request.note({ target: address ? [address] : [], outcome: 'denied' })
-      return expired(request, address)
+      const { address: asked } = logins.linkState(token)
+      request.note({ target: asked ? [asked] : [], outcome: 'denied' })
+      return expired(request, asked)
     }
     request.note({ target: [opened.address] })
     return withCookie(redirect(opened.next || hubRoot(request)), request, opened.session)

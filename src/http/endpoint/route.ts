@@ -170,6 +170,8 @@ export interface ApiRoute extends RouteDescription {
   readonly confidential?: 'path' | 'query'
   /** Where a cluster answers it. Default: GET at the node that received the call, everything else at the leader. */
   readonly at?: 'here' | 'leader'
+  /** Calls that the leader answers though `at` is `here`. */
+  readonly atLeaderWhen?: (request: ApiRequest) => boolean
   /** `barrier=false` in the query does not wait, as reads in a cluster do, until all that any node has answered is here. */
   readonly barrier?: true
   /** Whether a node that cannot reach the others carries the call out by itself. Default: it is refused, unless it is a GET. */
@@ -220,6 +222,7 @@ interface Definition<Params extends Fields, Query extends Fields, Body extends F
       | 'confidential'
       | 'limited'
       | 'at'
+      | 'atLeaderWhen'
       | 'alone'
       | 'eachTime'
     > {

@@ -299,7 +299,7 @@ const Sessions = ({ context, sessions }: { readonly context: PageContext; readon
     <section class="panel">
       <Table
         context={context}
-        caption="Sessions of the console, the one seen last first"
+        caption="Sessions of console and hub, the one seen last first"
         rows={sessions}
         keyOf={({ id }) => id}
         columns={[
@@ -312,7 +312,7 @@ const Sessions = ({ context, sessions }: { readonly context: PageContext; readon
               </>
             ),
           },
-          { head: 'Address', sort: (row) => row.address, cell: ({ address }) => address },
+          { head: 'Address', sort: (row) => row.address, cell: ({ address }) => address || '–' },
           { head: 'Browser', sort: (row) => row.browser, cell: ({ browser }) => <Name text={browser} /> },
           {
             head: 'Last seen',
