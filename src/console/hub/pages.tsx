@@ -173,7 +173,7 @@ interface EntryProps {
   readonly context: ReaderContext
   /** In the order of the run; at least one. */
   readonly documents: readonly HubListItem[]
-  /** Of today or yesterday. */
+  /** Published today or yesterday. */
   readonly isRecent: boolean
   /** Documents may be missing, as they do not fit the search. */
   readonly isFiltered: boolean
@@ -278,7 +278,7 @@ const File: FC<FileProps> = ({ url, item, query, linked = false }) => {
 
 interface DayGroup {
   readonly label: string
-  /** Of today or yesterday. */
+  /** Published today or yesterday. */
   readonly isRecent: boolean
   readonly members: HubListItem[]
 }

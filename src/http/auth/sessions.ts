@@ -62,7 +62,7 @@ export interface ListedSession {
   readonly browser: string
   /** These in milliseconds since 1970. */
   readonly createdAt: number
-  /** Of readers: when it was opened. */
+  /** The last request of a person; for readers, when the session was opened. */
   readonly seenAt: number
   readonly expiresAt: number
 }
@@ -119,7 +119,7 @@ const SQL = {
 export const newToken = (): string => randomBytes(32).toString('base64url')
 export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
 
-/** Of a session that nodes share. */
+/** Whether the id is that of a reader's session, which nodes share. */
 export const isReaderSession = (id: string): boolean => id.startsWith(ID_BEGINS.reader)
 
 interface NewSession {
