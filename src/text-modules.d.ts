@@ -52,7 +52,7 @@ declare module '*/assets/chart.js' {
   const text: string
   export default text
 }
-declare module '*/view.js' {
+declare module '*/assets/config.js' {
   const text: string
   export default text
 }

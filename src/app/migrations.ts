@@ -5,7 +5,6 @@ import { decisionMigrations } from '../alerts/history/decisions.ts'
 import { maintenanceMigrations } from '../alerts/maintenance-once.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
-import { consoleMigrations } from '../console/session/store.ts'
 import { cloudMigrations } from '../events/cloud/cloud-events.ts'
 import { journalMigrations } from '../events/ingest/journal.ts'
 import { eventMigrations } from '../events/migrations.ts'
@@ -13,6 +12,7 @@ import { fileMigrations } from '../files/jobs.ts'
 import { auditMigrations } from '../http/audit.ts'
 import { auditExportMigrations } from '../http/audit-export.ts'
 import { keyUseMigrations } from '../http/auth/key-uses.ts'
+import { sessionMigrations } from '../http/auth/sessions.ts'
 import { keyValueMigrations } from '../kv/store.ts'
 import { influxMigrations } from '../metrics/influxdb/points.ts'
 import { selfAlertMigrations } from '../monitors/self-alerts/checker.ts'
@@ -50,7 +50,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...selfAlertMigrations,
   ...monitorMigrations,
   ...reportMigrations,
-  ...consoleMigrations,
+  ...sessionMigrations,
   ...runFeedMigrations,
   ...attentionMigrations,
   ...maintenanceMigrations,

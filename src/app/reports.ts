@@ -33,7 +33,7 @@ import { meaningOf, statusTextOf } from '../tasks/executions/status.ts'
 import type { Topics } from './observers.ts'
 import { type AnnouncerDeps, createReportAnnouncer } from './report-announcer.ts'
 import type { Config } from './schema.ts'
-import type { AppOptions, CreateReports, Part } from './types.ts'
+import type { AppOptions, Part, ReportTasks } from './types.ts'
 
 /**
  * The mail server of `emailNotification.smtp` over one connection. A mail whose connection broke after the server asked for
@@ -123,10 +123,14 @@ function createReportTemplates(directory: string): MailTemplates {
   }
 }
 
-/** `createReports` where the configuration switches report tasks on; else null, and nothing of them is loaded. */
-export async function loadReports(config: Config): Promise<CreateReports | null> {
+/** Report tasks and their pages where the configuration switches them on; else null, and nothing of them is loaded. */
+export async function loadReports(config: Config): Promise<ReportTasks | null> {
   if (!config.footman.reportTask.enable) return null
-  return (await import('../reports/index.ts')).createReports
+  const [{ createReports }, { hubPages }] = await Promise.all([
+    import('../reports/index.ts'),
+    import('../console/hub/index.ts'),
+  ])
+  return { createReports, hubPages }
 }
 
 interface ReportParts extends AnnouncerDeps {
@@ -143,14 +147,14 @@ interface ReportParts extends AnnouncerDeps {
 
 /** The part of report tasks; nothing where they are off, and on satellites: the numbers are null then. */
 export function buildReports(
-  create: CreateReports | null,
+  tasks: ReportTasks | null,
   deps: ReportParts,
   config: Config,
   options: AppOptions,
 ): Part &
   Pick<Reports, 'firings' | 'admitMessage'> & { queueLength(): number | null; engineSessions(): number | null } {
   const { footman, restServerConfig: server } = config
-  if (!create || footman.node.role === 'satellite') {
+  if (!tasks || footman.node.role === 'satellite') {
     return { queueLength: () => null, engineSessions: () => null, firings: () => [], admitMessage: () => {} }
   }
   const { kv, paths, on } = deps
@@ -158,7 +162,7 @@ export function buildReports(
   const { store } = kv
   const templates = paths.input(footman.reportTask.templateDirectory)
   const { testMode } = footman.email
-  const { messageOf, ...reports } = create(
+  const { messageOf, hub, ...reports } = tasks.createReports(
     {
       ...deps,
       qlik: options.qrsConnection ? { qrs, ended: createEndedReader({ qrs, log: deps.log }) } : null,
@@ -187,7 +191,11 @@ export function buildReports(
     shadow: options.shadow,
     startTopic: config.mqttConfig.taskStartTopic,
   })
-  return { ...reports, observers: { ...reports.observers, reportFinished } }
+  return {
+    ...reports,
+    routes: [...reports.routes, ...(hub ? tasks.hubPages(hub) : [])],
+    observers: { ...reports.observers, reportFinished },
+  }
 }
 
 /** Pauses before the second and third attempt. */

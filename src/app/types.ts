@@ -3,6 +3,7 @@ import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { Cluster } from '../cluster/index.ts'
 import type { SharedState } from '../cluster/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
+import type { hubPages } from '../console/hub/index.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
@@ -15,8 +16,11 @@ import type { Topics } from './observers.ts'
 import type { ConfigurationSource } from './reload.ts'
 import type { Config } from './schema.ts'
 
-/** The room of report tasks, which is loaded only where it is used. */
-export type CreateReports = typeof createReports
+/** Report tasks and the pages of their readers, which are loaded only where they are used. */
+export interface ReportTasks {
+  readonly createReports: typeof createReports
+  readonly hubPages: typeof hubPages
+}
 
 export interface AppDeps {
   readonly log: Logger
@@ -50,7 +54,7 @@ export interface AppDeps {
   /** Accepted messages are lost, as Footman ends before they could be stored. */
   readonly onGivenUp?: () => void
   /** Report tasks, where they are switched on; see `loadReports`. */
-  readonly reports?: CreateReports | null
+  readonly reports?: ReportTasks | null
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
 }

@@ -4,7 +4,7 @@
  */
 import type { Database } from '../platform/sqlite.ts'
 import { noteTriggers, TRIGGER_PREFIX } from './leave.ts'
-import { SHARED_TABLES, type SharedTable } from './tables.ts'
+import { SHARED_TABLES, type SharedTable, sharedRows } from './tables.ts'
 
 /** One note; a row that was changed twice has two. */
 export interface NotedChange {
@@ -62,17 +62,20 @@ function triggersOfTable(db: Database, table: SharedTable): string[] {
   const own = new Set(table.own)
   const watched = columns.filter((column) => !own.has(column)).join(', ')
   const [before, after] = [keySql(table, 'OLD'), keySql(table, 'NEW')]
+  const isNew = table.only ? ` AND ${sharedRows(table, 'NEW')}` : ''
+  const wasOld = table.only ? ` AND ${sharedRows(table, 'OLD')}` : ''
   const changes = [
-    note(name, 'added', 'INSERT', change(table, 'NEW')),
-    note(name, 'changed', `UPDATE OF ${watched}`, change(table, 'NEW')),
+    note(name, 'added', 'INSERT', change(table, 'NEW'), isNew),
+    note(name, 'changed', `UPDATE OF ${watched}`, change(table, 'NEW'), isNew),
   ]
   if (table.key.length === 0) return changes
-  if (table.aged) return [...changes, note(name, 'removed', 'DELETE', change(table, 'OLD'))]
+  const removed = note(name, 'removed', 'DELETE', change(table, 'OLD'), wasOld)
+  if (table.aged) return [...changes, removed]
   const moved = `UPDATE OF ${table.key.join(', ')}`
   return [
     ...changes,
-    note(name, 'moved', moved, change(table, 'OLD'), ` AND ${before} IS NOT ${after}`),
-    note(name, 'removed', 'DELETE', change(table, 'OLD')),
+    note(name, 'moved', moved, change(table, 'OLD'), ` AND ${before} IS NOT ${after}${wasOld}`),
+    removed,
   ]
 }
 

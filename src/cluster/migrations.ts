@@ -64,6 +64,17 @@ export const clusterMigrations: readonly ClusterMigration[] = [
       ALTER TABLE file ALTER COLUMN content SET STORAGE EXTERNAL;
     `,
   },
+  {
+    // Readers of reports stay signed in: their sessions had a table of their own, which older versions still use.
+    name: 'cluster-003',
+    sql: `
+      INSERT INTO replica (tbl, key, rev, epoch, node, body)
+        SELECT 'session', key, rev, epoch, node, jsonb_build_object('hash', key, 'id', 'rs_' || left(key, 12), 'kind', 'reader',
+          'actor', 'reader:' || (body->>'address'), 'holder', null, 'address', '', 'browser', '', 'created_at', body->'at',
+          'seen_at', body->'at', 'expires_at', body->'expires_at')
+        FROM replica WHERE tbl = 'report_hub_session' AND NOT deleted;
+    `,
+  },
 ]
 
 /** Exists before the migrations: which cluster this is, and which of them it has. */

@@ -4,7 +4,7 @@ import type { Logger } from '../platform/types.ts'
 import { backUp, type UpgradableDatabase } from '../platform/upgrade.ts'
 import { columnsOf, installTriggers, silently } from './changes.ts'
 import { readIdentity, storeIdentity } from './identity.ts'
-import { SHARED_TABLES } from './tables.ts'
+import { SHARED_TABLES, sharedRows } from './tables.ts'
 
 export interface ResetSettings {
   readonly dataDirectory: string
@@ -39,7 +39,7 @@ function emptyShared(db: Database): void {
   silently(db, () => {
     // A table of one row keeps it until that of the database comes.
     const tables = SHARED_TABLES.filter(({ name, key }) => key.length > 0 && columnsOf(db, name).length > 0)
-    for (const { name } of tables) db.run(`DELETE FROM ${name}`)
+    for (const table of tables) db.run(`DELETE FROM ${table.name} WHERE ${sharedRows(table, table.name)}`)
     for (const name of ['cluster_change', 'cluster_shipped', 'cluster_orphan', 'inbox_taken'])
       db.run(`DELETE FROM ${name}`)
     for (const key of FORGOTTEN) db.run('DELETE FROM meta WHERE key = ?', key)

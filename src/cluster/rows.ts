@@ -7,7 +7,7 @@ import type { SQLInputValue } from 'node:sqlite'
 import { ownJson } from '../platform/json.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { columnsOf, keySql } from './changes.ts'
-import { SHARED_TABLES, type SharedTable } from './tables.ts'
+import { SHARED_TABLES, type SharedTable, sharedRows } from './tables.ts'
 
 /** A row as it ships. `body` null = the row is gone. */
 export interface OutgoingRow {
@@ -72,7 +72,7 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
   const SQL = {
     read: `SELECT ${shared.join(', ')} FROM ${name} ${where}`,
     remove: `DELETE FROM ${name} ${where}`,
-    keys: `SELECT ${keySql(table, name)} AS key FROM ${name}`,
+    keys: `SELECT ${keySql(table, name)} AS key FROM ${name} WHERE ${sharedRows(table, name)}`,
     order: localKey.length > 0 ? `ORDER BY ${localKey.join(', ')}` : '',
     after: `(${localKey.join(', ')}) > (${localKey.map(() => '?').join(', ')})`,
   }
@@ -142,7 +142,7 @@ function rowsOf(db: Database, table: SharedTable, columns: readonly string[]): T
     keys(after, limit) {
       const parts = after === null ? [] : partsOf(after)
       if (after !== null && (parts === null || parts.length === 0)) return []
-      const sql = `${SQL.keys} ${after === null ? '' : `WHERE ${SQL.after}`} ${SQL.order} LIMIT ?`
+      const sql = `${SQL.keys} ${after === null ? '' : `AND ${SQL.after}`} ${SQL.order} LIMIT ?`
       return db.all<{ key: unknown }>(sql, ...parts!, limit).map((row) => String(row.key))
     },
     value,

@@ -20,6 +20,8 @@ export interface SharedTable {
   readonly stays?: string
   /** SQL for class `leader`, true for rows that this node has accepted, and brings to the leader when it joins. */
   readonly brought?: string
+  /** Rows with another value of the column stay on the node. */
+  readonly only?: { readonly column: string; readonly value: string }
   /** Columns whose values each node gives by itself: numbers of rows, counts kept by triggers. */
   readonly own?: readonly string[]
   /** The column that crosses as bytes beside the JSON of the row. */
@@ -125,7 +127,8 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   leader('report_hub_access', ['item_id', 'reader', 'how', 'at']),
   leader('report_hub_key', ['id']),
   leader('report_hub_login', ['hash']),
-  leader('report_hub_session', ['hash']),
+  // A browser of the console talks to one node.
+  leader('session', ['hash'], { only: { column: 'kind', value: 'reader' } }),
   // The history; a new node works before it has it.
   leader('execution', ['seq']),
   leader('mqtt_message', ['id'], { blob: 'payload' }),
@@ -154,11 +157,14 @@ export const LOCAL_TABLES: Readonly<Record<string, string>> = {
   audit_export: 'each node sends the entries that it records',
   audit_chain: 'each node continues a chain of its own; what it has removed by age of the others stays its own mark',
   self_alert: 'each node checks its own conditions; a node that is well would clear the alert of another',
-  console_session: 'a browser talks to one node',
   storage_note: 'about the file itself',
   schema_migration: 'about the file itself',
   written_by: 'about the file itself',
 }
+
+/** Condition of SQL for the rows that nodes share; `row`: OLD, NEW or the table. */
+export const sharedRows = ({ only }: SharedTable, row: string): string =>
+  only ? `${row}.${only.column} = '${only.value}'` : 'true'
 
 const BY_NAME: ReadonlyMap<string, SharedTable> = new Map(SHARED_TABLES.map((table) => [table.name, table]))
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { takesGzip } from '../http/middleware/compress.ts'
 import tokens from '../platform/tokens.css' with { type: 'text' }
+import configScript from './assets/config.js' with { type: 'text' }
 import editorScript from './assets/editor.js' with { type: 'text' }
 import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
@@ -13,21 +14,24 @@ import palette from './assets/palette.js' with { type: 'text' }
 import pictures from './assets/pictures.js' with { type: 'text' }
 import schedule from './assets/schedule.js' with { type: 'text' }
 import base from './assets/styles/base.css' with { type: 'text' }
+import config from './assets/styles/config.css' with { type: 'text' }
 import detail from './assets/styles/detail.css' with { type: 'text' }
 import editor from './assets/styles/editor.css' with { type: 'text' }
 import events from './assets/styles/events.css' with { type: 'text' }
 import frameStyles from './assets/styles/frame.css' with { type: 'text' }
 import now from './assets/styles/now.css' with { type: 'text' }
 import panels from './assets/styles/panels.css' with { type: 'text' }
+import readers from './assets/styles/readers.css' with { type: 'text' }
 import schedules from './assets/styles/schedules.css' with { type: 'text' }
 import small from './assets/styles/small.css' with { type: 'text' }
 
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   'console.css': [
     'text/css',
-    [tokens, base, frameStyles, panels, now, detail, editor, events, schedules, small].join('\n'),
+    [tokens, base, frameStyles, panels, now, detail, editor, events, schedules, small, readers, config].join('\n'),
   ],
   'icons.svg': ['image/svg+xml', icons],
+  'config.js': ['text/javascript', configScript],
   'frame.js': ['text/javascript', frame],
   'editor.js': ['text/javascript', editorScript],
   'schedule.js': ['text/javascript', schedule],

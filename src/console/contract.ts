@@ -29,7 +29,7 @@ export const SESSIONS = contract({
         sessions: z.array(
           z.strictObject({
             id: z.string(),
-            actor: z.string(),
+            actor: z.string().describe('`reader:<address>` for a reader of reports.'),
             address: z.string().describe('Where it was seen last.'),
             browser: z.string(),
             createdAt: z.string(),

@@ -27,16 +27,26 @@ export interface FrameState {
 }
 
 interface ShellProps {
+  /** Path of the console or the hub for the browser: styles, scripts and icons lie below it. */
   readonly root: string
+  /** That of the window. */
   readonly title: string
   readonly theme?: string
   readonly scripts?: readonly string[]
+  /** Attributes of the body. */
   readonly data?: Readonly<Record<string, string | undefined>>
 }
 
-const Shell: FC<PropsWithChildren<ShellProps>> = ({ root, title, theme = '', scripts = [], data = {}, children }) => (
+export const Shell: FC<PropsWithChildren<ShellProps>> = ({
+  root,
+  title,
+  theme = '',
+  scripts = [],
+  data = {},
+  children,
+}) => (
   <HtmlPage
-    title={`${title} – Footman`}
+    title={title}
     icon="data:,"
     stylesheet={root + assetPath('console.css')}
     theme={theme}
@@ -44,7 +54,7 @@ const Shell: FC<PropsWithChildren<ShellProps>> = ({ root, title, theme = '', scr
     head={
       <>
         <meta name="robots" content="noindex" />
-        {['frame.js', ...scripts].map((name) => (
+        {scripts.map((name) => (
           <script type="module" src={root + assetPath(name)} />
         ))}
       </>
@@ -67,10 +77,14 @@ export function framed(context: PageContext, content: PageContent, state: FrameS
     'data-live': live.join(' ') || undefined,
   }
   return pageText(
-    <Shell root={root} title={content.title} theme={state.theme} scripts={content.scripts ?? []} data={data}>
-      <a class="skip" href="#main">
-        Skip to the content
-      </a>
+    <Shell
+      root={root}
+      title={`${content.title} – Footman`}
+      theme={state.theme}
+      scripts={['frame.js', ...(content.scripts ?? [])]}
+      data={data}
+    >
+      <SkipLink />
       <header class="top">
         <details class="menu nav">
           <summary class="btn icon quiet" aria-label="Menu">
@@ -81,10 +95,7 @@ export function framed(context: PageContext, content: PageContent, state: FrameS
             <Search context={context} />
           </div>
         </details>
-        <a class="brand" href={context.link('/')}>
-          <Icon name="logo" />
-          Footman
-        </a>
+        <Brand href={context.link('/')} name="Footman" />
         <Places context={context} state={state} label="Places" />
         <Search context={context} />
         <div class="status">
@@ -222,20 +233,35 @@ interface OutsideProps {
 /** A page without a sign-in: the sign-in itself, an expired link, no access. */
 export const outside = ({ root, title, theme = '' }: OutsideProps, content: Child): string =>
   pageText(
-    <Shell root={root} title={title} theme={theme}>
+    <Shell root={root} title={`${title} – Footman`} theme={theme} scripts={['frame.js']}>
       <header class="top">
-        <a class="brand" href={`${root}/`}>
-          <Icon name="logo" />
-          Footman
-        </a>
+        <Brand href={`${root}/`} name="Footman" />
       </header>
       <main id="main" class="narrow">
-        <section class="panel">
-          <header>
-            <h1>{title}</h1>
-          </header>
-          <div class="body stack">{content}</div>
-        </section>
+        <Card title={title}>{content}</Card>
       </main>
     </Shell>,
   )
+
+export const SkipLink: FC = () => (
+  <a class="skip" href="#main">
+    Skip to the content
+  </a>
+)
+
+export const Brand: FC<{ readonly href: string; readonly name: string }> = ({ href, name }) => (
+  <a class="brand" href={href}>
+    <Icon name="logo" />
+    {name}
+  </a>
+)
+
+/** The panel of a page that has nothing else. */
+export const Card: FC<PropsWithChildren<{ readonly title: string }>> = ({ title, children }) => (
+  <section class="panel">
+    <header>
+      <h1>{title}</h1>
+    </header>
+    <div class="body stack">{children}</div>
+  </section>
+)

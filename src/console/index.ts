@@ -1,6 +1,7 @@
 /** The web console below `/console` of the REST API. Its pages are loaded with the first request. */
 import type { ClusterStatus, SharedState } from '../cluster/types.ts'
 import type { Audit } from '../http/audit.ts'
+import { createSessions, isReaderSession, type Sessions } from '../http/auth/sessions.ts'
 import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { ALWAYS, type ApiRequest, type ApiRoute, type Method, route } from '../http/endpoint/route.ts'
 import { noSuchRoute, refusal } from '../http/errors.ts'
@@ -14,7 +15,7 @@ import type { ConsoleConfig } from './config.ts'
 import { END_SESSION, SESSIONS, SIGN_IN_LINK } from './contract.ts'
 import type { NodeState, SiteSettings } from './page.ts'
 import { createGuard } from './session/guard.ts'
-import { createSessions, createSignInLinks, type Sessions } from './session/store.ts'
+import { createSignInLinks } from './session/links.ts'
 
 interface ConsoleDeps {
   readonly db: Database
@@ -158,8 +159,8 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
     route({
       ...SESSIONS,
       scope: ANY_SCOPE,
-      summary: 'List sessions of the console',
-      description: 'Those of the caller; with the scope `admin` those of everybody.',
+      summary: 'List sessions of console and hub',
+      description: 'Those of the caller; with the scope `admin` those of everybody, readers of reports included.',
       examples: [{ name: 'own', status: 200, answer: { sessions: [] } }],
       handle: ({ caller, session }, answer) =>
         answer(200, {
@@ -178,8 +179,10 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
     route({
       ...END_SESSION,
       scope: ANY_SCOPE,
+      // Nodes share the sessions of readers.
+      atLeaderWhen: ({ params }) => isReaderSession(params.id ?? ''),
       action: 'session.end',
-      summary: 'End a session of the console',
+      summary: 'End a session of console or hub',
       description: 'One of the caller; with the scope `admin` any.',
       async handle({ params: { id }, caller, note }, answer) {
         note({ target: [id] })

@@ -19,6 +19,7 @@ import { bannersOf } from './banners.tsx'
 import { Calls, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
 import { type PageContent, type PageContext, type PageFile, PLACES, type Place, type SiteSettings } from './page.ts'
+import { pageHeaders } from './page-headers.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
 import { formOf, isRefusal, redirect, rootOf, type SiteEnv, uploadOf } from './requests.ts'
 import type { Guard, Visitor } from './session/guard.ts'
@@ -320,30 +321,12 @@ function missingScope({ visitor }: PageContext, scope: string): PageContent {
   }
 }
 
-/** Everything comes from Footman itself, no script stands in a page, and no other site shows it in a frame. */
-const PAGE_HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'cache-control': 'no-store',
-  vary: 'Cookie, Accept-Encoding',
-  'content-security-policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "worker-src 'self'",
-    "form-action 'self'",
-    "frame-src 'self'",
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-    "object-src 'none'",
-    "require-trusted-types-for 'script'",
-    'trusted-types footman-worker',
-  ].join('; '),
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
-  'x-frame-options': 'DENY',
-} as const
+/** No script stands in a page. */
+const PAGE_HEADERS = pageHeaders(
+  "script-src 'self'",
+  "connect-src 'self'",
+  "worker-src 'self'",
+  "frame-src 'self'",
+  "require-trusted-types-for 'script'",
+  'trusted-types footman-worker',
+)

@@ -19,7 +19,7 @@ export function createPlaces({ shared, idempotency }: PlaceDeps): AtItsPlace {
   /** A change with an `Idempotency-Key` is carried out once. */
   function carriedOut(route: ApiRoute, request: SeenRequest): Answer {
     if (request.method === 'GET' || !idempotency || route.eachTime?.(request)) return route.handle(request)
-    return idempotency[placeOf(route, request.method)].once(request, (id) => {
+    return idempotency[placeFor(route, request)].once(request, (id) => {
       request.onceId = id
       return route.handle(request)
     })
@@ -67,11 +67,12 @@ export function createPlaces({ shared, idempotency }: PlaceDeps): AtItsPlace {
 
   return (route, request, context, mayWait) => {
     if (!shared || shared.mode === 'single' || context.forwarded) return carriedOut(route, request)
-    return placeOf(route, context.method) === 'leader'
-      ? atLeader(route, request, context)
-      : readHere(route, request, mayWait)
+    return placeFor(route, request) === 'leader' ? atLeader(route, request, context) : readHere(route, request, mayWait)
   }
 }
+
+const placeFor = (route: ApiRoute, request: SeenRequest) =>
+  route.atLeaderWhen?.(request) ? 'leader' : placeOf(route, request.method)
 
 /** The request once more, with the body that has been read. */
 function requestAgain({ method, headers, url, route }: RequestContext, body: Uint8Array | null): Request {

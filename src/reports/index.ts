@@ -22,6 +22,7 @@ import { firingsBetween, type ReportFiring } from './firings.ts'
 import { requireSources } from './http/common.ts'
 import { reportRoutes } from './http/index.ts'
 import { createHub, type Hub } from './hub/index.ts'
+import type { HubParts } from './hub/types.ts'
 import { guardMailer, type ReportMailer } from './mailer.ts'
 import type { MailTemplates } from './runs/carriers.ts'
 import { createChannels, SHADOW_CHANNELS } from './runs/channels.ts'
@@ -83,6 +84,8 @@ interface ReportsSettings {
 
 export interface Reports {
   readonly routes: readonly ApiRoute[]
+  /** For the pages of readers; null where the hub is off. */
+  readonly hub: HubParts | null
   readonly services: readonly Service[]
   readonly observers: Triggers['observers']
   /** Runs that wait. */
@@ -258,6 +261,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     : []
   return {
     routes: [...endpoints, ...(hub?.routes ?? [])],
+    hub: hub?.parts ?? null,
     services: [service],
     observers: triggers.observers,
     queueLength: () => runner.counts.queued,

@@ -53,7 +53,8 @@ test('health and configuration page run beside the API, and the health check fin
   expect(page.status).toBe(200)
   expect(text).toContain('NRAK-**********')
   expect(text).not.toContain('NRAK-SECRET-1')
-  expect((await fetch(`http://127.0.0.1:${pagePort}/view.js`)).headers.get('content-type')).toContain('javascript')
+  const script = /src="([^"]+\.js)"/.exec(text)?.[1]
+  expect((await fetch(`http://127.0.0.1:${pagePort}${script}`)).headers.get('content-type')).toContain('javascript')
 
   const check = runBinary(['healthcheck', '-c', product.configFile])
   cleanups.push(() => check.kill9())

@@ -1,12 +1,14 @@
 /** The hub behind the REST server, with published documents and a recording mail server. */
 import { randomUUID } from 'node:crypto'
 import type { SendMailOptions } from 'nodemailer'
+import { hubPages } from '../../src/console/hub/index.ts'
+import { sessionMigrations } from '../../src/http/auth/sessions.ts'
 import { createBlobs } from '../../src/platform/blobs.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
 import type { Format } from '../../src/reports/entities/report.ts'
 import { createHub } from '../../src/reports/hub/index.ts'
-import type { HubDeps, HubSettingsOf } from '../../src/reports/hub/place.ts'
+import type { HubDeps, HubSettingsOf } from '../../src/reports/hub/types.ts'
 import type { MailOutcome } from '../../src/reports/mailer.ts'
 import { hubMigrations } from '../../src/reports/migrations.ts'
 import type { DeliveryJob } from '../../src/reports/runs/deliver.ts'
@@ -42,7 +44,7 @@ export async function testHub(
   } = {},
 ) {
   const clock = testClock(Date.UTC(2026, 10, 24, 8))
-  const db = openDatabase(':memory:', { migrations: hubMigrations })
+  const db = openDatabase(':memory:', { migrations: [...hubMigrations, ...sessionMigrations] })
   const writer = createGroupWriter(db)
   const log = recordingLog()
   const directory = tempDirectory()
@@ -84,7 +86,10 @@ export async function testHub(
     },
   )
   await hub.start()
-  const api = await routesApi(hub.routes, log, { publicUrl: settings.base ?? '', ...deps.server })
+  const api = await routesApi([...hub.routes, ...hubPages(hub.parts)], log, {
+    publicUrl: settings.base ?? '',
+    ...deps.server,
+  })
 
   /** The id of the item. */
   async function publish({

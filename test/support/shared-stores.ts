@@ -2,7 +2,7 @@
 import type { SQLInputValue } from 'node:sqlite'
 import { databasesOf } from '../../src/app/migrations.ts'
 import { columnsOf, installTriggers } from '../../src/cluster/changes.ts'
-import { migrateCluster } from '../../src/cluster/migrations.ts'
+import { clusterMigrations, migrateCluster } from '../../src/cluster/migrations.ts'
 import { createRows, type OutgoingRow } from '../../src/cluster/rows.ts'
 import { SHARED_TABLES, type SharedTable } from '../../src/cluster/tables.ts'
 import { createPostgresPool } from '../../src/platform/postgres/pool.ts'
@@ -19,7 +19,11 @@ export const openStore = (file: string, migrations = MIGRATIONS): FileDatabase =
 }
 
 /** A pool of the role of Footman in a schema of its own, with the tables of the cluster. */
-export async function openSchema(server: Postgres, schema: string): Promise<PostgresPool> {
+export async function openSchema(
+  server: Postgres,
+  schema: string,
+  migrations = clusterMigrations,
+): Promise<PostgresPool> {
   await server.sql(`CREATE SCHEMA ${schema} AUTHORIZATION ${ROLE.user}`)
   const settings: PostgresSettings = {
     ...ROLE,
@@ -32,7 +36,7 @@ export async function openSchema(server: Postgres, schema: string): Promise<Post
     applicationName: 'footman/test',
   }
   const pool = createPostgresPool(settings)
-  await migrateCluster(pool, 'test')
+  await migrateCluster(pool, 'test', migrations)
   return pool
 }
 
@@ -95,6 +99,7 @@ const ALLOWED: Readonly<Record<string, readonly SQLInputValue[]>> = {
   'mqtt_outgoing.state': ['waiting', 'dead'],
   'influx_point.state': ['waiting', 'dead'],
   'report_hub_key.id': [1],
+  'session.kind': ['reader'],
   'delivery.state': ['pending', 'sending', 'suppressed', 'dead', 'delivered'],
   'event.state': ['pending', 'routed', 'suppressed'],
 }

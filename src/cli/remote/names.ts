@@ -33,8 +33,8 @@ export async function taskIdOf(remote: Remote, name: string, what: string): Prom
 
 /** Asks over REST for the names of ids; names that cannot be had are not worth a failure. */
 export const nameSource = (remote: Remote): NameSource => ({
-  async ask(contract, ...[call]) {
-    const asked = { ...call, what: 'names' } as CallOf<typeof contract> & AskOptions
+  async ask(contract, ...given) {
+    const asked = { ...given[0], what: 'names' } as CallOf<typeof contract> & AskOptions
     const data = await remote.ask(contract, asked).catch(nothing)
     return data ? { ok: true, data } : { ok: false }
   },

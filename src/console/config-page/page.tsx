@@ -1,72 +1,71 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** The page that shows the configuration. Everything on it comes from this server. */
+/** The page that shows the configuration, in the frame of the console. Everything on it comes from this server. */
 import type { Child, FC, PropsWithChildren } from 'hono/jsx'
-import { HtmlPage, pageText } from '../../platform/html-page.tsx'
+import { pageText } from '../../platform/html-page.tsx'
 import { visible } from '../../platform/visible.ts'
+import { Brand, Shell } from '../frame.tsx'
+import { Badge, Icon } from '../ui/marks.tsx'
 
-export interface PageInput {
+interface PageInput {
   /** The `Butler` section as it may be shown. */
   readonly butler: Readonly<Record<string, unknown>>
   /** The text of the YAML library: block style, two spaces a level. */
   readonly yaml: string
   readonly masked: boolean
   readonly version: string
-  readonly nonce: string
 }
 
 export function configPage(input: PageInput): string {
   return pageText(<Page {...input} />)
 }
 
-const Page: FC<PageInput> = ({ butler, yaml, masked, version, nonce }) => (
-  <HtmlPage
-    title="Footman configuration"
-    icon="/icon.svg"
-    stylesheet="/view.css"
-    head={<script src="/view.js" nonce={nonce} defer />}
-  >
-    <header>
-      <img src="/icon.svg" alt="" width="32" height="32" />
-      <div class="title">
-        <h1>Current configuration</h1>
-        <p>
-          Footman {version} <Badge masked={masked} />
-        </p>
-      </div>
-      <div class="actions">
-        <a class="button" href="/config.yaml" download="config.yaml">
-          Download {masked ? 'masked ' : ''}YAML
+const Page: FC<PageInput> = ({ butler, yaml, masked, version }) => (
+  <Shell root="" title="Footman configuration" scripts={['config.js']} data={{ class: 'config' }}>
+    <header class="top">
+      <Brand href="/" name="Footman" />
+      <div class="tools push">
+        <a class="btn" href="/config.yaml" download="config.yaml">
+          <Icon name="get" />
+          {masked ? 'Masked YAML' : 'YAML'}
         </a>
-        <a class="button quiet" href="/config.json" download="config.json">
+        <a class="btn" href="/config.json" download="config.json">
+          <Icon name="get" />
           JSON
         </a>
-        <button
-          type="button"
-          class="quiet"
-          id="theme"
-          title="Light or dark"
-          aria-label="Switch between light and dark"
-        />
+        <button type="button" class="btn quiet" id="theme" aria-label="Switch between light and dark">
+          Light or dark
+        </button>
       </div>
     </header>
     <div class="bar">
-      <div role="tablist" aria-label="Form">
-        <button type="button" role="tab" id="tab-yaml" aria-controls="yaml" aria-selected="true">
-          YAML
-        </button>
-        <button type="button" role="tab" id="tab-json" aria-controls="json" aria-selected="false" tabindex={-1}>
-          JSON tree
+      <div class="head">
+        <h1>Current configuration</h1>
+        <span class="muted">Footman {version}</span>
+        {masked ? (
+          <Badge text="masked" title="Secrets and addresses are replaced by stars" />
+        ) : (
+          <Badge text="not masked" tone="warn" title="Butler.configVisualisation.obfuscate is false" />
+        )}
+      </div>
+      <div class="filters">
+        <div class="seg" role="tablist" aria-label="Form">
+          <button type="button" role="tab" id="tab-yaml" aria-controls="yaml" aria-selected="true">
+            YAML
+          </button>
+          <button type="button" role="tab" id="tab-json" aria-controls="json" aria-selected="false" tabindex={-1}>
+            JSON tree
+          </button>
+        </div>
+        <label class="field">
+          <span>Find</span>
+          <input type="search" id="find" placeholder="key or value" autocomplete="off" spellcheck={false} />
+        </label>
+        <output id="hits" for="find" class="muted" />
+        <button type="button" class="btn quiet push" id="fold" hidden>
+          Unfold all
         </button>
       </div>
-      <label class="search">
-        <span>Find</span>
-        <input type="search" id="find" placeholder="key or value" autocomplete="off" spellcheck={false} />
-      </label>
-      <output id="hits" for="find" />
-      <button type="button" class="quiet" id="fold" hidden>
-        Unfold all
-      </button>
     </div>
     <div class="columns">
       <nav aria-label="Sections">
@@ -77,12 +76,12 @@ const Page: FC<PageInput> = ({ butler, yaml, masked, version, nonce }) => (
         ))}
       </nav>
       <main>
-        <section id="yaml" role="tabpanel" aria-labelledby="tab-yaml" tabindex={0}>
-          <pre>
+        <section id="yaml" class="panel body" role="tabpanel" aria-labelledby="tab-yaml" tabindex={0}>
+          <pre class="yaml">
             <code>{yamlLines(yaml)}</code>
           </pre>
         </section>
-        <section id="json" role="tabpanel" aria-labelledby="tab-json" tabindex={0} hidden>
+        <section id="json" class="panel body" role="tabpanel" aria-labelledby="tab-json" tabindex={0} hidden>
           <div class="tree">
             {Object.entries(butler).map(([key, item]) => (
               <TreeNode name={key} value={item} id={`t-${key}`} />
@@ -91,19 +90,8 @@ const Page: FC<PageInput> = ({ butler, yaml, masked, version, nonce }) => (
         </section>
       </main>
     </div>
-  </HtmlPage>
+  </Shell>
 )
-
-const Badge: FC<{ readonly masked: boolean }> = ({ masked }) =>
-  masked ? (
-    <span class="badge" title="Secrets and addresses are replaced by stars">
-      masked
-    </span>
-  ) : (
-    <span class="badge open" title="Butler.configVisualisation.obfuscate is false">
-      not masked
-    </span>
-  )
 
 /** A member of a JSON value, foldable when it has members itself. */
 export const TreeNode: FC<{
@@ -132,7 +120,7 @@ export const TreeNode: FC<{
   return (
     <details id={id} open={isOpen}>
       <summary>
-        {key} <span class="count">{`${open}${entries.length}${close}`}</span>
+        {key} <span class="muted">{`${open}${entries.length}${close}`}</span>
       </summary>
       <div class="children">
         {entries.map(([childKey, item]) => (

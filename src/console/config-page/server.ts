@@ -1,5 +1,4 @@
 /** The server of `configVisualisation`: shows the configuration that is in force, masked at every request anew. */
-import { randomBytes } from 'node:crypto'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { stringify } from 'yaml'
 import { jsonAnswer, jsonText } from '../../http/endpoint/route.ts'
@@ -8,9 +7,7 @@ import { type BrowserRules, refusalPage } from '../../http/middleware/browser-ru
 import { isLoopback, limitedClient } from '../../platform/addresses.ts'
 import { type LocalServer, serveLocal } from '../../platform/local-server.ts'
 import type { Logger, Service } from '../../platform/types.ts'
-import icon from './assets/icon.svg' with { type: 'text' }
-import styles from './assets/view.css' with { type: 'text' }
-import script from './assets/view.js' with { type: 'text' }
+import { assetAnswer } from '../assets.ts'
 import { configPage } from './page.tsx'
 
 interface RateVerdict {
@@ -55,21 +52,20 @@ const HEADERS = {
   'cache-control': 'no-store',
 }
 
-const contentPolicy = (nonce: string): string =>
-  `default-src 'none'; script-src 'self' 'nonce-${nonce}'; style-src 'self' 'nonce-${nonce}'; img-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'; object-src 'none'`
-
-const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = {
-  '/view.css': ['text/css', styles],
-  '/view.js': ['text/javascript', script],
-  '/icon.svg': ['image/svg+xml', icon],
-}
+const CONTENT_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'self'; form-action 'none'; frame-ancestors 'self'; object-src 'none'"
 
 type Env = { Bindings: { readonly client: string } }
 
 function createPageApp<V extends RateVerdict>(deps: ConfigViewDeps<V>, { obfuscate }: ConfigViewSettings): Hono<Env> {
   const app = new Hono<Env>({ getPath: ({ url }) => new URL(url).pathname })
   app.use(securityHeaders, limitCalls(deps), ownPagesOnly(deps.browser, obfuscate))
-  for (const [path, [type, text]] of Object.entries(ASSETS)) app.get(path, () => textAnswer(type, text))
+  app.get('/assets/:hash/:name', (c) => {
+    const { hash, name } = c.req.param()
+    const answer = assetAnswer(hash, name, c.req.header('accept-encoding') ?? null)
+    if (!answer) throw noSuchRoute(c.req.method, pathOf(c))
+    return answer
+  })
   app.get('/', () => html(shown()))
   app.get('/config.json', () => jsonText(200, JSON.stringify({ Butler: shown() }, null, 2)))
   app.get('/config.yaml', () => textAnswer('application/yaml', yamlOf(shown())))
@@ -88,10 +84,9 @@ function createPageApp<V extends RateVerdict>(deps: ConfigViewDeps<V>, { obfusca
   }
 
   function html(butler: Record<string, unknown>): Response {
-    const nonce = randomBytes(16).toString('base64')
-    const text = configPage({ butler, yaml: yamlOf(butler), masked: obfuscate, version: deps.version, nonce })
+    const text = configPage({ butler, yaml: yamlOf(butler), masked: obfuscate, version: deps.version })
     const response = textAnswer('text/html', text)
-    response.headers.set('content-security-policy', contentPolicy(nonce))
+    response.headers.set('content-security-policy', CONTENT_POLICY)
     return response
   }
 

@@ -2,11 +2,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { parse, serialize } from 'hono/utils/cookie'
 import type { Audit } from '../../http/audit.ts'
+import type { Session, Sessions } from '../../http/auth/sessions.ts'
 import { type Caller, EVERYBODY, type Identity } from '../../http/endpoint/caller.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { rootOf } from '../requests.ts'
-import type { Session, Sessions } from './store.ts'
 
 /** The person behind a request. */
 export interface Visitor {

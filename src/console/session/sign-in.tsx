@@ -6,6 +6,7 @@ import type { Hono } from 'hono'
 import type { Child } from 'hono/jsx'
 import { z } from 'zod'
 import type { Audit } from '../../http/audit.ts'
+import type { Sessions } from '../../http/auth/sessions.ts'
 import type { Identity } from '../../http/endpoint/caller.ts'
 import { withQuery } from '../../http/endpoint/contract.ts'
 import { type ApiRequest, jsonAnswer } from '../../http/endpoint/route.ts'
@@ -16,7 +17,7 @@ import { createAsk } from '../ask.ts'
 import { ABOUT } from '../contract.ts'
 import { formOf, jsonOf, ownPath, redirect, rootOf, type SiteEnv } from '../requests.ts'
 import type { Guard, Visitor } from './guard.ts'
-import type { Sessions, SignInLinks } from './store.ts'
+import type { SignInLinks } from './links.ts'
 
 interface SignInDeps {
   readonly sessions: Sessions
@@ -73,7 +74,7 @@ export function createSignIn({ sessions, links, audit, now }: SignInDeps, settin
   async function open(request: ApiRequest, identity: Identity): Promise<string> {
     const { client: address, headers } = request
     const { actor } = identity.caller
-    const { token } = await sessions.open(actor, identity.holder!, {
+    const token = await sessions.open(actor, identity.holder!, {
       address,
       browser: headers.get('user-agent') ?? '',
     })

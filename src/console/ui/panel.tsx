@@ -258,10 +258,19 @@ interface OffsetPagerProps {
   readonly part?: string | undefined
   /** The order is that of the whole list, not of the rows of a page. */
   readonly ordersAll?: boolean
+  /** The directions. */
+  readonly words?: readonly [before: string, next: string]
 }
 
 /** Pages of a list whose rows are counted. */
-export const OffsetPager: FC<OffsetPagerProps> = ({ context, size, total, part, ordersAll = false }) => {
+export const OffsetPager: FC<OffsetPagerProps> = ({
+  context,
+  size,
+  total,
+  part,
+  ordersAll = false,
+  words: [before, next] = ['Before', 'Next'],
+}) => {
   const offset = offsetOf(context, part)
   const at = (begin: number | null) => `${context.here({ [offsetParameter(part)]: begin })}${hashOf(part)}`
   const end = Math.min(offset + size, total)
@@ -271,14 +280,14 @@ export const OffsetPager: FC<OffsetPagerProps> = ({ context, size, total, part, 
       {offset > 0 && (
         <a class="btn" rel="prev" href={at(Math.max(0, offset - size) || null)}>
           <Icon name="left" />
-          Before
+          {before}
         </a>
       )}
       {!ordersAll && <SortedNote context={context} part={part} />}
       <span class="muted">{offset < total ? `${offset + 1} to ${end} of ${total}` : `None after ${total}`}</span>
       {end < total && (
         <a class="btn" rel="next" href={at(end)}>
-          Next
+          {next}
           <Icon name="right" />
         </a>
       )}

@@ -34,9 +34,11 @@ const DAY = { day: 'numeric', month: 'short' } as const
 export const clockText = (at: number, timezone: string, seconds = false): string =>
   formatted(at, timezone, seconds ? CLOCK_SECONDS : CLOCK)
 export const dayText = (at: number, timezone: string): string => formatted(at, timezone, DAY)
-/** `Mon 22 Nov`. */
-export const weekdayText = (at: number, timezone: string): string =>
-  formatted(at, timezone, { weekday: 'short', ...DAY }).replace(',', '')
+/** `Mon 22 Nov`; with `now` the year, where it is another one. */
+export const weekdayText = (at: number, timezone: string, now = at): string =>
+  formatted(at, timezone, { weekday: 'short', ...dayFormat(at, now) }).replace(',', '')
+const dayFormat = (at: number, now: number): Intl.DateTimeFormatOptions =>
+  Math.abs(now - at) < 180 * DAY_MS ? DAY : { ...DAY, year: 'numeric' }
 
 /** `GMT+2`: by how much clocks there differ from UTC at that time. */
 export const offsetText = (at: number, timeZone: string): string =>
@@ -45,11 +47,8 @@ export const offsetText = (at: number, timeZone: string): string =>
     .find(({ type }) => type === 'timeZoneName')?.value ?? ''
 
 /** `22 Nov 02:14:07`; the year where it is another one. */
-export function timeText(at: number, { timezone, now }: Zoned, seconds = true): string {
-  const isNear = Math.abs(now - at) < 180 * DAY_MS
-  const day = isNear ? dayText(at, timezone) : formatted(at, timezone, { ...DAY, year: 'numeric' })
-  return `${day} ${clockText(at, timezone, seconds)}`
-}
+export const timeText = (at: number, { timezone, now }: Zoned, seconds = true): string =>
+  `${formatted(at, timezone, dayFormat(at, now))} ${clockText(at, timezone, seconds)}`
 
 /** `22 Nov 02:14 Europe/Stockholm`, for texts that are read outside of a page, and for those without markup. */
 export const zonedText = (at: number, zone: Zoned, seconds = false): string =>
@@ -92,7 +91,11 @@ export const Time: FC<TimeProps> = ({
   const { timezone, now } = zone
   const isShort = clock || (short && dayText(instant, timezone) === dayText(now, timezone))
   const time = clockText(instant, timezone, seconds)
-  const text = isShort ? time : weekday ? `${weekdayText(instant, timezone)} ${time}` : timeText(instant, zone, seconds)
+  const text = isShort
+    ? time
+    : weekday
+      ? `${weekdayText(instant, timezone, now)} ${time}`
+      : timeText(instant, zone, seconds)
   return (
     <time
       datetime={new Date(instant).toISOString()}

@@ -170,6 +170,8 @@ export interface ApiRoute extends RouteDescription {
   readonly confidential?: 'path' | 'query'
   /** Where a cluster answers it. Default: GET at the node that received the call, everything else at the leader. */
   readonly at?: 'here' | 'leader'
+  /** Calls that the leader answers though `at` is `here`. */
+  readonly atLeaderWhen?: (request: ApiRequest) => boolean
   /** `barrier=false` in the query does not wait, as reads in a cluster do, until all that any node has answered is here. */
   readonly barrier?: true
   /** Whether a node that cannot reach the others carries the call out by itself. Default: it is refused, unless it is a GET. */
@@ -203,7 +205,7 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
  * Definition of an endpoint: its contract, and what belongs to it alone. `params`, `query` and `body` check the request, make
  * what the handler gets, and document it.
  */
-interface Definition<Params extends Fields, Query extends Fields, Body extends Fields, All extends Answers>
+export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields, All extends Answers>
   extends Omit<Contract<string, Params, Query, Body, All>, 'body'>,
     Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
     Pick<
@@ -220,6 +222,7 @@ interface Definition<Params extends Fields, Query extends Fields, Body extends F
       | 'confidential'
       | 'limited'
       | 'at'
+      | 'atLeaderWhen'
       | 'alone'
       | 'eachTime'
     > {
@@ -230,18 +233,7 @@ interface Definition<Params extends Fields, Query extends Fields, Body extends F
   readonly readByHandler?: () => Pick<RouteSchemas, 'query' | 'body'>
   /** Turns an error of the handler into the one that is answered, with texts that clients of the predecessor know. */
   readonly legacyErrors?: (error: unknown, request: ApiRequest) => unknown
-}
-
-/** The definition with its handler. */
-export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields, All extends Answers>
-  extends Definition<Params, Query, Body, All> {
   handle(request: CheckedRequest<Params, Query, Body>, answer: AnswerWith<All>): Answered | Promise<Answered>
-}
-
-/** A definition whose handler answers without its contract. */
-export interface LooseEndpoint<Params extends Fields, Query extends Fields, Body extends Fields>
-  extends Definition<Params, Query, Body, Answers> {
-  handle(request: CheckedRequest<Params, Query, Body>): Response | Promise<Response>
 }
 
 /**
@@ -262,30 +254,8 @@ export function route<
   Query extends Fields = undefined,
   Body extends Fields = undefined,
 >(endpoint: Endpoint<Params, Query, Body, All>): ApiRoute {
-  const { handle } = endpoint
-  return built(endpoint, (request) =>
-    handle(
-      request as CheckedRequest<Params, Query, Body>,
-      (request.asObject ? objectAnswer : textOf) as AnswerWith<All>,
-    ),
-  )
-}
-
-/** The same, for handlers that make their answers themselves. */
-export const looseRoute = <
-  Params extends Fields = undefined,
-  Query extends Fields = undefined,
-  Body extends Fields = undefined,
->(
-  endpoint: LooseEndpoint<Params, Query, Body>,
-): ApiRoute => built(endpoint, (request) => endpoint.handle(request as CheckedRequest<Params, Query, Body>))
-
-function built<Params extends Fields, Query extends Fields, Body extends Fields>(
-  endpoint: Definition<Params, Query, Body, Answers>,
-  handle: (request: ApiRequest) => Response | Promise<Response>,
-): ApiRoute {
   const { method, switch: key = null, answers, ...rest } = endpoint
-  const { params, query, body, readByHandler, legacyErrors, ...description } = rest
+  const { params, query, body, readByHandler, legacyErrors, handle, ...description } = rest
   const checks = once(() => ({
     butler: endpoint.butler,
     params: unlessText(params?.()),
@@ -306,14 +276,15 @@ function built<Params extends Fields, Query extends Fields, Body extends Fields>
     }),
     check: (request) => void check(checks(), request),
     handle(request) {
-      const checked = check(checks(), request)
-      if (!legacyErrors) return handle(checked)
+      const checked = check(checks(), request) as CheckedRequest<Params, Query, Body>
+      const answering = (request.asObject ? objectAnswer : textOf) as AnswerWith<All>
+      if (!legacyErrors) return handle(checked, answering)
       const refuse = (error: unknown): never => {
         throw legacyErrors(error, request)
       }
       // An answer that is there at once, like a key-value pair, needs no promise.
       try {
-        const answer = handle(checked)
+        const answer = handle(checked, answering)
         return answer instanceof Response ? answer : answer.catch(refuse)
       } catch (error) {
         return refuse(error)

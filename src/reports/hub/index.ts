@@ -1,17 +1,20 @@
-/** The hub: pages on which people find the reports that were published for them. */
-import type { ApiRoute } from '../../http/endpoint/route.ts'
+/** The hub: the published reports and their readers. The console makes the pages of it. */
+import type { ApiRequest, ApiRoute } from '../../http/endpoint/route.ts'
 import { createBrowserRules } from '../../http/middleware/browser-rules.ts'
 import { addressProblem, type SenderRules } from '../addresses.ts'
 import type { Carrier } from '../runs/deliver.ts'
 import type { HubPayload } from '../runs/plan.ts'
-import { hubApiRoutes, hubRoutes } from './http.ts'
-import { createLogins, createSigner } from './login.ts'
-import { createLoginRoutes } from './login-http.ts'
-import { createPlace, type HubDeps, type HubParts, type HubSettingsOf } from './place.ts'
+import { createHubFiles } from './files.ts'
+import { hubApiRoutes } from './http.ts'
+import { createLogins, createSigner, isOwnForm } from './login.ts'
+import { createLinkMailer } from './login-mail.ts'
 import { createHubStore, type HubStore } from './store.ts'
+import type { HubDeps, HubParts, HubSettingsOf } from './types.ts'
 
 export interface Hub {
+  /** The endpoints below `/v4`. */
   readonly routes: readonly ApiRoute[]
+  readonly parts: HubParts
   /** Publishes a document: one delivery is one version of one item. */
   readonly carrier: Carrier
   /** Address of a document in the hub for the reader of a mail; '' when it is not there for this address. */
@@ -27,23 +30,30 @@ export interface Hub {
 export function createHub(deps: HubDeps, settings: HubSettingsOf): Hub {
   const { db, writer, clock } = deps
   const now = () => clock.now()
-  const place = createPlace(settings)
-  const { host } = new URL(settings.base)
+  const { host, protocol } = new URL(settings.base)
   const browser = createBrowserRules({ allowedHosts: [host], origins: [], serverHost: host })
   const store = createHubStore({ db, writer, now }, settings)
   const { recipients } = deps
   const testers = () => [...deps.testers(), ...(settings.testAddress === null ? [] : [settings.testAddress])]
-  const loginDeps = { db, writer, now, browser, recipients, testers, isReader: store.isReader }
+  const logins = createLogins({ db, writer, now, browser, recipients, testers, isReader: store.isReader }, settings)
   const signer = createSigner({ db, writer, now }, settings.signedLinkDays)
-  const parts: HubParts = { store, logins: createLogins(loginDeps, settings), signer, browser, now }
-  const login = createLoginRoutes(parts, deps, place, settings)
+  const links = createLinkMailer({ ...deps, logins }, settings)
+  const usesBase = ({ headers }: ApiRequest) => headers.get('host')?.toLowerCase() === host.toLowerCase()
 
   return {
-    routes: [
-      ...hubRoutes(parts, deps, place),
-      ...login.routes,
-      ...(settings.restApi ? hubApiRoutes(parts, place, deps.hasRun) : []),
-    ],
+    routes: settings.restApi ? hubApiRoutes({ store, logins }, deps.hasRun) : [],
+    parts: {
+      auth: settings.auth,
+      timezone: settings.timezone,
+      store,
+      files: createHubFiles(deps.blobs),
+      logins,
+      signer,
+      mailLink: links.mailLink,
+      isOwnForm: (request) => isOwnForm(request, browser),
+      isSecure: (request) => request.secure || (usesBase(request) && protocol === 'https:'),
+      now,
+    },
     carrier: createHubCarrier(store, now, settings),
     hubUrl(documentId, address) {
       const id = store.itemOfDocument(documentId, address)
@@ -54,10 +64,10 @@ export function createHub(deps: HubDeps, settings: HubSettingsOf): Hub {
     usesBlob: store.usesBlob,
     async prune() {
       await store.prune()
-      await parts.logins.prune()
+      await logins.prune()
     },
     start: signer.prepare,
-    stop: login.stop,
+    stop: links.stop,
   }
 }
 

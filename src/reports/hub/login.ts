@@ -1,9 +1,7 @@
-/**
- * Logins of the hub: links by mail, sessions, users whom a proxy names, signed links. Tokens are 256 random bits and stored
- * as SHA-256.
- */
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+/** Logins of the hub: links by mail, users whom a proxy names, signed links. */
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import { parse, serialize } from 'hono/utils/cookie'
+import { createReaderSessions, hashOf, newToken, type SessionClient } from '../../http/auth/sessions.ts'
 import { createLocalCheck } from '../../http/client-address.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import type { BrowserRules } from '../../http/middleware/browser-rules.ts'
@@ -47,7 +45,6 @@ const DAY_MS = 86_400_000
 const LINKS_PER_ADDRESS_AND_CLIENT = 5
 const LINKS_PER_ADDRESS = 50
 const LINKS_PER_CLIENT = 50
-const SESSIONS_PER_ADDRESS = 20
 const COOKIE = 'report_hub'
 
 const SQL = {
@@ -57,13 +54,6 @@ const SQL = {
   addLink: 'INSERT INTO report_hub_login (hash, address, client, next, at, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
   link: 'SELECT address, next, expires_at AS expiresAt, used_at AS usedAt FROM report_hub_login WHERE hash = ?',
   useLink: 'UPDATE report_hub_login SET used_at = ?1 WHERE hash = ?2 AND used_at IS NULL AND expires_at > ?1',
-  addSession: 'INSERT INTO report_hub_session (hash, address, at, expires_at) VALUES (?, ?, ?, ?)',
-  oldSessions: `DELETE FROM report_hub_session WHERE hash IN (SELECT hash FROM report_hub_session WHERE address = ?
-    ORDER BY at DESC, hash LIMIT -1 OFFSET ${SESSIONS_PER_ADDRESS})`,
-  session: 'SELECT address FROM report_hub_session WHERE hash = ? AND expires_at > ?',
-  endSession: 'DELETE FROM report_hub_session WHERE hash = ?',
-  endSessions: 'DELETE FROM report_hub_session WHERE address = ?',
-  dropSessions: 'DELETE FROM report_hub_session WHERE expires_at <= ?',
   /** Used and expired links stay for a day, so that their page knows the address. */
   dropLinks: 'DELETE FROM report_hub_login WHERE at <= ?',
   addKey: 'INSERT OR IGNORE INTO report_hub_key (id, secret) VALUES (1, ?)',
@@ -74,6 +64,7 @@ export type Logins = ReturnType<typeof createLogins>
 
 export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<SenderRules, 'allowedDomains'>) {
   const { db, writer, now, browser } = deps
+  const sessions = createReaderSessions({ db, now }, settings)
   const fromProxy = addressMatcher(settings.trustedHeader.fromAddresses)
   const isLocal = createLocalCheck(browser)
 
@@ -92,10 +83,8 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
 
   function bySession(headers: Headers): Reader | null {
     const { [COOKIE]: token } = parse(headers.get('cookie') ?? '', COOKIE)
-    if (!token) return null
-    const session = hashOf(token)
-    const row = db.get<{ address: string }>(SQL.session, session, now())
-    return row && isKnown(row.address) ? { address: row.address, name: row.address, session } : null
+    const found = token ? sessions.find(token) : null
+    return found && isKnown(found.address) ? { ...found, name: found.address } : null
   }
 
   /** The header counts only on connections of the listed proxies: any other client could send it. */
@@ -157,21 +146,17 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
       return { usable: row?.usedAt === null && row.expiresAt > now(), address: row?.address ?? '' }
     },
     /** Uses a link up and opens a session; null when the link is not usable. */
-    logIn: (token: string) =>
+    logIn: (token: string, client: SessionClient) =>
       writer.write((tx) => {
         const hash = hashOf(token)
-        const at = now()
         const link = tx.get<{ address: string; next: string }>(SQL.link, hash)
-        if (!link || !isKnown(link.address) || tx.run(SQL.useLink, at, hash).changes === 0) return null
-        const session = newToken()
-        tx.run(SQL.addSession, hashOf(session), link.address, at, at + settings.sessionHours * HOUR_MS)
-        tx.run(SQL.oldSessions, link.address)
-        return { session, address: link.address, next: link.next }
+        if (!link || !isKnown(link.address) || tx.run(SQL.useLink, now(), hash).changes === 0) return null
+        return { session: sessions.open(tx, link.address, client), address: link.address, next: link.next }
       }),
     /** Ends the session of the reader, or all of its sessions. */
     async logOut({ session, address }: Reader, all: boolean): Promise<void> {
       if (session === null || address === null) return
-      await writer.write((tx) => (all ? tx.run(SQL.endSessions, address) : tx.run(SQL.endSession, session)))
+      await writer.write((tx) => (all ? sessions.endAll(tx, address) : sessions.end(tx, session)))
     },
     /** `Set-Cookie` of a session; an empty value removes it. */
     cookie: (value: string, { secure, path }: { readonly secure: boolean; readonly path: string }): string =>
@@ -185,7 +170,7 @@ export function createLogins(deps: LoginDeps, settings: HubSettings & Pick<Sende
     /** Removes links and sessions that are over. */
     prune: () =>
       writer.write((tx) => {
-        tx.run(SQL.dropSessions, now())
+        sessions.purge(tx)
         tx.run(SQL.dropLinks, now() - DAY_MS)
       }),
   }
@@ -230,6 +215,3 @@ export function isOwnForm({ headers }: ApiRequest, browser: BrowserRules): boole
   if (origin !== null) return browser.isOwnOrigin(origin, headers.get('host'))
   return !headers.has('cookie')
 }
-
-const newToken = (): string => randomBytes(32).toString('base64url')
-const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')

@@ -296,7 +296,7 @@ describe('with access control', () => {
       .rows<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
       .map(({ name }) => name)
       // Says when the session was seen last.
-      .filter((name) => name !== 'console_session')
+      .filter((name) => name !== 'session')
     /** Entries are stored in order, so none of before is on its way when the mark is there. */
     const settled = async (mark: string) => {
       await product.call('DELETE', `/v4/snoozes/${mark}`, undefined, bearer)

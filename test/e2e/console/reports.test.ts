@@ -472,6 +472,7 @@ test('buttons without their scope are off and name it; without report:read there
     newKey('reader', 'report:read'),
     newKey('other', 'task:read'),
     newKey('author', 'report:write'),
+    newKey('admin', 'admin'),
   ] as const
   const access = { enable: true, keys: keys.map(({ entry }) => entry) }
   await using guarded = await startReportSite({ hub: { enable: true } }, { footman: { access } })
@@ -529,4 +530,15 @@ test('buttons without their scope are off and name it; without report:read there
     ...Array(2).fill(['/hub', 303, '/hub/login']),
   ])
   expect((await send('GET', '/console/api/v4/reporttask', hub)).status).toBe(401)
+
+  // An administrator sees the session of the reader, and ends it.
+  const bearer = { authorization: `Bearer ${keys[3].key}` }
+  const { sessions } = (await (await fetch(`${base}/v4/sessions`, { headers: bearer })).json()) as {
+    sessions: readonly { id: string; actor: string; address: string }[]
+  }
+  const reader = sessions.find(({ actor }) => actor === `reader:${HERE}`)
+  expect(reader?.address).toBe('127.0.0.1')
+  const end = { method: 'DELETE', headers: bearer }
+  expect((await fetch(`${base}/v4/sessions/${reader?.id}`, end)).status).toBe(204)
+  expect((await send('GET', '/hub', hub)).status).toBe(303)
 })

@@ -2,14 +2,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { createApplier } from '../../../src/cluster/apply.ts'
 import { installTriggers } from '../../../src/cluster/changes.ts'
 import { createClusterClock } from '../../../src/cluster/clock.ts'
 import { createBacklog } from '../../../src/cluster/first-ship.ts'
 import { createFollower } from '../../../src/cluster/follow.ts'
 import { createMembership } from '../../../src/cluster/join.ts'
 import { leaveCluster } from '../../../src/cluster/leave.ts'
+import { clusterMigrations, migrateCluster } from '../../../src/cluster/migrations.ts'
 import { createShipper } from '../../../src/cluster/ship.ts'
 import type { ForwardedRequest } from '../../../src/cluster/types.ts'
+import { readWhole } from '../../../src/cluster/whole.ts'
 import type { PostgresPool } from '../../../src/platform/postgres/types.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import { systemClock } from '../../../src/platform/types.ts'
@@ -281,4 +284,34 @@ describe('a filled store', () => {
     expect(ids(saved, 'snooze')).toEqual(['of b'])
     saved.close()
   }, 60_000)
+})
+
+test('an update gives sessions of readers in the database the table of all sessions', async () => {
+  schemas += 1
+  const before = clusterMigrations.filter(({ name }) => name !== 'cluster-003')
+  pool = await openSchema(server, `join_${schemas}`, before)
+  ends.push(() => pool.close())
+  const body = { hash: 'a1b2c3d4e5f60718', address: 'anna@acme.example', at: 1000, expires_at: 9_000_000_000_000 }
+  await pool.query(
+    "INSERT INTO replica (tbl, key, rev, epoch, node, body) VALUES ('report_hub_session', $1, 1, 1, 'a', $2::jsonb)",
+    [body.hash, JSON.stringify(body)],
+  )
+  await migrateCluster(pool, '1.1.0')
+  const { db } = newNode('b', () => {})
+  const applier = createApplier(db)
+  expect([...(await readWhole(pool, applier, 'session'))]).toEqual([body.hash])
+  expect(db.all<object>('SELECT * FROM session').map((row) => ({ ...row }))).toEqual([
+    {
+      hash: body.hash,
+      id: 'rs_a1b2c3d4e5f6',
+      kind: 'reader',
+      actor: 'reader:anna@acme.example',
+      holder: null,
+      address: '',
+      browser: '',
+      created_at: 1000,
+      seen_at: 1000,
+      expires_at: 9_000_000_000_000,
+    },
+  ])
 })

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { z } from 'zod'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../../src/http/endpoint/list-query.ts'
-import { jsonAnswer, looseRoute as route } from '../../../src/http/endpoint/route.ts'
+import { route } from '../../../src/http/endpoint/route.ts'
 import { field } from '../../../src/http/endpoint/validation.ts'
 import { refused } from '../../../src/http/errors.ts'
 import type { Api } from '../../../src/http/server.ts'
@@ -22,9 +22,9 @@ const ROUTES = [
     body: () => field.object(BODY),
     answers: () => ({ 201: z.looseObject({}).describe('Made.'), 409: 'It exists.' }),
     legacyErrors: (error) => (error instanceof RangeError ? refused(409, 'Failed making it', error.message) : error),
-    handle({ params, query, body, method, client }) {
+    handle({ params, query, body, method, client }, answer) {
       if (body.key === 'taken') throw new RangeError('It exists.')
-      return jsonAnswer(201, { params, query, key: body.key, count: body.count ?? null, method, client })
+      return answer(201, { params, query, key: body.key, count: body.count ?? null, method, client })
     },
   }),
   route({
@@ -34,7 +34,7 @@ const ROUTES = [
     params: () => z.object({ name: z.string() }),
     body: () => z.object(BODY),
     answers: () => ({ 200: z.looseObject({}) }),
-    handle: ({ params, body }) => jsonAnswer(200, { name: params.name, body }),
+    handle: ({ params, body }, answer) => answer(200, { name: params.name, body }),
   }),
   route({
     method: 'GET',
@@ -48,8 +48,8 @@ const ROUTES = [
         ...LIST_PARAMETERS,
       }),
     answers: () => ({ 200: z.looseObject({}) }),
-    handle: ({ query: { from, to, ...rest } }) =>
-      jsonAnswer(200, { ...rest, from: from?.(NOW) ?? null, to: to?.(NOW) ?? null }),
+    handle: ({ query: { from, to, ...rest } }, answer) =>
+      answer(200, { ...rest, from: from?.(NOW) ?? null, to: to?.(NOW) ?? null }),
   }),
   route({
     method: 'GET',
@@ -57,7 +57,7 @@ const ROUTES = [
     summary: 'No parameters',
     query: NO_QUERY,
     answers: () => ({ 200: z.looseObject({}) }),
-    handle: () => jsonAnswer(200, {}),
+    handle: (_, answer) => answer(200, {}),
   }),
   route({
     method: 'PUT',
@@ -65,7 +65,7 @@ const ROUTES = [
     summary: 'Whatever is sent',
     body: 'ignored',
     answers: () => ({ 200: z.looseObject({}) }),
-    handle: ({ body }) => jsonAnswer(200, { body: body ?? null }),
+    handle: ({ body }, answer) => answer(200, { body: body ?? null }),
   }),
   route({
     method: 'POST',
@@ -73,7 +73,7 @@ const ROUTES = [
     summary: 'A body of several forms',
     readByHandler: () => ({ query: z.object({ wait: z.int() }), body: z.xor([z.object(BODY), z.array(z.string())]) }),
     answers: () => ({ 200: z.looseObject({}) }),
-    handle: ({ query, body }) => jsonAnswer(200, { query, body: body ?? null }),
+    handle: ({ query, body }, answer) => answer(200, { query, body: body ?? null }),
   }),
 ]
 

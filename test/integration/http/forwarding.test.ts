@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type ForwardedRequest, ForwardingError, type SharedState } from '../../../src/cluster/types.ts'
 import { createHttpApp, type HttpApp } from '../../../src/http/app.ts'
 import type { Audit } from '../../../src/http/audit.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, looseRoute as route } from '../../../src/http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../../src/http/endpoint/route.ts'
 import { refusal } from '../../../src/http/errors.ts'
 import { systemClock } from '../../../src/platform/types.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -36,6 +36,14 @@ function routesOf(node: string): ApiRoute[] {
     },
     { ...plain, methods: ['DELETE'], path: '/v4/plain', handle: () => new Response(null, { status: 204 }) },
     { ...plain, methods: ['POST'], path: '/v4/here', at: 'here', handle: seen },
+    {
+      ...plain,
+      methods: ['POST'],
+      path: '/v4/either/{id}',
+      at: 'here',
+      atLeaderWhen: ({ params }) => params.id === 'shared',
+      handle: seen,
+    },
     { ...plain, methods: ['POST'], path: '/v4/alone', alone: ({ query }) => query.limit === undefined, handle: seen },
     {
       ...plain,
@@ -248,6 +256,12 @@ describe('a call that changes something', () => {
   test('stays here where it concerns this node', async () => {
     expect((await call('POST', '/v4/here', '{}', JSON_TYPE)).body.node).toBe('follower')
     expect(forwarded).toEqual([])
+  })
+
+  test('stays here or goes to the leader by what a call names', async () => {
+    expect((await call('POST', '/v4/either/own', '{}', JSON_TYPE)).body.node).toBe('follower')
+    expect((await call('POST', '/v4/either/shared', '{}', JSON_TYPE)).body.node).toBe('leader')
+    expect(forwarded.map(({ url }) => url)).toEqual(['/v4/either/shared'])
   })
 
   for (const [name, status, retry] of [

@@ -6,7 +6,6 @@ import { readRepositoryFile, repositoryRoot } from '../../support/source.ts'
 /** The places that make texts of times, and those that compute with wall clocks for addresses and fields. */
 const ALLOWED: Readonly<Record<string, RegExp>> = {
   'src/console/ui/text.tsx': /./,
-  'src/reports/hub/frame.tsx': /./,
   // The same forms in the zone of the reader.
   'src/console/assets/frame.js': /toLocale/,
   'src/console/assets/schedule.js': /toLocale|DateTimeFormat/,
@@ -19,7 +18,7 @@ const OWN_FORM =
   /DateTimeFormat\((?!\)\.resolvedOptions)|toLocale\w*String|\.get(?:UTC)?(?:Hours|Minutes|Seconds|Date|Day|Month|FullYear)\(|toISOString\(\)\.(?:slice|replace|split)|slice\(0, 1[0469]\)\.replace\('T'|toUTCString|<time\b/
 
 test('pages show times by the functions of ui/text.tsx only', () => {
-  const files = globSync(['src/console/**/*.{ts,tsx,js}', 'src/reports/hub/**/*.{ts,tsx}'], { cwd: repositoryRoot })
+  const files = globSync(['src/console/**/*.{ts,tsx,js}'], { cwd: repositoryRoot })
   const found = files.flatMap((path) => {
     const file = path.replaceAll('\\', '/')
     return readRepositoryFile(file)

@@ -272,7 +272,7 @@ const Sessions = ({ context, sessions }: { readonly context: PageContext } & Ses
     <section class="panel">
       <Table
         context={context}
-        caption="Sessions of the console, the one seen last first"
+        caption="Sessions of console and hub, the one seen last first"
         rows={sessions}
         keyOf={({ id }) => id}
         columns={[
@@ -285,7 +285,7 @@ const Sessions = ({ context, sessions }: { readonly context: PageContext } & Ses
               </>
             ),
           },
-          { head: 'Address', sort: (row) => row.address, cell: ({ address }) => address },
+          { head: 'Address', sort: (row) => row.address, cell: ({ address }) => address || '–' },
           { head: 'Browser', sort: (row) => row.browser, cell: ({ browser }) => <Name text={browser} /> },
           {
             head: 'Last seen',

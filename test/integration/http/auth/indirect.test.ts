@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test'
 import { createApp } from '../../../../src/app/app.ts'
 import { butler } from '../../../../src/app/schema.ts'
 import { createPathResolver } from '../../../../src/config/paths.ts'
+import { hubPages } from '../../../../src/console/hub/index.ts'
 import { createReports } from '../../../../src/reports/index.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import { tempDirectory } from '../../../support/temp.ts'
@@ -53,7 +54,7 @@ function appIn(directory: { readonly path: string }) {
       log: recordingLog(),
       paths: createPathResolver({ configDirectory: directory.path, cwd: directory.path }),
       databaseFile: `${directory.path}/footman.db`,
-      reports: createReports,
+      reports: { createReports, hubPages },
     },
     {
       config: {

@@ -137,7 +137,7 @@ describe('links by mail', () => {
     const written = JSON.stringify([
       site.log.lines,
       site.db.all('SELECT * FROM report_hub_login'),
-      site.db.all('SELECT * FROM report_hub_session'),
+      site.db.all('SELECT * FROM session'),
     ])
     expect(written).toContain('/hub/login/{token}')
     for (const secret of [token, session, 'signature-1']) expect(written).not.toContain(secret)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js'
 import { hashOfKey, newKey } from '../../../../src/http/auth/keys.ts'
 import { OWN_FORM, RUN_ID, type TestHub, testHub } from '../../../support/hub.ts'
@@ -54,6 +55,21 @@ describe('what a reader sees', () => {
     }
     const json = await site.api.send('GET', `/v4/hub/items/${other}`, undefined, { cookie })
     expect(json.status).toBe(404)
+  })
+
+  test('the first page with its one style sheet takes less than 40 KB', async () => {
+    await using site = await testHub()
+    for (let n = 0; n < 50; n++) await site.publish({ title: `Report ${n}`, runId: randomUUID() })
+    const cookie = await logIn(site)
+    const textOf = async (path: string) => (await site.api.send('GET', path, undefined, { cookie })).body
+    const html = await textOf('/hub')
+    const sheets = [...html.matchAll(/<link rel="stylesheet" href="([^"]+)"/g)].map(([, path]) => path!)
+    expect(sheets).toHaveLength(1)
+    expect(html).not.toContain('<script')
+    const styles = await textOf(sheets[0]!)
+    expect(styles).toContain('.report')
+    const bytes = [html, styles].map((text) => gzipSync(text, { level: 4 }).length)
+    expect(bytes[0]! + bytes[1]!).toBeLessThan(40_000)
   })
 
   test('search over title, project and file name, project filter, unread', async () => {

@@ -28,7 +28,7 @@ for (const tab of tabs) {
   })
 }
 
-document.querySelector('nav').addEventListener('click', (event) => {
+document.querySelector('.columns nav').addEventListener('click', (event) => {
   const name = event.target.dataset?.section
   if (!name) return
   event.preventDefault()

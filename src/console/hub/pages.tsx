@@ -1,13 +1,15 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The list of reports and the page of one. */
-
 import type { FC, PropsWithChildren } from 'hono/jsx'
-import { Name, plainName } from '../../platform/html-page.tsx'
 import { visible } from '../../platform/visible.ts'
-import { sizeText } from '../runs/mail.tsx'
-import { daysAgo, dayText, Icon, type PageContext, pageOf, Time } from './frame.tsx'
-import type { HubItem, HubListItem } from './store.ts'
+import { createZone } from '../../platform/zone.ts'
+import { isViewable } from '../../reports/hub/files.ts'
+import type { HubItem, HubListItem } from '../../reports/hub/store.ts'
+import { Badge, Icon } from '../ui/marks.tsx'
+import { Empty, Head, OffsetPager } from '../ui/panel.tsx'
+import { bytesText, Name, plainName, Time, weekdayText } from '../ui/text.tsx'
+import { pageOf, type ReaderContext } from './frame.tsx'
 
 /** The query of the list. */
 interface ListView {
@@ -21,10 +23,6 @@ export const PAGE_SIZE = 50
 /** Files that an entry of the list shows. */
 const MOST_FILES = 6
 
-/** Formats that browsers show in a page without rights. */
-const VIEWABLE: ReadonlySet<string> = new Set(['html', 'pdf', 'png', 'svg'])
-export const isViewable = ({ format }: Pick<HubItem, 'format'>): boolean => VIEWABLE.has(format)
-
 // --- List ---
 
 interface ListContent {
@@ -34,33 +32,40 @@ interface ListContent {
   readonly projects: readonly { readonly project: string; readonly items: number; readonly unread: number }[]
 }
 
-export function listPage(context: PageContext, { view, items, total, projects }: ListContent): string {
+export function listPage(context: ReaderContext, { view, items, total, projects }: ListContent): string {
   const all = sum(projects.map((one) => one.items))
   const fresh = sum(projects.map(({ unread }) => unread))
   const isFiltered = view.q !== '' || view.unread
   const content = (
     <>
-      <div class="head">
-        <h1>Reports for you</h1>
-        {fresh > 0 && <span class="muted">{fresh} new</span>}
-      </div>
+      <Head title="Reports for you" beside={fresh > 0 && <span class="muted">{fresh} new</span>} />
       {all === 0 ? (
-        <p class="panel empty">Nothing has been published for you yet.</p>
+        <section class="panel">
+          <Empty title="Nothing has been published for you yet." />
+        </section>
       ) : (
         <>
           <Filters root={context.root} view={view} all={all} fresh={fresh} projects={projects} />
           {items.length === 0 && <NothingFound root={context.root} view={view} />}
-          {byDay(items, context).map(({ label, members }) => (
+          {byDay(items, context).map(({ label, isRecent, members }) => (
             <section>
-              <h2 class="day">{label}</h2>
+              <h2>{label}</h2>
               <div class="panel">
                 {together(members).map((documents) => (
-                  <ListEntry context={context} documents={documents} isFiltered={isFiltered} />
+                  <ListEntry context={context} documents={documents} isRecent={isRecent} isFiltered={isFiltered} />
                 ))}
               </div>
             </section>
           ))}
-          <Pager root={context.root} view={view} total={total} />
+          <OffsetPager
+            context={{
+              query: new URLSearchParams(view.offset > 0 ? { offset: String(view.offset) } : {}),
+              here: ({ offset }) => listUrl(context.root, { ...view, offset: Number(offset ?? 0) }),
+            }}
+            size={PAGE_SIZE}
+            total={total}
+            words={['Newer', 'Older']}
+          />
         </>
       )}
     </>
@@ -78,9 +83,9 @@ const NothingFound: FC<{ readonly root: string; readonly view: ListView }> = ({ 
     </a>
   )
   return (
-    <section class="panel empty">
+    <section class="panel body stack">
       <p>No report matches.</p>
-      <p class="chipset">
+      <p class="chips">
         {view.q && <Filter without={{ q: '' }} text={`Search: ${view.q}`} />}
         {view.project && <Filter without={{ project: '' }} text={`Project: ${view.project}`} />}
         {view.unread && <Filter without={{ unread: false }} text="New" />}
@@ -116,7 +121,7 @@ const Filters: FC<
   )
   return (
     <form class="filters" action={root}>
-      <label class="field">
+      <label class="field grow">
         <Icon name="search" />
         <span class="sr">Search title, project or file</span>
         <input
@@ -133,30 +138,25 @@ const Filters: FC<
       <button class="sr" type="submit">
         Search
       </button>
-      <div class="chipset">
+      <div class="chips">
         <Chip to={{ unread: false }} current={!view.unread}>
           All {all}
         </Chip>
         <Chip to={{ unread: true }} current={view.unread}>
           New {fresh}
         </Chip>
-        <details class="menu">
+        <details class="menu pick">
           <summary class="chip" aria-current={view.project ? 'true' : undefined}>
             {view.project ? <Name text={view.project} /> : 'Project'}
             <Icon name="down" />
           </summary>
-          <ul class="box">
-            <li>
-              <a href={listUrl(root, { ...view, offset: 0, project: '' })}>All projects</a>
-            </li>
-            {projects.map(({ project, items }) => (
-              <li>
-                <a href={listUrl(root, { ...view, offset: 0, project })}>
-                  <Name text={project} /> <span class="muted">{items}</span>
-                </a>
-              </li>
+          <div class="box">
+            {[{ project: '', items: all }, ...projects].map(({ project, items }) => (
+              <a class="btn s quiet" href={listUrl(root, { ...view, offset: 0, project })}>
+                {project ? <Name text={project} /> : 'All projects'} <span class="muted">{items}</span>
+              </a>
             ))}
-          </ul>
+          </div>
         </details>
       </div>
     </form>
@@ -170,14 +170,16 @@ function together(items: readonly HubListItem[]): HubListItem[][] {
 }
 
 interface EntryProps {
-  readonly context: PageContext
+  readonly context: ReaderContext
   /** In the order of the run; at least one. */
   readonly documents: readonly HubListItem[]
+  /** Published today or yesterday. */
+  readonly isRecent: boolean
   /** Documents may be missing, as they do not fit the search. */
   readonly isFiltered: boolean
 }
 
-const ListEntry: FC<EntryProps> = ({ context, documents, isFiltered }) => {
+const ListEntry: FC<EntryProps> = ({ context, documents, isRecent, isFiltered }) => {
   const [item] = documents as readonly [HubListItem]
   const shown = documents.length > MOST_FILES ? documents.slice(0, MOST_FILES - 1) : documents
   const urlOf = ({ id }: HubListItem) => `${context.root}/items/${id}`
@@ -187,17 +189,11 @@ const ListEntry: FC<EntryProps> = ({ context, documents, isFiltered }) => {
         <a href={urlOf(item)}>
           <Name text={item.title} />
         </a>
-        {documents.some(({ unread }) => unread) && (
-          <span class="new">
-            <svg class="dot" viewBox="0 0 8 8" aria-hidden="true">
-              <circle cx="4" cy="4" r="4" />
-            </svg>
-            New
-          </span>
-        )}
+        {documents.some(({ unread }) => unread) && <Badge tone="info" text="New" />}
       </h3>
       <p class="muted">
-        <Name text={item.project} /> · <Time at={item.publishedAt} context={context} />
+        <Name text={item.project} /> ·{' '}
+        <Time at={item.publishedAt} zone={context} seconds={false} clock={isRecent} weekday />
         {item.versions > 1 && (
           <>
             {' · '}
@@ -235,8 +231,8 @@ const DownloadAll: FC<{ readonly url: string; readonly title: string }> = ({ url
 
 const TestMark: FC = () => (
   <>
-    {' · '}
-    <b class="test">Test</b>
+    {' '}
+    <Badge tone="warn" text="Test" />
   </>
 )
 
@@ -254,8 +250,8 @@ const File: FC<FileProps> = ({ url, item, query, linked = false }) => {
   const name = visible(item.fileName.toWellFormed())
   return (
     <div class="file">
-      <span class="ext">{item.format.toUpperCase()}</span>
-      <span class="nm">
+      <Badge text={item.format.toUpperCase()} />
+      <span class="name">
         {linked ? (
           <a class="link" href={url}>
             <Name text={item.fileName} />
@@ -263,7 +259,7 @@ const File: FC<FileProps> = ({ url, item, query, linked = false }) => {
         ) : (
           <Name text={item.fileName} />
         )}{' '}
-        <span class="muted nowrap">{sizeText(item.bytes)}</span>
+        <span class="muted nowrap">{bytesText(item.bytes)}</span>
       </span>
       <span class="tools">
         {isViewable(item) && (
@@ -280,49 +276,35 @@ const File: FC<FileProps> = ({ url, item, query, linked = false }) => {
   )
 }
 
-const Pager: FC<{ readonly root: string; readonly view: ListView; readonly total: number }> = ({
-  root,
-  view,
-  total,
-}) => {
-  const { offset } = view
-  if (total <= PAGE_SIZE && offset === 0) return null
-  return (
-    <nav class="pager" aria-label="Pages">
-      {offset > 0 && (
-        <a class="btn" href={listUrl(root, { ...view, offset: Math.max(0, offset - PAGE_SIZE) })}>
-          Newer
-        </a>
-      )}
-      <span class="muted">
-        {Math.min(offset + 1, total)}–{Math.min(offset + PAGE_SIZE, total)} of {total}
-      </span>
-      {offset + PAGE_SIZE < total && (
-        <a class="btn" href={listUrl(root, { ...view, offset: offset + PAGE_SIZE })}>
-          Older
-        </a>
-      )}
-    </nav>
-  )
+interface DayGroup {
+  readonly label: string
+  /** Published today or yesterday. */
+  readonly isRecent: boolean
+  readonly members: HubListItem[]
 }
 
-function byDay(items: readonly HubListItem[], context: PageContext) {
-  const groups: { label: string; members: HubListItem[] }[] = []
+function byDay(items: readonly HubListItem[], { timezone, now }: ReaderContext): DayGroup[] {
+  const { wall } = createZone(timezone)
+  const dayOf = (instant: number) => Math.floor(wall(instant) / DAY_MS)
+  const today = dayOf(now)
+  const groups: DayGroup[] = []
   for (const item of items) {
-    const label = groupLabel(item.publishedAt, context)
+    const days = today - dayOf(item.publishedAt)
+    const label = groupLabel(days, weekdayText(item.publishedAt, timezone))
     const last = groups.at(-1)
     if (last?.label === label) last.members.push(item)
-    else groups.push({ label, members: [item] })
+    else groups.push({ label, isRecent: days <= 1, members: [item] })
   }
   return groups
 }
 
-function groupLabel(at: number, context: PageContext): string {
-  const days = daysAgo(at, context)
-  if (days <= 0) return `Today, ${dayText(at, context)}`
-  if (days === 1) return `Yesterday, ${dayText(at, context)}`
-  if (days <= 7) return 'Last 7 days'
-  return days <= 30 ? 'Last 30 days' : 'Earlier'
+const DAY_MS = 86_400_000
+
+function groupLabel(daysAgo: number, day: string): string {
+  if (daysAgo <= 0) return `Today, ${day}`
+  if (daysAgo === 1) return `Yesterday, ${day}`
+  if (daysAgo <= 7) return 'Last 7 days'
+  return daysAgo <= 30 ? 'Last 30 days' : 'Earlier'
 }
 
 // --- Item ---
@@ -337,7 +319,7 @@ interface ItemContent {
   readonly query: string
 }
 
-export function itemPage(context: PageContext, content: ItemContent): string {
+export function itemPage(context: ReaderContext, content: ItemContent): string {
   const { item, versions, query } = content
   const { root, reader } = context
   const url = (id: string) => `${root}/items/${id}`
@@ -345,40 +327,26 @@ export function itemPage(context: PageContext, content: ItemContent): string {
   const others = content.together.filter(({ id }) => id !== item.id)
   const page = (
     <>
-      {reader && (
-        <p class="crumbs">
-          <a class="link" href={root}>
-            <Icon name="left" />
-            All reports
-          </a>
-        </p>
-      )}
-      <div class="head">
-        <h1>
-          <Name text={item.title} />
-        </h1>
-      </div>
+      <Head title={<Name text={item.title} />} crumbs={reader ? [{ href: root, text: 'All reports' }] : []} />
       <p class="muted">
         <Name text={item.project} /> · <Name text={item.taskName} /> ·{' '}
-        <Time at={item.publishedAt} context={context} full />
+        <Time at={item.publishedAt} zone={context} seconds={false} weekday />
         {item.test && <TestMark />}
       </p>
       {latest && latest.id !== item.id && (
-        <p class="note">
+        <p class="panel note">
           This is version {item.version}.{' '}
           <a class="link" href={url(latest.id)}>
             Open the newest, version {latest.version}
           </a>
         </p>
       )}
-      <section class="panel one">
-        <div class="report">
-          <File url={url(item.id)} item={item} query={query} />
-        </div>
+      <section class="panel report">
+        <File url={url(item.id)} item={item} query={query} />
       </section>
       {others.length > 0 && (
         <section>
-          <h2 class="day">Published together</h2>
+          <h2>Published together</h2>
           <div class="panel report">
             {others.map((one) => (
               <File url={url(one.id)} item={one} query="" linked />
@@ -389,8 +357,8 @@ export function itemPage(context: PageContext, content: ItemContent): string {
       )}
       {versions.length > 1 && (
         <section id="versions">
-          <h2 class="day">{versions.length} versions</h2>
-          <ol class="panel versions">
+          <h2>{versions.length} versions</h2>
+          <ol class="panel">
             {versions.map((one) => (
               <li class="report" aria-current={one.id === item.id ? 'true' : undefined}>
                 <p>
@@ -398,7 +366,7 @@ export function itemPage(context: PageContext, content: ItemContent): string {
                     Version {one.version}
                   </a>{' '}
                   <span class="muted">
-                    · <Time at={one.publishedAt} context={context} full />
+                    · <Time at={one.publishedAt} zone={context} seconds={false} weekday />
                     {one.id === item.id && ' · shown'}
                   </span>
                 </p>
