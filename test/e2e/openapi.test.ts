@@ -138,9 +138,6 @@ describe('the description of the API', () => {
   beforeAll(async () => {
     all = await everything({
       footman: {
-        dataDirectory: 'data',
-        api: { rateLimitPerMinute: 0 },
-        mqtt: { receivedTopics: ['plant/#'] },
         reportTask: { enable: true, fromAddress: 'Reports <reports@company.com>', hub: { enable: true } },
       },
     })

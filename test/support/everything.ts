@@ -1,7 +1,7 @@
 /** Footman with every endpoint switched on, and a peer behind each: simulated site, sinks for Slack and New Relic, a broker. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Footman, footman } from './footman.ts'
+import { type Footman, footman, merge } from './footman.ts'
 import { type HttpSink, startHttpSink } from './http-sink.ts'
 import { type Mosquitto, startMosquitto } from './mosquitto.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from './simulator.ts'
@@ -67,36 +67,38 @@ export async function everything(config: Record<string, unknown> = {}): Promise<
     await footman({
       simulator: site.simulator,
       mqttPort: broker.port,
-      config: {
-        logLevel: 'info',
-        configEngine: {
-          engineVersion: '12.612.0',
-          host: '127.0.0.1',
-          port: site.simulator.ports.engine,
-          useSSL: true,
-          rejectUnauthorized: true,
-          headers: { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] },
+      config: merge(
+        {
+          logLevel: 'info',
+          configEngine: {
+            engineVersion: '12.612.0',
+            host: '127.0.0.1',
+            port: site.simulator.ports.engine,
+            useSSL: true,
+            rejectUnauthorized: true,
+            headers: { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] },
+          },
+          restServerEndpointsEnable: ALL_ENDPOINTS,
+          restServerEndpointsConfig: { newRelic: { postNewRelicMetric: account, postNewRelicEvent: account } },
+          thirdPartyToolsCredentials: {
+            newRelic: [{ accountName: 'main', insertApiKey: 'not-a-real-key', accountId: 4711 }],
+          },
+          slackNotification: { enable: false, restMessage: { webhookURL: `${sink.url}/slack` } },
+          // Relative to the folder in which it runs.
+          fileCopyApprovedDirectories: [{ fromDirectory: 'qvd', toDirectory: 'archive' }],
+          fileMoveApprovedDirectories: [{ fromDirectory: 'landing', toDirectory: 'qvd' }],
+          fileDeleteApprovedDirectories: ['archive'],
+          configDirectories: { qvdPath: 'qvd' },
+          scheduler: { enable: true, configfile: 'schedule.yaml' },
+          footman: {
+            dataDirectory: 'data',
+            api: { rateLimitPerMinute: 0 },
+            mqtt: { receivedTopics: ['plant/#'] },
+            destinations: { 'ops-chat': { type: 'slack', webhookURL: `${sink.url}/slack` } },
+          },
         },
-        restServerEndpointsEnable: ALL_ENDPOINTS,
-        restServerEndpointsConfig: { newRelic: { postNewRelicMetric: account, postNewRelicEvent: account } },
-        thirdPartyToolsCredentials: {
-          newRelic: [{ accountName: 'main', insertApiKey: 'not-a-real-key', accountId: 4711 }],
-        },
-        slackNotification: { enable: false, restMessage: { webhookURL: `${sink.url}/slack` } },
-        // Relative to the folder in which it runs.
-        fileCopyApprovedDirectories: [{ fromDirectory: 'qvd', toDirectory: 'archive' }],
-        fileMoveApprovedDirectories: [{ fromDirectory: 'landing', toDirectory: 'qvd' }],
-        fileDeleteApprovedDirectories: ['archive'],
-        configDirectories: { qvdPath: 'qvd' },
-        scheduler: { enable: true, configfile: 'schedule.yaml' },
-        footman: {
-          dataDirectory: 'data',
-          api: { rateLimitPerMinute: 0 },
-          mqtt: { receivedTopics: ['plant/#'] },
-          destinations: { 'ops-chat': { type: 'slack', webhookURL: `${sink.url}/slack` } },
-        },
-        ...config,
-      },
+        config,
+      ),
     }),
   )
   for (const file of ['qvd/sales.qvd', 'landing/orders.qvd', 'archive/old.qvd']) {

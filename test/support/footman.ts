@@ -194,7 +194,7 @@ function base(settings: FootmanSettings, restPort: number, udpPort: number): Tre
   }
 }
 
-function merge(low: Tree, high: Tree): Tree {
+export function merge(low: Tree, high: Tree): Tree {
   const merged: Record<string, unknown> = { ...low }
   for (const [key, value] of Object.entries(high)) {
     const below = merged[key]
