@@ -74,16 +74,16 @@ export async function startTarget(settings: AnySettings): Promise<Target> {
 }
 
 /**
- * Asks again and again until the ping is answered with 200; gives up after 20 s. `pollMs`: short to measure the start by it, which
- * keeps a processor busy.
+ * Asks again and again until the ping is answered with 200; gives up after `withinMs`. `pollMs`: short to measure the start by it,
+ * which keeps a processor busy.
  */
-export async function firstPing(port: number, pollMs = 0.5): Promise<void> {
-  const deadline = performance.now() + 20_000
+export async function firstPing(port: number, pollMs = 0.5, withinMs = 20_000): Promise<void> {
+  const deadline = performance.now() + withinMs
   while (performance.now() < deadline) {
     if (await pingOnce(port)) return
     await Bun.sleep(pollMs)
   }
-  throw new Error(`no ping was answered on port ${port} within 20 s`)
+  throw new Error(`no ping was answered on port ${port} within ${withinMs / 1000} s`)
 }
 
 /** The UDP port opens beside the REST API, and what is sent before is lost. Without /proc a second must do. */

@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { loadAxe, violations } from './accessibility.ts'
 import type { Visitor } from './console.ts'
 import { type Node, rawText, select, treeOf } from './reader.ts'
+import { atMost } from './wait.ts'
 
 export interface OpenOptions {
   readonly width?: number
@@ -144,8 +145,20 @@ async function problemsOf(page: Page, n: number): Promise<string[]> {
 /** Times on the clock of the browser, and pictures in its width. */
 const isOfBrowser = ({ attributes }: Node): boolean => attributes.has('data-here') || attributes.has('data-here-head')
 
-/** A problem when scripts have changed what the page says. Lengths of time go on. */
+/** Milliseconds in which a page shows what has happened since it was made. */
+const FOLLOWED_MS = 5000
+
+/** A problem when scripts have changed what the page says. What happens meanwhile, such as an attempt, changes the page, too. */
 async function sameText(page: Page, html: string): Promise<string[]> {
+  const end = performance.now() + atMost(FOLLOWED_MS)
+  let found = await differenceOf(page, html)
+  while (found.length > 0 && performance.now() < end)
+    found = await differenceOf(page, await (await page.request.get(page.url())).text())
+  return found
+}
+
+/** The first difference between the texts with and without scripts. Lengths of time go on. */
+async function differenceOf(page: Page, html: string): Promise<string[]> {
   const [main] = select(treeOf(html), 'main')
   const letters = (text: string) => text.replaceAll(/\s+/g, '').replaceAll(/\d+(?:ms|s|min|h|d)+ago|justnow/g, '')
   const shown = await page.evaluate(() => {
