@@ -1,21 +1,18 @@
 /** Names of what lists have only ids of, for pages and for the command line. */
-import type { CallOf } from '../http/endpoint/contract.ts'
+import { MAINTENANCE } from '../alerts/contract.ts'
+import type { AnswerOf, AnyContract, CallArguments } from '../http/endpoint/contract.ts'
 import { splitAtIds } from '../platform/uuid.ts'
-import { TASKS, type Tasks } from '../tasks/executions/contract.ts'
+import { DEFINITIONS, LISTED_TASKS } from '../reports/entities/contract.ts'
+import { TASKS } from '../tasks/executions/contract.ts'
+import { SCHEDULES } from '../tasks/schedule/contract.ts'
 import { QLIK_MS } from './ask.ts'
 
 /** Calls of the REST API: in this process, or over the network. */
 export interface NameSource {
-  readonly ask: {
-    (
-      contract: typeof TASKS,
-      call: CallOf<typeof TASKS> & { readonly withinMs: number },
-    ): Promise<{ readonly ok: true; readonly data: Tasks } | { readonly ok: false }>
-    get<T>(
-      path: string,
-      query: Readonly<Record<string, number>>,
-    ): Promise<{ readonly ok: true; readonly data: T } | { readonly ok: false }>
-  }
+  ask<C extends AnyContract>(
+    contract: C,
+    ...call: CallArguments<C, { readonly withinMs?: number }>
+  ): Promise<{ readonly ok: true; readonly data: AnswerOf<C> } | { readonly ok: false }>
 }
 
 export interface Named {
@@ -60,19 +57,31 @@ export async function qlikNamesOf(
   return new Map([...apps, ...tasks])
 }
 
-/** Lists of what has a name of its own, by the begin of the actions that are about it. */
-const LISTS = [
-  ['maintenance', '/v4/maintenance', 'maintenance', null],
-  ['schedule', '/v4/schedules', null, '/schedules/'],
-  ['report', '/v4/reporttask', 'reportTasks', '/reports/tasks/'],
-  ['report', '/v4/report', 'reports', '/reports/reports/'],
-  ['report', '/v4/recipient', 'recipients', '/reports/recipients/'],
-] as const
-
 interface Item {
   readonly id: string
-  readonly name?: string
+  readonly name?: string | null
 }
+
+/** A list of a contract; nothing when it cannot be had. */
+const listOf =
+  <C extends AnyContract>(contract: C, items: (answer: AnswerOf<C>) => readonly Item[], query = {}) =>
+  async ({ ask }: NameSource): Promise<readonly Item[]> => {
+    const answer = await ask(contract, ...([{ query }] as unknown as CallArguments<C, object>))
+    return answer.ok ? items(answer.data) : []
+  }
+
+const page = (path: string) => (id: string) => path + encodeURIComponent(id)
+const { report: REPORT, recipient: RECIPIENT } = DEFINITIONS
+const ALL = { limit: 500 }
+
+/** Lists of what has a name of its own, by the begin of the actions that are about it, with the page of each. */
+const LISTS = [
+  ['maintenance', listOf(MAINTENANCE, (answer) => answer.maintenance), () => '/system/maintenance'],
+  ['schedule', listOf(SCHEDULES, (answer) => answer), page('/schedules/')],
+  ['report', listOf(LISTED_TASKS, (answer) => answer.reportTasks, ALL), page('/reports/tasks/')],
+  ['report', listOf(REPORT.list, (answer) => answer.reports, ALL), page('/reports/reports/')],
+  ['report', listOf(RECIPIENT.list, (answer) => answer.recipients, ALL), page('/reports/recipients/')],
+] as const
 
 /** Names of the targets of actions and of the ids in their details: of tasks, apps, schedules and report definitions. */
 export async function targetNames(
@@ -92,21 +101,11 @@ export async function targetNames(
   const inDetails = entries.flatMap(({ detail }) => splitAtIds(detail ?? '').filter((_, n) => n % 2 === 1))
   const [tasks, ...found] = await Promise.all([
     qlikNamesOf(context, { taskId: [...targets, ...inDetails], appId: [...ofApps, ...inDetails] }),
-    ...lists.map(async ([begin, api, member, path]) => {
-      const answer = await context.ask.get<unknown>(api, begin === 'report' ? { limit: 500 } : {})
-      if (!answer.ok) return []
-      const items = (member === null ? answer.data : (answer.data as Record<string, unknown>)[member]) ?? []
-      return (items as readonly Item[]).flatMap(({ id, name }) =>
-        name === undefined
-          ? []
-          : [
-              [
-                id.toLowerCase(),
-                { name, path: path === null ? '/system/maintenance' : path + encodeURIComponent(id) },
-              ] as const,
-            ],
-      )
-    }),
+    ...lists.map(async ([, list, pathOf]) =>
+      (await list(context)).flatMap(({ id, name }) =>
+        name == null ? [] : [[id.toLowerCase(), { name, path: pathOf(id) }] as const],
+      ),
+    ),
   ])
   return new Map([...found.flat(), ...tasks])
 }
