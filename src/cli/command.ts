@@ -104,7 +104,7 @@ export type ArgumentsOf<Text extends string> = Text extends ''
 export interface Declared<Arguments extends string = string, Flags extends readonly Flag[] = readonly Flag[]> {
   /** The last of its words. */
   readonly name: string
-  /** As in the usage: `<namespace> [key]`. */
+  /** The arguments of the usage: `<namespace> [key]`. */
   readonly arguments?: Arguments
   /** The meaning of its only argument, where the description does not say it. */
   readonly argument?: string

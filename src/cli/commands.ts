@@ -1,21 +1,9 @@
 /** The commands that need no running Footman, and those beside them in their groups. */
-import { InvalidArgumentError } from 'commander'
 import { TARGETS } from '../alerts/templates/escape.ts'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../events/kinds.ts'
 import { chosen, command, option, parsed, preset, required } from './command.ts'
-import { toTimeout } from './io.ts'
+import { toNumber, toTimeout, whole } from './io.ts'
 import { remote } from './remote/options.ts'
-
-/** Parses a number between two, or of another kind. */
-const toNumber =
-  (isRight: (value: number) => boolean, why: (text: string) => string) =>
-  (text: string): number => {
-    const value = Number(text)
-    if (isRight(value)) return value
-    throw new InvalidArgumentError(why(text))
-  }
-const whole = (least: number, most: number) => (value: number) =>
-  Number.isInteger(value) && value >= least && value <= most
 
 const CONFIG_FILE = option('-c, --configfile <file>', 'configuration file')
 

@@ -5,16 +5,20 @@ import type { Command } from 'commander'
 import { errorText } from '../platform/errors.ts'
 import { type Entry, group, on } from './command.ts'
 import * as commands from './commands.ts'
-import { addDoctor } from './doctor/command.ts'
+import { DOCTOR } from './doctor/command.ts'
 import { groupCommands } from './help.ts'
-import { addInit } from './init/command.ts'
+import { givenOf, INIT, LOG_APPENDER } from './init/command.ts'
 import { EXIT, processIo } from './io.ts'
 import { confirm, createPrompt, standardInput } from './prompt.ts'
 import { REMOTE } from './remote/index.ts'
 import { listed } from './remote/list.ts'
-import { addService } from './service/command.ts'
+import * as service from './service/command.ts'
+
+/** Open connections keep the process alive for at most this time after the report of the doctor. */
+const REST_MS = 300
 
 const here = () => ({ env: process.env, cwd: process.cwd() })
+const host = async () => (await import('./service/host.ts')).processHost()
 const node = () => import('./cluster/running.ts')
 const credential = () => import('./credential.ts')
 
@@ -38,6 +42,22 @@ const ENTRIES: readonly Entry[] = [
     return (await import('./demo/nodes.ts')).runNodesDemo({ ...options, nodes }, processIo)
   }),
   on(commands.CHECK, async (options) => (await import('./check.ts')).runCheck(options, processIo)),
+  on(DOCTOR, async (options) => {
+    const code = await (await import('./doctor/index.ts')).runDoctor(options, processIo)
+    // Not before everything is written.
+    process.stdout.write('', () => void setTimeout(() => process.exit(), REST_MS).unref())
+    return code
+  }),
+  on(INIT, async (options) => {
+    const [{ runInit }, { isFree }] = await Promise.all([import('./init/index.ts'), import('./init/answers.ts')])
+    const openPrompt = process.stdin.isTTY === true ? createPrompt : null
+    const { execPath, platform } = process
+    return runInit(givenOf({ ...options }), options, processIo, { ...here(), execPath, platform, isFree, openPrompt })
+  }),
+  on(LOG_APPENDER, async (options) => {
+    const { runLogAppender } = await import('./init/log-appender.ts')
+    return runLogAppender(options, processIo, { ...here(), platform: process.platform })
+  }),
   on(commands.CUSTOM_PROPERTIES, async (names, options) => {
     const { runCustomProperties } = await import('./custom-properties.ts')
     const { execPath, stdin } = process
@@ -90,14 +110,25 @@ const ENTRIES: readonly Entry[] = [
     ),
   ]),
   on(commands.VERSION_COMMAND, async (options) => (await import('./version.ts')).runVersion(options, processIo)),
+  group('service', 'run Footman as a service: systemd on Linux, WinSW or the Task Scheduler on Windows', [
+    on(service.SERVICE_INSTALL, async (options) =>
+      (await import('./service/install.ts')).runInstall(options, processIo, await host()),
+    ),
+    on(service.SERVICE_UNINSTALL, async (options) =>
+      (await import('./service/install.ts')).runUninstall(options, processIo, await host()),
+    ),
+    on(service.SERVICE_STATUS, async (options) =>
+      (await import('./service/watch.ts')).runStatus(options, processIo, await host()),
+    ),
+    on(service.SERVICE_LOGS, async (options) =>
+      (await import('./service/watch.ts')).runLogs(options, processIo, await host()),
+    ),
+  ]),
 ]
 
 /** Adds them to a program; `done` gets the exit code of the one that ran. Returns the program. */
 export function addOtherCommands(program: Command, done: (code: number) => void): Command {
   for (const add of ENTRIES) add(program, done)
-  addDoctor(program, done)
-  addInit(program, done)
-  addService(program, done)
   groupCommands(program)
   return program
 }

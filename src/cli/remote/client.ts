@@ -120,7 +120,7 @@ export type AskOptions = Pick<RemoteCall, 'idempotencyKey' | 'waitMs' | 'maxBody
   readonly insist?: true
 }
 
-/** What a page of a contract holds in one of its members. */
+/** An item of the list in a member of an answer. */
 export type ItemOf<C extends AnyContract, Member> = Member extends keyof AnswerOf<C>
   ? AnswerOf<C>[Member] extends readonly (infer Item)[]
     ? Item

@@ -1,8 +1,8 @@
 /** Commands that talk to a running Footman, and the options that several of them have. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { command, type Declared, type Flag, option, parsed, preset } from '../command.ts'
 import { CONNECTION } from '../help.ts'
-import { processIo, toTimeout } from '../io.ts'
+import { processIo, toNumber, toTimeout, whole } from '../io.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -58,14 +58,9 @@ export const PERIOD = [
 
 export const limit = (value: number, most: number) => preset('--limit <n>', 'at most this many', toCount(most), value)
 
-/** Parses a number from 1 to `most`. */
-export const toCount =
-  (most: number) =>
-  (text: string): number => {
-    const count = Number(text)
-    if (Number.isInteger(count) && count >= 1 && count <= most) return count
-    throw new InvalidArgumentError(`"${text}" is not a number from 1 to ${most}`)
-  }
+/** The parser of a number from 1 to `most`. */
+export const toCount = (most: number) =>
+  toNumber(whole(1, most), (text) => `"${text}" is not a number from 1 to ${most}`)
 
 export const SCHEDULE_EXIT_CODES = `
 Exit codes
