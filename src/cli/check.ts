@@ -27,16 +27,9 @@ import { createZoneTimes } from '../platform/zone-times.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
 import { checkScheduleFile } from '../tasks/schedule/check.ts'
 import { createPlanner } from '../tasks/schedule/plan.ts'
+import type { OptionsOf } from './command.ts'
+import type { CHECK } from './commands.ts'
 import { type CommandIo, EXIT } from './io.ts'
-
-interface CheckOptions {
-  readonly configfile?: string
-  readonly json?: boolean
-  /** List where the paths lead. JSON has them always. */
-  readonly paths?: boolean
-  /** False with --no-qs-connection. */
-  readonly qsConnection?: boolean
-}
 
 interface CheckSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -46,7 +39,7 @@ interface CheckSurroundings {
 
 /** Prints every problem. Returns 1 when one forbids the start, 3 when one switches a feature off, else 0. */
 export async function runCheck(
-  options: CheckOptions,
+  options: Partial<OptionsOf<typeof CHECK>>,
   io: CommandIo,
   { env, cwd, execPath }: CheckSurroundings = { env: process.env, cwd: process.cwd(), execPath: process.execPath },
 ): Promise<number> {

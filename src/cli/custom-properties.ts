@@ -19,25 +19,12 @@ import {
 import { QrsError } from '../qlik/qrs/errors.ts'
 import { reasonOf } from '../qlik/qrs/failure.ts'
 import { createQrsTransport, type QrsTransport } from '../qlik/qrs/transport.ts'
+import type { OptionsOf } from './command.ts'
+import type { CUSTOM_PROPERTIES } from './commands.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { type Column, type ListingForm, listing } from './table.ts'
 
-interface CustomPropertiesOptions {
-  readonly configfile?: string
-  readonly json?: boolean
-  readonly wide?: boolean
-  /** False with --no-qs-connection: only list what is needed. */
-  readonly qsConnection?: boolean
-  readonly create?: boolean
-  /** With `create`: also what nothing depends on. */
-  readonly optional?: boolean
-  /** With `create`: say what would be done, and do nothing. */
-  readonly dryRun?: boolean
-  /** With `create`: do not ask. */
-  readonly yes?: boolean
-  /** Milliseconds a request may take. */
-  readonly timeout: number
-}
+type CustomPropertiesOptions = OptionsOf<typeof CUSTOM_PROPERTIES>
 
 interface CustomPropertiesSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -69,7 +56,7 @@ export async function runCustomProperties(
     return EXIT.badInput
   }
   const wanted = names.length > 0 ? all.filter(({ name }) => names.includes(name)) : all
-  if (options.qsConnection === false) return list(wanted, options, io)
+  if (!options.qsConnection) return list(wanted, options, io)
   if (!loaded.qlikConnection) return refuseConfiguration(loaded, io)
   const paths = createPathResolver({ configDirectory: loaded.directory, cwd, execPath })
   try {

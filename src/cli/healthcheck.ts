@@ -7,12 +7,10 @@ import { HEALTH, type Health } from '../http/contract.ts'
 import { errorText } from '../platform/errors.ts'
 import { createHttpClient, type HttpResponse, jsonOf } from '../platform/http-client.ts'
 import { visible } from '../platform/visible.ts'
+import type { OptionsOf } from './command.ts'
+import type { HEALTHCHECK } from './commands.ts'
 import type { CommandIo } from './io.ts'
 import { reachable, restUrl } from './remote/client.ts'
-
-interface HealthcheckOptions {
-  readonly configfile?: string
-}
 
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -27,7 +25,7 @@ const TIMEOUT_MS = 5000
 
 /** 0 when the first listener that is enabled answers with 200, else 1. */
 export async function runHealthcheck(
-  options: HealthcheckOptions,
+  options: OptionsOf<typeof HEALTHCHECK>,
   io: CommandIo,
   { env, cwd }: Surroundings = { env: process.env, cwd: process.cwd() },
 ): Promise<number> {

@@ -43,9 +43,20 @@ export function toTimeout(text: string): number {
   throw new InvalidArgumentError(duration.ok ? 'it must be above 0' : duration.error)
 }
 
+/** The parser of a number; `why` is the error about another text. */
+export const toNumber =
+  (isRight: (value: number) => boolean, why: (text: string) => string) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (isRight(value)) return value
+    throw new InvalidArgumentError(why(text))
+  }
+
+/** Checks for a whole number between two. */
+export const whole =
+  (least: number, most = Number.POSITIVE_INFINITY) =>
+  (value: number): boolean =>
+    Number.isInteger(value) && value >= least && value <= most
+
 /** Seconds of `--wait`. */
-export function toWait(text: string): number {
-  const seconds = Number(text)
-  if (Number.isInteger(seconds) && seconds >= 0) return seconds
-  throw new InvalidArgumentError(`"${text}" is not a number of seconds`)
-}
+export const toWait = toNumber(whole(0), (text) => `"${text}" is not a number of seconds`)

@@ -2,20 +2,12 @@
 import { stringify } from 'yaml'
 import { hashOfKey, isKey, newKey } from '../http/auth/keys.ts'
 import { access } from '../http/config.ts'
+import type { OptionsOf } from './command.ts'
+import type { KEY_CREATE } from './commands.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-interface KeyCreateOptions {
-  readonly id: string
-  readonly scope: readonly string[]
-  readonly tag?: readonly string[]
-  readonly namespace?: readonly string[]
-  /** A day or a time. */
-  readonly expires?: string
-  readonly json?: boolean
-}
-
 /** Prints a fresh key, which is shown this once only, and its entry in the configuration. */
-export function runKeyCreate(options: KeyCreateOptions, io: CommandIo): number {
+export function runKeyCreate(options: OptionsOf<typeof KEY_CREATE>, io: CommandIo): number {
   const { id, scope, tag, namespace, expires } = options
   const key = newKey()
   const entry = {

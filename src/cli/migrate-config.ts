@@ -9,13 +9,11 @@ import { renderProblem, sortProblems } from '../config/problems.ts'
 import { decode } from '../config/root.ts'
 import { errorText } from '../platform/errors.ts'
 import { exists, writeFileAtomic } from '../platform/files.ts'
+import type { OptionsOf } from './command.ts'
+import type { MIGRATE_CONFIG } from './commands.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-export interface MigrateOptions {
-  readonly output?: string
-  readonly inPlace?: boolean
-  readonly force?: boolean
-}
+export type MigrateOptions = OptionsOf<typeof MIGRATE_CONFIG>
 
 /** Writes to standard output unless an option names a file. Resolves with the exit code. */
 export async function runMigrateConfig(

@@ -8,14 +8,11 @@ import { createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import type { OpenApiDocument } from '../http/openapi/schema.ts'
 import { SILENT } from '../platform/types.ts'
+import type { OptionsOf } from './command.ts'
+import type { OPENAPI } from './commands.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-interface OpenApiOptions {
-  readonly configfile?: string
-  readonly yaml?: boolean
-}
-
-export async function runOpenApi(options: OpenApiOptions, io: CommandIo): Promise<number> {
+export async function runOpenApi(options: OptionsOf<typeof OPENAPI>, io: CommandIo): Promise<number> {
   const config = options.configfile ? await configOf(options.configfile, io) : everythingOn()
   if (!config) return EXIT.badInput
   const document = await describe(config)

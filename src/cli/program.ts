@@ -1,12 +1,12 @@
 /** The command line: `run` stands here, the other commands are loaded when one of them is called. */
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { visibleBlock } from '../platform/visible.ts'
 import { configureHelp } from './help.ts'
-import { EXIT, processIo } from './io.ts'
+import { EXIT, processIo, toNumber, whole } from './io.ts'
 
 /** Parses the arguments (without program and script name), runs the command and ends the process with its exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
@@ -79,6 +79,8 @@ Configuration file
   return program
 }
 
+const toLimit = toNumber(whole(0), (text) => `"${text}" is not a number of calls per minute`)
+
 /** `run` is the default command and keeps all options of the predecessor. */
 function addRun(program: Command, done: (code: number) => void): void {
   program
@@ -111,10 +113,4 @@ function listOption(flags: string, description: string, variable: string): Optio
   const fromEnvironment = process.env[`FOOTMAN_${variable}`]
   const option = new Option(flags, description)
   return fromEnvironment ? option.default(fromEnvironment.split(','), 'from the environment') : option
-}
-
-function toLimit(text: string): number {
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 0) return limit
-  throw new InvalidArgumentError(`"${text}" is not a number of calls per minute`)
 }

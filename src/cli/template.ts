@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { mailView } from '../alerts/destinations/email/view.ts'
 import { parseObject } from '../alerts/destinations/json-text.ts'
+import { EVENT } from '../alerts/history/contract.ts'
 import { sampleEvent } from '../alerts/sample-event.ts'
 import { type ContextLinks, type ContextSettings, contextLinks, templateContext } from '../alerts/template-context.ts'
 import {
@@ -28,19 +29,13 @@ import { createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import type { EventOutcome, EventType } from '../events/types.ts'
 import { VERSION } from '../platform/version.ts'
+import type { OptionsOf } from './command.ts'
+import type { TEMPLATE_PREVIEW } from './commands.ts'
 import { type CommandIo, EXIT } from './io.ts'
-import { CommandFailure, found, type RemoteOptions, withRemote } from './remote/client.ts'
+import { CommandFailure, OLD, withRemote } from './remote/client.ts'
 import { wholeId } from './remote/names.ts'
 
-export interface PreviewOptions extends RemoteOptions {
-  readonly type?: EventType
-  readonly outcome?: EventOutcome
-  /** Id of a stored event. */
-  readonly event?: string
-  readonly as?: Target
-  readonly lines: number
-  readonly output?: string
-}
+export type PreviewOptions = OptionsOf<typeof TEMPLATE_PREVIEW>
 
 interface Found {
   readonly ref: TemplateRef
@@ -70,10 +65,12 @@ export async function runTemplatePreview(name: string, options: PreviewOptions, 
     const record = options.event === undefined ? sampleRecord(options, context) : null
     if (record) return await finish(engine, template, record, options, io)
     return await withRemote(options, io, async (remote) => {
-      const path = `/v4/events/${await wholeId(remote, 'event', options.event!)}`
-      const call = { path, what: `event ${options.event}` }
-      const { text } = await found(remote, call, 'EVENT_NOT_FOUND', 'Footman has no such event (any more)')
-      const { record } = JSON.parse(text) as { record: TemplateContext }
+      const { record } = await remote.ask(EVENT, {
+        params: { id: await wholeId(remote, 'event', options.event!) },
+        what: `event ${options.event}`,
+        switchedOff: OLD,
+        missing: { code: 'EVENT_NOT_FOUND', why: 'Footman has no such event (any more)' },
+      })
       return finish(engine, template, record, options, io)
     })
   } catch (error) {

@@ -2,15 +2,12 @@
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { loadConfig } from '../app/config/load.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
+import type { OptionsOf } from './command.ts'
+import type { TEST_EMAIL } from './commands.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-interface TestEmailOptions {
-  readonly configfile?: string
-  readonly from?: string
-}
-
 /** 0 when the server has accepted the mail, 1 for a bad configuration, 2 when it was not accepted. */
-export async function runTestEmail(to: string, options: TestEmailOptions, io: CommandIo): Promise<number> {
+export async function runTestEmail(to: string, options: OptionsOf<typeof TEST_EMAIL>, io: CommandIo): Promise<number> {
   const { config, problems } = await loadConfig({
     file: options.configfile ?? process.env.FOOTMAN_CONFIGFILE,
     env: process.env,

@@ -2,17 +2,17 @@
 import { MAINTENANCE } from '../alerts/contract.ts'
 import type { AnswerOf, AnyContract, CallArguments } from '../http/endpoint/contract.ts'
 import { splitAtIds } from '../platform/uuid.ts'
-import { DEFINITIONS } from '../reports/entities/contract.ts'
+import { DEFINITIONS, LISTED_TASKS } from '../reports/entities/contract.ts'
 import { TASKS } from '../tasks/executions/contract.ts'
 import { SCHEDULES } from '../tasks/schedule/contract.ts'
 import { QLIK_MS } from './ask.ts'
 
 /** Calls of the REST API: in this process, or over the network. */
 export interface NameSource {
-  readonly ask: <C extends AnyContract>(
+  ask<C extends AnyContract>(
     contract: C,
     ...call: CallArguments<C, { readonly withinMs?: number }>
-  ) => Promise<{ readonly ok: true; readonly data: AnswerOf<C> } | { readonly ok: false }>
+  ): Promise<{ readonly ok: true; readonly data: AnswerOf<C> } | { readonly ok: false }>
 }
 
 export interface Named {
@@ -59,43 +59,29 @@ export async function qlikNamesOf(
 
 interface Item {
   readonly id: string
-  readonly name?: string | undefined
+  readonly name?: string | null
 }
 
-const MOST_REPORTS = 500
+/** A list of a contract; nothing when it cannot be had. */
+const listOf =
+  <C extends AnyContract>(contract: C, items: (answer: AnswerOf<C>) => readonly Item[], query = {}) =>
+  async ({ ask }: NameSource): Promise<readonly Item[]> => {
+    const answer = await ask(contract, ...([{ query }] as unknown as CallArguments<C, object>))
+    return answer.ok ? items(answer.data) : []
+  }
 
-/** The items of an answer; none where the list cannot be had. */
-const itemsOf = <T>(
-  answer: { readonly ok: true; readonly data: T } | { readonly ok: false },
-  pick: (data: T) => readonly Item[],
-): readonly Item[] => (answer.ok ? pick(answer.data) : [])
+const page = (path: string) => (id: string) => path + encodeURIComponent(id)
+const { report: REPORT, recipient: RECIPIENT } = DEFINITIONS
+const ALL = { limit: 500 }
 
-/** Lists of what has a name of its own, by the begin of the actions that are about it, with the pages of the items. */
-const LISTS: readonly (readonly [
-  begin: string,
-  page: (id: string) => string,
-  items: (source: NameSource) => Promise<readonly Item[]>,
-])[] = [
-  [
-    'maintenance',
-    () => '/system/maintenance',
-    async ({ ask }) => itemsOf(await ask(MAINTENANCE), ({ maintenance }) => maintenance),
-  ],
-  ['schedule', (id) => `/schedules/${id}`, async ({ ask }) => itemsOf(await ask(SCHEDULES), (schedules) => schedules)],
-  ...(['task', 'report', 'recipient'] as const).map(
-    (kind) =>
-      [
-        'report',
-        (id: string) => `/reports/${kind}s/${id}`,
-        async ({ ask }: NameSource) => {
-          const { list, member } = DEFINITIONS[kind]
-          // The member is named after the kind.
-          const items = (data: object) => (data as Readonly<Record<string, readonly Item[]>>)[member] ?? []
-          return itemsOf(await ask(list, { query: { limit: MOST_REPORTS } }), items)
-        },
-      ] as const,
-  ),
-]
+/** Lists of what has a name of its own, by the begin of the actions that are about it, with the page of each. */
+const LISTS = [
+  ['maintenance', listOf(MAINTENANCE, (answer) => answer.maintenance), () => '/system/maintenance'],
+  ['schedule', listOf(SCHEDULES, (answer) => answer), page('/schedules/')],
+  ['report', listOf(LISTED_TASKS, (answer) => answer.reportTasks, ALL), page('/reports/tasks/')],
+  ['report', listOf(REPORT.list, (answer) => answer.reports, ALL), page('/reports/reports/')],
+  ['report', listOf(RECIPIENT.list, (answer) => answer.recipients, ALL), page('/reports/recipients/')],
+] as const
 
 /** Names of the targets of actions and of the ids in their details: of tasks, apps, schedules and report definitions. */
 export async function targetNames(
@@ -115,9 +101,9 @@ export async function targetNames(
   const inDetails = entries.flatMap(({ detail }) => splitAtIds(detail ?? '').filter((_, n) => n % 2 === 1))
   const [tasks, ...found] = await Promise.all([
     qlikNamesOf(context, { taskId: [...targets, ...inDetails], appId: [...ofApps, ...inDetails] }),
-    ...lists.map(async ([, page, items]) =>
-      (await items(context)).flatMap(({ id, name }) =>
-        name === undefined ? [] : [[id.toLowerCase(), { name, path: page(encodeURIComponent(id)) }] as const],
+    ...lists.map(async ([, list, pathOf]) =>
+      (await list(context)).flatMap(({ id, name }) =>
+        name == null ? [] : [[id.toLowerCase(), { name, path: pathOf(id) }] as const],
       ),
     ),
   ])

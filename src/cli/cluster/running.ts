@@ -3,10 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { lacksOf } from '../../cluster/fitness.ts'
 import { NODE_LOST_MS } from '../../cluster/types.ts'
 import { CLUSTER, type ClusterNode, REMOVE_NODE, type SharedCluster, STEP_DOWN } from '../../console/contract.ts'
-import { addressOf } from '../../http/endpoint/contract.ts'
 import type { ZoneTimes } from '../../platform/zone-times.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure, found, OLD, type Remote, type RemoteOptions, withRemote } from '../remote/client.ts'
+import { CommandFailure, OLD, type Remote, type RemoteOptions, withRemote } from '../remote/client.ts'
 import { facts, table } from '../table.ts'
 import { zonedTimeText } from '../time.ts'
 
@@ -137,8 +136,8 @@ async function until(
 
 export function runRemoveNode(name: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const call = { ...addressOf(REMOVE_NODE, { params: { name } }), what: `node ${name}`, switchedOff: OLD }
-    await found(remote, call, 'NODE_NOT_FOUND', 'the cluster has no such node')
+    const missing = { code: 'NODE_NOT_FOUND', why: 'the cluster has no such node' }
+    await remote.ask(REMOVE_NODE, { params: { name }, what: `node ${name}`, switchedOff: OLD, missing })
     io.out(`${name} is off the list`)
     return EXIT.ok
   })

@@ -5,12 +5,9 @@ import type { ClusterConfig } from '../../cluster/config.ts'
 import { migrationSql, setupSql } from '../../cluster/sql.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
 import { VERSION } from '../../platform/version.ts'
+import type { OptionsOf } from '../command.ts'
+import type { CLUSTER_SQL } from '../commands.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-
-export interface ClusterSqlOptions {
-  readonly configfile?: string
-  readonly migrate?: boolean
-}
 
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -19,7 +16,7 @@ interface Surroundings {
 
 /** 0 = printed, 1 = the configuration has errors. */
 export async function runClusterSql(
-  options: ClusterSqlOptions,
+  options: OptionsOf<typeof CLUSTER_SQL>,
   io: CommandIo,
   { env, cwd }: Surroundings,
 ): Promise<number> {

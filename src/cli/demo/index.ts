@@ -12,6 +12,8 @@ import { type ProcessEvents, watchProcess } from '../../platform/process-events.
 import { compileHotCode } from '../../platform/runtime.ts'
 import { LOG_LEVELS, type LogLevel } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
+import type { OptionsOf } from '../command.ts'
+import type { DEMO } from '../commands.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { programName } from '../program-name.ts'
 import { HEAD_OFFICE } from './reports.ts'
@@ -19,14 +21,7 @@ import { createScreen, type Page, type Screen, styleOf } from './screen.ts'
 import { demoCommands } from './script.ts'
 import { createWorld, USUAL_PORT, type World } from './world.ts'
 
-interface DemoOptions {
-  /** Port of the REST API; absent = 8080, or a free one when that is taken. */
-  readonly port?: number
-  /** Seconds after which the demo stops by itself. */
-  readonly duration?: number
-  /** Also show log lines of the product, on standard error. */
-  readonly loglevel?: string
-}
+type DemoOptions = OptionsOf<typeof DEMO>
 
 const SUMMARY_EVERY_MS = 20_000
 const STOP_GRACE_MS = 8000

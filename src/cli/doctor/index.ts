@@ -9,25 +9,14 @@ import { errorText } from '../../platform/errors.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { systemClock } from '../../platform/types.ts'
 import { inspect } from '../check.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import type { DOCTOR } from './command.ts'
 import { PROBES } from './probes.ts'
 import { humanReport, signsOf, summaryOf } from './report.ts'
 import type { DoctorContext, Examined, Finding, FindingLevel, Probe } from './types.ts'
 
-interface DoctorOptions {
-  readonly configfile?: string
-  readonly json?: boolean
-  /** Groups; absent = all. */
-  readonly only?: readonly string[]
-  /** False with --no-qs-connection. */
-  readonly qsConnection?: boolean
-  /** Milliseconds that one connection may take. */
-  readonly timeout: number
-  /** A log appender file to examine. */
-  readonly appender?: string
-  /** Milliseconds for which to listen for messages. */
-  readonly listen?: number
-}
+type DoctorOptions = OptionsOf<typeof DOCTOR>
 
 interface DoctorSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -108,7 +97,7 @@ async function load(
       ...(file ? { file } : {}),
       env,
       cwd,
-      overrides: { qlikConnection: qsConnection !== false, skipVerification },
+      overrides: { qlikConnection: qsConnection, skipVerification },
     })
   const strict = await read(false)
   if (strict.config) return { loaded: strict, valid: true }

@@ -1,12 +1,19 @@
-/** Registration of `footman init` and `footman log-appender`. */
-
-import process from 'node:process'
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { processIo } from '../io.ts'
-import { createPrompt } from '../prompt.ts'
+/** The commands `footman init` and `footman log-appender`. */
+import { InvalidArgumentError, Option } from 'commander'
+import { command, type Flag, option, preset } from '../command.ts'
 import { FIELDS, type Given, type InitField, listOf, SMTP_TLS } from './answers.ts'
 
-const INIT_HELP = `
+export const INIT = command({
+  name: 'init',
+  description: 'write a configuration to start with, and the files that belong to it',
+  options: [
+    preset('-o, --output <file>', 'the configuration file to write', (text) => text, 'config/footman.yaml'),
+    ...FIELDS.map(optionOf),
+    option('--create-custom-properties', 'also create what is missing in Qlik Sense; the certificates must be there'),
+    option('-y, --yes', 'ask nothing'),
+    option('--force', 'replace files that are there already'),
+  ],
+  help: `
 Asks for what is not given, when standard input is a terminal; with --yes it asks nothing.
 Nothing that is there already is replaced without --force. Written are the configuration,
 LocalLogConfig.xml for the nodes of Qlik Sense, and a folder for the certificates, each readable
@@ -19,49 +26,27 @@ Exit codes
 Examples
   footman init
   footman init --yes --qs-host qs1.acme.example --mail-to bi@acme.example --smtp-host mx.acme.eu
-  footman init --yes --output prod.yaml --qs-host qs1.acme.example --footman-host 10.1.2.3`
+  footman init --yes --output prod.yaml --qs-host qs1.acme.example --footman-host 10.1.2.3`,
+})
 
-const APPENDER_HELP = `
+export const LOG_APPENDER = command({
+  name: 'log-appender',
+  description: 'print the log appender file, with which Qlik Sense reports tasks to Footman',
+  options: [
+    option('-c, --configfile <file>', 'configuration file'),
+    option('--address <address>', 'address of this computer for the Qlik Sense nodes (default: its first address)'),
+    option('-o, --output <file>', 'write this file instead of standard output'),
+    option('--force', 'replace the file when it is there already'),
+  ],
+  help: `
 Copy the file to C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml on every Qlik Sense
 node that runs a scheduler. The port is that of the configuration.
 
 Examples
-  footman log-appender -c footman.yaml --address 10.1.2.3 --output LocalLogConfig.xml`
+  footman log-appender -c footman.yaml --address 10.1.2.3 --output LocalLogConfig.xml`,
+})
 
-export function addInit(program: Command, done: (code: number) => void): void {
-  const init = program
-    .command('init')
-    .description('write a configuration to start with, and the files that belong to it')
-    .option('-o, --output <file>', 'the configuration file to write', 'config/footman.yaml')
-  for (const field of FIELDS) init.addOption(optionOf(field))
-  init
-    .option('--create-custom-properties', 'also create what is missing in Qlik Sense; the certificates must be there')
-    .option('-y, --yes', 'ask nothing')
-    .option('--force', 'replace files that are there already')
-    .addHelpText('after', INIT_HELP)
-    .action(async (options: Record<string, unknown>) => {
-      const [{ runInit }, { isFree }] = await Promise.all([import('./index.ts'), import('./answers.ts')])
-      const openPrompt = process.stdin.isTTY === true ? () => createPrompt() : null
-      const at = { env: process.env, cwd: process.cwd(), execPath: process.execPath, platform: process.platform }
-      done(await runInit(givenOf(options), options as never, processIo, { ...at, isFree, openPrompt }))
-    })
-
-  program
-    .command('log-appender')
-    .description('print the log appender file, with which Qlik Sense reports tasks to Footman')
-    .option('-c, --configfile <file>', 'configuration file')
-    .option('--address <address>', 'address of this computer for the Qlik Sense nodes (default: its first address)')
-    .option('-o, --output <file>', 'write this file instead of standard output')
-    .option('--force', 'replace the file when it is there already')
-    .addHelpText('after', APPENDER_HELP)
-    .action(async (options) => {
-      const { runLogAppender } = await import('./log-appender.ts')
-      const { env, platform } = process
-      done(await runLogAppender(options, processIo, { env, platform, cwd: process.cwd() }))
-    })
-}
-
-function optionOf({ key, kind, option, value, help }: InitField): Option {
+function optionOf({ key, kind, option, value, help }: InitField): Flag<object> {
   const flags = { text: ` <${value}>`, list: ` <${value}...>`, port: ' <port>', switch: '', tls: ` <${value}>` }[kind]
   const made = new Option(`--${option}${flags}`, help)
   if (made.attributeName() !== key) throw new Error(`--${option} would not be found as ${key}`)
@@ -77,7 +62,7 @@ function toPort(text: string): number {
 }
 
 /** The answers among the options; lists may also be written with commas. */
-function givenOf(options: Readonly<Record<string, unknown>>): Given {
+export function givenOf(options: Readonly<Record<string, unknown>>): Given {
   const given = FIELDS.filter(({ key }) => options[key] !== undefined).map(({ key, kind }) => {
     const value = options[key]
     return [key, kind === 'list' ? (value as string[]).flatMap(listOf) : value]

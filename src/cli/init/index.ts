@@ -9,6 +9,7 @@ import { errorText } from '../../platform/errors.ts'
 import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
 import { writePrivateFile } from '../../platform/private-file.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
+import type { OptionsOf } from '../command.ts'
 import { propertyTable, runCustomProperties } from '../custom-properties.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { programName } from '../program-name.ts'
@@ -24,16 +25,10 @@ import {
   type IsFree,
   listOf,
 } from './answers.ts'
+import type { INIT } from './command.ts'
 import { answerProblems, certificatesText, configOf, configurationText } from './configuration.ts'
 
-interface InitOptions {
-  readonly output: string
-  readonly force?: boolean
-  /** Ask nothing. */
-  readonly yes?: boolean
-  /** Also create missing custom properties in Qlik Sense, after a question. */
-  readonly createCustomProperties?: boolean
-}
+type InitOptions = OptionsOf<typeof INIT>
 
 interface InitSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -179,7 +174,7 @@ async function createProperties(
 ): Promise<number> {
   io.out('')
   const ask = prompt && ((question: string) => confirm(prompt, question))
-  const options = { configfile: file, create: true, yes, timeout: CREATE_TIMEOUT_MS }
+  const options = { configfile: file, create: true, qsConnection: true, yes, timeout: CREATE_TIMEOUT_MS }
   return runCustomProperties([], options, io, { ...surroundings, confirm: ask })
 }
 

@@ -5,17 +5,11 @@ import { isHost } from '../../config/fields/network.ts'
 import { renderProblem } from '../../config/problems.ts'
 import { errorText } from '../../platform/errors.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { ownAddress } from './answers.ts'
+import type { LOG_APPENDER } from './command.ts'
 import { writeFiles } from './index.ts'
-
-interface LogAppenderOptions {
-  readonly configfile?: string
-  readonly address?: string
-  /** Absent = standard output. */
-  readonly output?: string
-  readonly force?: boolean
-}
 
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -24,7 +18,11 @@ interface Surroundings {
 }
 
 /** 0 = written, 1 = arguments or configuration. */
-export async function runLogAppender(options: LogAppenderOptions, io: CommandIo, at: Surroundings): Promise<number> {
+export async function runLogAppender(
+  options: OptionsOf<typeof LOG_APPENDER>,
+  io: CommandIo,
+  at: Surroundings,
+): Promise<number> {
   const file = options.configfile ?? at.env.FOOTMAN_CONFIGFILE
   const { config, problems } = await loadConfig({
     ...(file ? { file } : {}),

@@ -84,9 +84,7 @@ function placeOf(command: string | undefined, what: string): string {
   return command.split(' ').includes(what) ? command : `${command}: ${what}`
 }
 
-export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>
-
-export interface RemoteCall {
+interface RemoteCall {
   readonly method?: Method
   readonly path: string
   readonly query?: AnyQuery
@@ -108,23 +106,36 @@ interface RemoteAnswer {
   readonly text: string
 }
 
+interface Missing {
+  readonly code: string | readonly string[]
+  /** Also made of the details of the answer; default `UNKNOWN`. */
+  readonly why?: string | ((details: string) => string | Promise<string>)
+}
+
 /** How a call by a contract is made and reported. */
 export type AskOptions = Pick<RemoteCall, 'idempotencyKey' | 'waitMs' | 'maxBodyBytes' | 'switchedOff' | 'what'> & {
-  /** Code of the answer about a thing that is not there, which ends the command with exit code 3; default of `why`: `UNKNOWN`. */
-  readonly missing?: { readonly code: string; readonly why?: string }
+  /** Codes of the answer about a thing that is not there, which ends the command with exit code 3. */
+  readonly missing?: Missing | undefined
+  /** Goes on asking while Footman is away for a moment. For calls that may be repeated. */
+  readonly insist?: true
 }
+
+/** An item of the list in a member of an answer. */
+export type ItemOf<C extends AnyContract, Member> = Member extends keyof AnswerOf<C>
+  ? AnswerOf<C>[Member] extends readonly (infer Item)[]
+    ? Item
+    : never
+  : never
 
 export interface Remote {
   readonly url: string
-  /** The answer of the endpoint of a contract; failures are those of `call`. Another version may answer in another form. */
-  ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions): Promise<AnswerOf<C>>
   /**
-   * Answers below 400, and 404 with one of these codes; everything else throws a `CommandFailure`. A call with an
-   * idempotency key whose answer got lost is repeated.
+   * The answer of the endpoint of a contract; from 400 on it throws a `CommandFailure`. A call with an idempotency key whose
+   * answer got lost is repeated. Another version may answer in another form.
    */
-  call(call: RemoteCall, missing?: readonly string[]): Promise<RemoteAnswer>
-  /** Does the same as `call`, and goes on asking while Footman is away for a moment. For calls that may be repeated. */
-  insist(call: RemoteCall, missing?: readonly string[]): Promise<RemoteAnswer>
+  ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions): Promise<AnswerOf<C>>
+  /** Does the same as `ask`, and returns the answer as it was written. */
+  text<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions): Promise<string>
   /** The clock of the site; that of this computer where Footman does not answer about it. */
   times(): Promise<ZoneTimes>
   /** ISO 8601 in UTC of a time that `toTime` has accepted; undefined without one. */
@@ -135,7 +146,7 @@ export interface Remote {
 interface RemoteSettings {
   /** The limit of one call. */
   readonly timeoutMs: number
-  /** How long `insist` goes on while Footman cannot be reached; default a minute. */
+  /** How long a call with `insist` goes on while Footman cannot be reached; default a minute. */
   readonly insistMs?: number
   readonly pauseMs?: number
   /** Gets the line about the installation that answers, when it is not the expected one. */
@@ -213,7 +224,28 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
     return createZoneTimes(timezone)
   })
 
-  async function insist(call: RemoteCall, missing: readonly string[] = []): Promise<RemoteAnswer> {
+  async function asked(call: RemoteCall, missing: readonly string[]): Promise<RemoteAnswer> {
+    const result = await attempt(call, missing)
+    if ('answer' in result) return result.answer
+    if (result.isLost && call.idempotencyKey !== undefined) return insisting(call, missing)
+    throw result.failure
+  }
+
+  async function text(
+    contract: AnyContract,
+    { params, query, body, missing, insist, ...rest }: AnyCall & AskOptions,
+  ): Promise<string> {
+    const { method, path } = addressOf(contract, { params })
+    // In the query an empty text is kept: it was typed.
+    const call = { ...rest, method, path, query, body }
+    const answer = await (insist ? insisting : asked)(call, missing ? [missing.code].flat() : [])
+    if (!missing || answer.status !== 404) return answer.text
+    const { why = UNKNOWN } = missing
+    const text = typeof why === 'string' ? why : await why(String(errorBody(answer.text).details))
+    throw new CommandFailure(EXIT.missing, rest.what, text)
+  }
+
+  async function insisting(call: RemoteCall, missing: readonly string[]): Promise<RemoteAnswer> {
     const end = Date.now() + insistMs
     for (;;) {
       const result = await attempt(call, missing)
@@ -225,21 +257,11 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
 
   return {
     url,
-    async call(call, missing = []) {
-      const result = await attempt(call, missing)
-      if ('answer' in result) return result.answer
-      if (result.isLost && call.idempotencyKey !== undefined) return insist(call, missing)
-      throw result.failure
-    },
     async ask<C extends AnyContract>(contract: C, call: CallOf<C> & AskOptions) {
-      const { params, query, body, missing, ...rest }: AnyCall & AskOptions = call
-      const { method, path } = addressOf(contract, { params })
-      // In the query an empty text is kept: it was typed.
-      const { status, text } = await this.call({ ...rest, method, path, query, body }, missing && [missing.code])
-      if (missing && status === 404) throw new CommandFailure(EXIT.missing, rest.what, missing.why ?? UNKNOWN)
-      return (text === '' ? undefined : ownJson(text)) as AnswerOf<C>
+      const answer = await text(contract, call)
+      return (answer === '' ? undefined : ownJson(answer)) as AnswerOf<C>
     },
-    insist,
+    text,
     times,
     async pointInTime<Text extends string | undefined>(typed: Text) {
       return (typed === undefined ? typed : pointInTime(typed, Date.now(), await times())) as Text
@@ -254,29 +276,29 @@ export const OLD = 'does an older Footman run there?'
 /** Said about an id that is not there. */
 export const UNKNOWN = 'Footman does not know it (any more)'
 
-/** The answer of a call about one thing. Throws exit code 3 when there is no such thing, which has the code `missing`. */
-export async function found(remote: Remote, call: RemoteCall, missing: string, why = UNKNOWN): Promise<RemoteAnswer> {
-  const answer = await remote.call({ switchedOff: OLD, ...call }, [missing])
-  if (answer.status === 404) throw new CommandFailure(EXIT.missing, call.what, why)
-  return answer
+/** Null in the place of a failure about a thing that is not there. */
+export function absent(error: unknown): null {
+  if (error instanceof CommandFailure && error.exitCode === EXIT.missing) return null
+  throw error
 }
 
 /** The items of all pages, asked for as they are used; at most `limit`. */
-export async function* pages<T>(
+export async function* pages<C extends AnyContract, Member extends keyof AnswerOf<C>>(
   remote: Remote,
-  call: RemoteCall & { readonly member: string },
+  contract: C,
+  member: Member,
+  call: CallOf<C> & AskOptions,
   limit = Number.POSITIVE_INFINITY,
-): AsyncGenerator<T> {
-  const { member, ...rest } = call
+): AsyncGenerator<ItemOf<C, Member>> {
   let left = limit
   let cursor: string | undefined
   do {
-    const { text } = await remote.call({ ...rest, query: { ...rest.query, limit: Math.min(500, left), cursor } })
-    const page = ownJson<Readonly<Record<string, unknown>>>(text)
-    const items = (page[member] as readonly T[] | undefined) ?? []
+    const query = { ...(call.query as AnyQuery | undefined), limit: Math.min(500, left), cursor }
+    const page = await remote.ask(contract, { ...call, query } as typeof call)
+    const items = (page[member] ?? []) as readonly ItemOf<C, Member>[]
     yield* items
     left -= items.length
-    cursor = (page.nextCursor as string | null | undefined) ?? undefined
+    cursor = (page as { readonly nextCursor?: string | null }).nextCursor ?? undefined
   } while (cursor !== undefined && left > 0)
 }
 

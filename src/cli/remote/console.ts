@@ -1,15 +1,12 @@
 /** `footman console`: opens the console in the browser, signed in. */
 import { spawn } from 'node:child_process'
 import { SIGN_IN_LINK } from '../../console/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { OLD, type RemoteOptions, withRemote } from './client.ts'
+import { OLD, withRemote } from './client.ts'
+import type { CONSOLE } from './commands.ts'
 
-interface ConsoleOptions extends RemoteOptions {
-  /** False with `--no-open`. */
-  readonly open: boolean
-}
-
-export function runConsole(options: ConsoleOptions, io: CommandIo): Promise<number> {
+export function runConsole(options: OptionsOf<typeof CONSOLE>, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { path, expiresAt } = await remote.ask(SIGN_IN_LINK, { what: 'console', switchedOff: OLD })
     const url = remote.url.replace(/\/$/, '') + path

@@ -14,6 +14,7 @@ import { addressOf } from '../../http/endpoint/contract.ts'
 import { errorText } from '../../platform/errors.ts'
 import { visible } from '../../platform/visible.ts'
 import type { ZoneTimes } from '../../platform/zone-times.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import {
   type Column,
@@ -35,17 +36,14 @@ import {
   findPlace,
   OLD,
   type Place,
-  type PlaceOptions,
   type Remote,
   type RemoteOptions,
   withRemote,
 } from './client.ts'
+import type { DELIVERIES_RESEND, EVENTS_SHOW, EVENTS_TAIL } from './commands.ts'
 import { refuseUnknownDestinations, wholeId } from './names.ts'
 
-interface ShowOptions extends RemoteOptions {
-  readonly wide?: boolean
-  readonly utc?: boolean
-}
+type ShowOptions = OptionsOf<typeof EVENTS_SHOW>
 
 /** A delivery of an event, or one that a test alert or a replay has made. */
 export type DeliveryLine = Pick<Delivery, 'id' | 'destination' | 'target' | 'state' | 'reason' | 'route'> &
@@ -91,13 +89,6 @@ function described(event: EventDetail, form: ListingForm): string {
   return `${about}\n\n${deliveries.length === 0 ? 'No deliveries.' : listing(DELIVERY_COLUMNS, deliveries, form)}`
 }
 
-interface TailOptions extends PlaceOptions {
-  readonly json?: boolean
-  readonly wide?: boolean
-  readonly utc?: boolean
-  readonly topic: readonly string[]
-}
-
 interface Change {
   readonly id: string
   readonly event: string
@@ -108,7 +99,11 @@ interface Change {
 type Member = { readonly [T in Topic]: keyof ChangeOf<T> }[Topic]
 
 /** Goes on until `signal` aborts or Footman ends. */
-export async function runTail(options: TailOptions, io: CommandIo, signal: AbortSignal): Promise<number> {
+export async function runTail(
+  options: OptionsOf<typeof EVENTS_TAIL>,
+  io: CommandIo,
+  signal: AbortSignal,
+): Promise<number> {
   try {
     const place = await findPlace(options, { env: process.env, cwd: process.cwd() })
     const { path } = addressOf(STREAM, { query: { topic: options.topic } })
@@ -250,15 +245,12 @@ function describedDelivery(delivery: DeliveryDetail, { times }: ListingForm): st
   return `${about}\n\n${table([['ATTEMPT', 'AT', 'TOOK', 'RESULT', 'DETAIL'], ...lines])}`
 }
 
-interface ResendOptions extends RemoteOptions {
-  readonly dead?: boolean
-  readonly destination: readonly string[]
-  readonly reason: readonly string[]
-  readonly from?: string
-}
-
 /** Named deliveries one by one, or with `--dead` all dead letters that the options select. */
-export function runDeliveriesResend(ids: readonly string[], options: ResendOptions, io: CommandIo): Promise<number> {
+export function runDeliveriesResend(
+  ids: readonly string[],
+  options: OptionsOf<typeof DELIVERIES_RESEND>,
+  io: CommandIo,
+): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const dead = options.dead === true
     if (dead === ids.length > 0) {

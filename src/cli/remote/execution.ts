@@ -1,21 +1,20 @@
 /** `footman execution`: shows an execution and follows it, until it is final or the time is over. */
-import { addressOf } from '../../http/endpoint/contract.ts'
 import { EXECUTION, EXECUTION_LOG, type Execution } from '../../tasks/executions/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { facts, span } from '../table.ts'
-import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { absent, CommandFailure, type Remote, withRemote } from './client.ts'
+import type { EXECUTION_COMMAND } from './commands.ts'
 import { wholeId } from './names.ts'
-
-interface ExecutionOptions extends RemoteOptions {
-  /** Seconds; true = as long as it takes, up to 24 h. */
-  readonly wait?: number | true
-  readonly log?: boolean
-}
 
 /** How long a command waits when no time is given. */
 export const LONGEST_WAIT_S = 24 * 3600
 
-export function runExecution(typed: string, options: ExecutionOptions, io: CommandIo): Promise<number> {
+export function runExecution(
+  typed: string,
+  options: OptionsOf<typeof EXECUTION_COMMAND>,
+  io: CommandIo,
+): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { wait, json, log } = options
     const what = `execution ${typed}`
@@ -51,7 +50,7 @@ function describe(view: Execution): string {
 /** One answer waits no longer than this, as proxies on the way may give up. */
 const LONGEST_CALL_S = 25
 
-const MISSING = ['EXECUTION_NOT_FOUND']
+const MISSING = 'EXECUTION_NOT_FOUND'
 
 /** Null for an unknown id. Asks at least once; `deadline` in milliseconds since 1970. */
 export async function follow(
@@ -62,9 +61,9 @@ export async function follow(
   for (;;) {
     const left = Math.max(0, deadline - Date.now())
     const wait = Math.min(LONGEST_CALL_S, Math.ceil(left / 1000))
-    const call = addressOf(EXECUTION, { params: { executionId: id }, query: { wait } })
-    const { status, text } = await remote.insist({ ...call, waitMs: wait * 1000, what: `execution ${id}` }, MISSING)
-    if (status === 404) return null
+    const call = { params: { executionId: id }, query: { wait }, waitMs: wait * 1000, what: `execution ${id}` }
+    const text = await remote.text(EXECUTION, { ...call, insist: true, missing: { code: MISSING } }).catch(absent)
+    if (text === null) return null
     const view = JSON.parse(text) as Execution
     if (view.state === 'finished' || Date.now() >= deadline) return { view, text }
   }
@@ -76,12 +75,13 @@ const LOG_PAUSE_MS = 500
 
 /** Null when there is none. */
 export async function scriptLog(remote: Remote, { executionId, taskType, state }: Execution): Promise<string | null> {
-  const call = { ...addressOf(EXECUTION_LOG, { params: { executionId } }), what: `script log of ${executionId}` }
+  const missing = { code: [MISSING, 'LOG_NOT_AVAILABLE'] }
+  const call = { params: { executionId }, what: `script log of ${executionId}`, insist: true, missing } as const
   const patience = taskType === 'reload' && state === 'finished' ? LOG_COMES_WITHIN_MS : 0
   const end = Date.now() + patience
   for (;;) {
-    const { status, text } = await remote.insist(call, [...MISSING, 'LOG_NOT_AVAILABLE'])
-    if (status !== 404) return text
+    const text = await remote.text(EXECUTION_LOG, call).catch(absent)
+    if (text !== null) return text
     if (Date.now() >= end) return null
     await new Promise((resolve) => setTimeout(resolve, LOG_PAUSE_MS))
   }

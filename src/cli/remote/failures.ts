@@ -1,20 +1,13 @@
 /** `footman failures`: executions that failed or were aborted, the alerts about them, and whether the task has recovered. */
 import { DELIVERIES, type Delivery, EVENTS, type EventItem } from '../../alerts/history/contract.ts'
+import type { AnswerOf, AnyContract, CallOf } from '../../http/endpoint/contract.ts'
 import { HISTORY, type HistoryItem } from '../../tasks/executions/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
 import { zonedTimeText } from '../time.ts'
-import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteOptions, withRemote } from './client.ts'
-
-interface FailuresOptions extends RemoteOptions {
-  /** The time that was typed; absent = yesterday at 18:00 on the clock of the site. */
-  readonly from?: string
-  readonly to?: string
-  /** `failed` and `aborted`; absent = both. */
-  readonly outcome?: readonly string[]
-  readonly wide?: boolean
-  readonly utc?: boolean
-}
+import { type AskOptions, CommandFailure, type ItemOf, OLD, pages, type Remote, withRemote } from './client.ts'
+import type { FAILURES } from './commands.ts'
 
 interface Failure extends HistoryItem {
   readonly alerts: readonly Omit<Delivery, 'eventId'>[]
@@ -25,7 +18,11 @@ interface Failure extends HistoryItem {
 const FAILURE_OUTCOMES = ['failed', 'aborted'] as const
 
 /** Exit code 0, also when there are failures. `taskName` is a glob. */
-export function runFailures(taskName: string | undefined, options: FailuresOptions, io: CommandIo): Promise<number> {
+export function runFailures(
+  taskName: string | undefined,
+  options: OptionsOf<typeof FAILURES>,
+  io: CommandIo,
+): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { json } = options
     const from = await remote.pointInTime(options.from ?? 'yesterday 18:00')
@@ -82,11 +79,9 @@ async function alertsOf(
   executions: readonly HistoryItem[],
 ): Promise<ReadonlyMap<string, readonly Delivery[]>> {
   const ids = executions.flatMap(({ executionId }) => executionId ?? [])
-  const events = await byParts(ids, (executionId) => all<EventItem>(remote, EVENTS.path, 'events', { executionId }))
+  const events = await byParts(ids, (executionId) => all(remote, EVENTS, 'events', { executionId }))
   const executionOf = new Map(events.map(({ id, executionId }) => [id, executionId ?? '']))
-  const alerts = await byParts([...executionOf.keys()], (eventId) =>
-    all<Delivery>(remote, DELIVERIES.path, 'deliveries', { eventId }),
-  )
+  const alerts = await byParts([...executionOf.keys()], (eventId) => all(remote, DELIVERIES, 'deliveries', { eventId }))
   return Map.groupBy(alerts, ({ eventId }) => executionOf.get(eventId) ?? '')
 }
 
@@ -114,14 +109,17 @@ async function byParts<T>(
   return found
 }
 
-const history = (remote: Remote, query: Query) => all<HistoryItem>(remote, HISTORY.path, 'executions', query)
+const history = (remote: Remote, query: NonNullable<CallOf<typeof HISTORY>['query']>) =>
+  all(remote, HISTORY, 'executions', query)
 
-async function all<T>(remote: Remote, path: string, member: string, query: Query): Promise<readonly T[]> {
-  const items: T[] = []
-  for await (const item of pages<T>(remote, { path, member, query, what: 'failures', switchedOff: OLD })) {
-    items.push(item)
-  }
-  return items
+async function all<C extends AnyContract, Member extends keyof AnswerOf<C>>(
+  remote: Remote,
+  contract: C,
+  member: Member,
+  query: NonNullable<CallOf<C>['query']>,
+): Promise<readonly ItemOf<C, Member>[]> {
+  const call = { query, what: 'failures', switchedOff: OLD } as unknown as CallOf<C> & AskOptions
+  return Array.fromAsync(pages(remote, contract, member, call))
 }
 
 /** `endedAt`: end of the task in Qlik Sense; only for events of the reconciler. */

@@ -10,35 +10,18 @@ import {
   type MadeDelivery,
   REPLAY,
 } from '../../alerts/history/contract.ts'
-import { type AnswerOf, addressOf } from '../../http/endpoint/contract.ts'
-import { ownJson } from '../../platform/json.ts'
+import type { AnswerOf, CallOf } from '../../http/endpoint/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { listing, stateText } from '../table.ts'
-import { CommandFailure, OLD, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
+import { type AskOptions, CommandFailure, OLD, type Remote, withRemote } from './client.ts'
+import type { EVENTS_REPLAY, FIRE_COMMAND } from './commands.ts'
 import { DELIVERY_COLUMNS, type DeliveryLine } from './events.ts'
 import { isNoTask, noSuchTask, taskIdOf, unknownDestinations, unknownRoutes, wholeId } from './names.ts'
 
-interface FireOptions extends RemoteOptions {
-  readonly type?: string
-  readonly outcome?: string
-  readonly task?: string
-  readonly event?: string
-  readonly to: readonly string[]
-  readonly route: readonly string[]
-  readonly value: readonly string[]
-  readonly dryRun?: boolean
-  readonly wait?: boolean
-  readonly wide?: boolean
-}
-
-interface ReplayOptions extends RemoteOptions {
-  readonly to: readonly string[]
-  readonly route: readonly string[]
-  readonly ignoreGates?: boolean
-  readonly wide?: boolean
-}
+type FireOptions = OptionsOf<typeof FIRE_COMMAND>
 
 const MISSING = ['EVENT_NOT_FOUND', 'ROUTE_NOT_FOUND', 'DESTINATION_NOT_FOUND']
 const POLL_MS = 250
@@ -56,7 +39,8 @@ export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
       ...(outcome && { outcome }),
       ...(taskId && { taskId }),
       ...(event && { eventId: await wholeId(remote, 'event', event) }),
-    }
+      // The API refuses words that it does not know.
+    } as CallOf<typeof FIRE>['body']
     const answer = await asked(remote, FIRE, { body, what: 'fire' }, { to, route, task })
     if ('messages' in answer) {
       io.out(json ? JSON.stringify(answer) : dryText(answer))
@@ -71,7 +55,7 @@ export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
   })
 }
 
-export function runReplay(typed: string, options: ReplayOptions, io: CommandIo): Promise<number> {
+export function runReplay(typed: string, options: OptionsOf<typeof EVENTS_REPLAY>, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { to, route, ignoreGates = false } = options
     const params = { id: await wholeId(remote, 'event', typed) }
@@ -90,17 +74,17 @@ interface Named {
 async function asked<C extends typeof FIRE | typeof REPLAY>(
   remote: Remote,
   contract: C,
-  { params, ...call }: { readonly params?: { readonly id: string } } & Pick<RemoteCall, 'body' | 'what'>,
+  call: CallOf<C> & Pick<AskOptions, 'what'>,
   { to, route, task }: Named,
 ): Promise<AnswerOf<C>> {
-  const whole = { ...call, ...addressOf(contract, { params }), idempotencyKey: randomUUID(), switchedOff: OLD }
-  const answer = await remote.call(whole, MISSING).catch(async (error: unknown) => {
+  const why = async (details: string) => {
+    const unknown = [...(await unknownRoutes(remote, route)), ...(await unknownDestinations(remote, to))]
+    return unknown.map(({ why }) => why).join(', ') || details
+  }
+  const more = { idempotencyKey: randomUUID(), switchedOff: OLD, missing: { code: MISSING, why } }
+  return remote.ask(contract, { ...call, ...more }).catch(async (error: unknown) => {
     throw task !== undefined && isNoTask(error) ? await noSuchTask(remote, task, call.what) : error
   })
-  if (answer.status !== 404) return ownJson<AnswerOf<C>>(answer.text)
-  const { details } = ownJson<{ details: string }>(answer.text)
-  const unknown = [...(await unknownRoutes(remote, route)), ...(await unknownDestinations(remote, to))]
-  throw new CommandFailure(EXIT.missing, call.what, unknown.map(({ why }) => why).join(', ') || details)
 }
 
 /** Throws exit code 1 for what is not `name=value`. */
@@ -148,8 +132,7 @@ async function settled(
   const one = async ({ id }: MadeDelivery): Promise<DeliveryDetail> => {
     let shown = ''
     for (;;) {
-      const { text } = await remote.insist({ ...addressOf(DELIVERY, { params: { id } }), what: `delivery ${id}` })
-      const now = ownJson<DeliveryDetail>(text)
+      const now = await remote.ask(DELIVERY, { params: { id }, what: `delivery ${id}`, insist: true })
       const line = progress(now)
       if (line !== shown) report(line)
       shown = line

@@ -1,26 +1,22 @@
 /** `footman history`: executions that have ended, one by one or summed up, as a listing, JSON or CSV. */
+
+import type { CallOf } from '../../http/endpoint/contract.ts'
 import { withoutFormula } from '../../platform/csv.ts'
 import { visible } from '../../platform/visible.ts'
 import { HISTORY, HISTORY_SUMMARY, type HistoryItem, type SummaryGroup } from '../../tasks/executions/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
-import { pages, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { pages, type Remote, withRemote } from './client.ts'
+import type { HISTORY_COMMAND } from './commands.ts'
 
-interface HistoryOptions extends RemoteOptions {
-  readonly from: string
-  readonly to?: string
-  readonly outcome?: readonly string[]
-  readonly summary?: boolean
-  readonly format: 'table' | 'csv'
-  readonly wide?: boolean
-  readonly utc?: boolean
-}
+type HistoryOptions = OptionsOf<typeof HISTORY_COMMAND>
 
 type Cell = string | number | null | undefined
 
 interface Form<Row> {
-  readonly path: string
   readonly member: string
+  readonly rows: (remote: Remote, query: NonNullable<CallOf<typeof HISTORY>['query']>) => AsyncIterable<Row>
   /** Columns of CSV: their names, and what is in them. */
   readonly csv: readonly (readonly [name: string, value: (row: Row) => Cell])[]
   readonly columns: readonly Column<Row>[]
@@ -34,7 +30,7 @@ export function runHistory(glob: string | undefined, options: HistoryOptions, io
 }
 
 async function print<Row>(
-  { path, member, csv, columns }: Form<Row>,
+  { member, rows: rowsOf, csv, columns }: Form<Row>,
   remote: Remote,
   glob: string | undefined,
   options: HistoryOptions,
@@ -46,7 +42,7 @@ async function print<Row>(
     from: await remote.pointInTime(options.from),
     to: await remote.pointInTime(options.to),
   }
-  const rows = pages<Row>(remote, { path, member, query, what: 'history' })
+  const rows = rowsOf(remote, query)
   if (!options.json && options.format === 'csv') {
     io.out(csvLine(csv.map(([name]) => name)))
     for await (const row of rows) io.out(csvLine(csv.map(([, value]) => value(row))))
@@ -92,8 +88,8 @@ const lasting = <Row>(
 })
 
 const EXECUTIONS: Form<HistoryItem> = {
-  path: HISTORY.path,
   member: 'executions',
+  rows: (remote, query) => pages(remote, HISTORY, 'executions', { query, what: 'history' }),
   csv: [
     member('executionId'),
     member('taskId'),
@@ -129,8 +125,8 @@ const EXECUTIONS: Form<HistoryItem> = {
 }
 
 const SUMMARY: Form<SummaryGroup> = {
-  path: HISTORY_SUMMARY.path,
   member: 'summary',
+  rows: (remote, query) => pages(remote, HISTORY_SUMMARY, 'summary', { query, what: 'history' }),
   csv: [
     member('name'),
     member('key'),

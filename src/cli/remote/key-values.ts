@@ -1,6 +1,6 @@
 /** `footman kv`: the key-value store as a file, and single pairs. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { type AnswerOf, type AnyContract, addressOf, type CallOf } from '../../http/endpoint/contract.ts'
+import type { AnswerOf, AnyContract, CallOf } from '../../http/endpoint/contract.ts'
 import {
   CLEAR_NAMESPACE,
   DELETE_PAIR,
@@ -16,20 +16,11 @@ import {
 import { type PairsOfFile, pairsOf, pairsOfTable } from '../../kv/pair-file.ts'
 import { encodingNote, isZip, strictText, TextError } from '../../platform/encodings.ts'
 import { ownJson } from '../../platform/json.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
 import { type AskOptions, CommandFailure, pages, type Remote, type RemoteOptions, withRemote } from './client.ts'
-
-interface ExportOptions extends RemoteOptions {
-  /** None = all that the key may see. */
-  readonly namespace: readonly string[]
-  /** Absent = standard output. */
-  readonly output?: string
-}
-
-interface ImportOptions extends RemoteOptions {
-  readonly mode?: 'merge' | 'replace'
-}
+import type { KV_DELETE, KV_EXPORT, KV_IMPORT, KV_LIST, KV_SET } from './commands.ts'
 
 /** Standard input. */
 export interface Input extends AsyncIterable<Uint8Array | string> {
@@ -42,11 +33,10 @@ const MAX_BYTES = 1024 ** 3
 /** The limit for the pairs of one call; the API takes 10 MiB. */
 const PIECE_BYTES = 8 * 1024 ** 2
 
-export function runKvExport(options: ExportOptions, io: CommandIo): Promise<number> {
+export function runKvExport(options: OptionsOf<typeof KV_EXPORT>, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { namespace, output } = options
-    const { text } = await remote.call({
-      path: EXPORT_PAIRS.path,
+    const text = await remote.text(EXPORT_PAIRS, {
       query: { namespace },
       maxBodyBytes: MAX_BYTES,
       what: 'export',
@@ -71,7 +61,7 @@ export function runKvExport(options: ExportOptions, io: CommandIo): Promise<numb
  */
 export function runKvImport(
   file: string | undefined,
-  options: ImportOptions,
+  options: OptionsOf<typeof KV_IMPORT>,
   input: Input,
   io: CommandIo,
 ): Promise<number> {
@@ -113,13 +103,13 @@ function* partsOf(
 }
 
 async function importPart(remote: Remote, { format, namespaces, mode, what }: Part): Promise<ImportedCounts> {
-  const { text } = await remote.call({
-    ...addressOf(IMPORT_PAIRS, { query: { mode } }),
-    body: { format, namespaces },
+  return remote.ask(IMPORT_PAIRS, {
+    query: { mode },
+    // Footman checks what the file has.
+    body: { format, namespaces } as never,
     what,
     switchedOff: SWITCHED_OFF,
   })
-  return ownJson(text)
 }
 
 function piecesOf(pairs: readonly unknown[]): (readonly unknown[])[] {
@@ -191,27 +181,8 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 
 // ------------------------------------------------------------------------------------------ get, set, delete, list
 
-interface KvOptions extends RemoteOptions {
-  readonly wide?: boolean
-  readonly utc?: boolean
-}
-
-interface SetOptions extends KvOptions {
-  /** Milliseconds; absent = no expiry. */
-  readonly ttl?: number
-}
-
-interface DeleteOptions extends KvOptions {
-  /** The whole namespace. */
-  readonly all?: boolean
-}
-
-interface ListOptions extends KvOptions {
-  readonly prefix?: string
-}
-
 /** Prints the value alone, or with `--json` the pair with its revision and expiry. Exit code 3 for an unknown key. */
-export function runKvGet(namespace: string, key: string, options: KvOptions, io: CommandIo): Promise<number> {
+export function runKvGet(namespace: string, key: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const query = { key, ...(options.json && { meta: true }) }
     const pair = await ask(remote, PAIR, { params: { namespace }, query, what: `key "${key}"` })
@@ -223,7 +194,7 @@ export function runKvGet(namespace: string, key: string, options: KvOptions, io:
 /** `value` absent or `-` = standard input, without the line feed at its end. */
 export function runKvSet(
   [namespace, key, value]: readonly [namespace: string, key: string, value?: string],
-  options: SetOptions,
+  options: OptionsOf<typeof KV_SET>,
   input: Input,
   io: CommandIo,
 ): Promise<number> {
@@ -244,7 +215,7 @@ export function runKvSet(
 export function runKvDelete(
   namespace: string,
   key: string | undefined,
-  options: DeleteOptions,
+  options: OptionsOf<typeof KV_DELETE>,
   io: CommandIo,
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
@@ -271,7 +242,11 @@ const PAIR_COLUMNS: readonly Column<ValueOfKey>[] = [
 ]
 
 /** The pairs of a namespace, or without one the names of the namespaces. */
-export function runKvList(namespace: string | undefined, options: ListOptions, io: CommandIo): Promise<number> {
+export function runKvList(
+  namespace: string | undefined,
+  options: OptionsOf<typeof KV_LIST>,
+  io: CommandIo,
+): Promise<number> {
   return withRemote(options, io, async (remote) => {
     if (namespace === undefined) {
       const names = (await ask(remote, NAMESPACES, { what: 'namespaces' })).filter((one) => typeof one === 'string')
@@ -280,15 +255,13 @@ export function runKvList(namespace: string | undefined, options: ListOptions, i
       else io.out(names.length === 0 ? 'No namespaces.' : listing(columns, names, await formOf(remote, options, io)))
       return EXIT.ok
     }
-    const { path } = addressOf(KEYS, { params: { namespace } })
     const query = { values: 'true', prefix: options.prefix }
-    const call = { path, query, member: 'keys', what: `namespace "${namespace}"`, switchedOff: SWITCHED_OFF }
-    const rows: ValueOfKey[] = []
-    try {
-      for await (const row of pages<ValueOfKey>(remote, call)) rows.push(row)
-    } catch (error) {
+    const call = { params: { namespace }, query, what: `namespace "${namespace}"`, switchedOff: SWITCHED_OFF }
+    // With `values` the items have them.
+    const items = pages(remote, KEYS, 'keys', call) as AsyncIterable<ValueOfKey>
+    const rows = await Array.fromAsync(items).catch((error: unknown) => {
       throw missing(error)
-    }
+    })
     if (options.json) io.out(JSON.stringify({ namespace, keys: rows }, null, 2))
     else io.out(rows.length === 0 ? 'No keys.' : listing(PAIR_COLUMNS, rows, await formOf(remote, options, io)))
     return EXIT.ok

@@ -1,81 +1,81 @@
 /** A command that prints a list of a running Footman, made of its entry in the table of lists. */
-import type { Command } from 'commander'
+import type { AnyContract, CallOf } from '../../http/endpoint/contract.ts'
+import { type Entry, type Flag, on } from '../command.ts'
 import { type CommandIo, EXIT, processIo } from '../io.ts'
 import { formOf, listing } from '../table.ts'
-import type { Remote } from './client.ts'
-import type { ListCommand, ListOptions, Named } from './list-parts.ts'
+import type { AskOptions, Remote } from './client.ts'
+import type { ListCommand, ListOptions } from './list-parts.ts'
 import { LISTS, type ListName } from './lists.ts'
+import { FORM, remote } from './options.ts'
 
-export type AddRemote = (parent: Command, nameAndArguments: string, description: string) => Command
-
-/** Adds the command of a list to its parent. */
-export function addList(parent: Command, remote: AddRemote, name: ListName, done: (code: number) => void): Command {
-  const {
+/** The command of a list. */
+export function listed(words: ListName): Entry {
+  const { description, argument = '', filters = [], options = [], help }: ListCommand = LISTS[words]
+  const name = words.split(' ').at(-1)!
+  const flags: readonly Flag[] = [...filters, ...options, ...FORM]
+  const declared = remote({
+    name,
+    arguments: argument,
     description,
-    argument,
-    options,
-    help,
-  }: Pick<ListCommand<never>, 'description' | 'argument' | 'options' | 'help'> = LISTS[name]
-  const word = name.split(' ').at(-1)!
-  const command = remote(parent, [word, argument].filter(Boolean).join(' '), description)
-  for (const option of options) command.addOption(option)
-  addForm(command)
-  if (help) command.addHelpText('after', help)
-  command.action(async (...given: unknown[]) => {
-    const [typed, all] = argument ? [given[0] as string | undefined, given[1]] : [undefined, given[0]]
-    done(await runList(name, typed, all as ListOptions, processIo))
+    options: flags,
+    ...(help !== undefined && { help }),
   })
-  return command
+  return on(declared, (...given: readonly unknown[]) =>
+    runList(
+      words,
+      argument === '' ? undefined : (given[0] as string | undefined),
+      given.at(-1) as ListOptions,
+      processIo,
+    ),
+  )
 }
-
-/** The options of every command that prints a listing. */
-export const addForm = (command: Command): Command =>
-  command.option('--wide', 'show all columns, with whole ids and texts').option('--utc', 'show times in UTC')
 
 /** Lists what the options select. */
 export async function runList(
   name: ListName,
   argument: string | undefined,
-  options: ListOptions,
+  typed: ListOptions,
   io: CommandIo,
 ): Promise<number> {
-  // biome-ignore lint/suspicious/noExplicitAny: the rows are the answer of the API
-  const list: ListCommand<any> = LISTS[name]
+  const list: ListCommand = LISTS[name]
   const { withRemote } = await import('./client.ts')
-  return withRemote(options, io, async (remote) => {
-    const from = await remote.pointInTime(options.from as string | undefined)
-    const to = await remote.pointInTime(options.to as string | undefined)
-    const given = { argument, options: { ...options, from, to } }
-    const named = (await list.resolve?.(remote, given)) ?? given
-    const { rows, json } = await read(list, remote, named)
-    await list.review?.(remote, rows, options, io)
-    if (options.json) {
+  return withRemote(typed, io, async (remote) => {
+    const from = await remote.pointInTime(typed.from as string | undefined)
+    const to = await remote.pointInTime(typed.to as string | undefined)
+    const named = await list.resolve?.(remote, argument, typed)
+    const options = { ...typed, from, to, ...named?.options }
+    const { rows, json } = await read(list, remote, named?.argument ?? argument, options)
+    await list.review?.(remote, rows, typed, io)
+    if (typed.json) {
       io.out(json)
       return EXIT.ok
     }
-    const shown = rows.filter((row) => list.only?.(row, options) ?? true)
+    const shown = rows.filter((row) => list.only?.(row, typed) ?? true)
     const complete = (await list.complete?.(remote, shown)) ?? shown
-    io.out(shown.length === 0 ? list.empty : listing(list.columns, complete, await formOf(remote, options, io)))
+    io.out(shown.length === 0 ? list.empty : listing(list.columns, complete, await formOf(remote, typed, io)))
     return EXIT.ok
   })
 }
 
 /** The items, and what `--json` prints. */
-async function read(list: ListCommand<unknown>, remote: Remote, { argument, options }: Named) {
-  const { found, pages } = await import('./client.ts')
-  const { member, switchedOff, missing } = list
+async function read(list: ListCommand, remote: Remote, argument: string | undefined, options: ListOptions) {
+  const { pages } = await import('./client.ts')
+  const { member, switchedOff, missing, filters = [] } = list
+  const contract = await list.of()
+  const names = filters.map((filter) => filter.attributeName())
+  // Checked where the list is declared.
   const call = {
-    path: typeof list.path === 'string' ? list.path : list.path(argument ?? ''),
-    query: list.query?.(options, argument) ?? {},
+    ...(list.params && { params: list.params(argument ?? '') }),
+    query: { ...Object.fromEntries(names.map((name) => [name, options[name]])), ...list.query?.(options, argument) },
     what: missing ? `schedule ${argument}` : (options.command ?? member ?? 'list'),
     ...(switchedOff !== undefined && { switchedOff }),
-  }
+  } as unknown as CallOf<AnyContract> & AskOptions
   if (list.paged && member !== null) {
     const rows: unknown[] = []
-    for await (const row of pages(remote, { ...call, member }, options.limit)) rows.push(row)
+    for await (const row of pages(remote, contract, member, call, options.limit)) rows.push(row)
     return { rows, json: JSON.stringify({ [member]: rows, nextCursor: null }, null, 2) }
   }
-  const { text } = missing ? await found(remote, call, missing.code, missing.why) : await remote.call(call)
+  const text = await remote.text(contract, { ...call, missing })
   const answer: unknown = JSON.parse(text)
   const rows = (member === null ? answer : (answer as Readonly<Record<string, unknown>>)[member]) as readonly unknown[]
   return { rows, json: text }

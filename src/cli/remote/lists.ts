@@ -1,37 +1,16 @@
 /** The listings of a running Footman: endpoint, filters and columns of each. */
-import { type ListedSnooze, SNOOZES as SNOOZE_LIST } from '../../alerts/contract.ts'
-import {
-  DELIVERIES as DELIVERY_LIST,
-  DROPPED as DROPPED_LIST,
-  EVENTS as EVENT_LIST,
-  type EventItem,
-} from '../../alerts/history/contract.ts'
+import type { EventItem } from '../../alerts/history/contract.ts'
 import { matchedIds, matchText } from '../../alerts/match-text.ts'
-import { ALERT_RULES, DESTINATIONS as DESTINATION_LIST } from '../../alerts/rules/contract.ts'
 import type { Names } from '../../console/names.ts'
-import { ACCESS_KEYS, AUDIT, type AuditItem } from '../../http/contract.ts'
 import { splitAtIds } from '../../platform/uuid.ts'
-import { LISTED_TASKS } from '../../reports/entities/contract.ts'
-import { RUNS as RUNS_OF_REPORTS } from '../../reports/runs/contract.ts'
-import { TASKS } from '../../tasks/executions/contract.ts'
-import { SCHEDULE_RUNS, SCHEDULES, type ShownRun } from '../../tasks/schedule/contract.ts'
+import type { ShownRun } from '../../tasks/schedule/contract.ts'
+import { chosen, many, option } from '../command.ts'
 import { span, stateText } from '../table.ts'
-import type { Remote } from './client.ts'
-import type { EndedEvent } from './failures.ts'
-import { limit, list, many, one, PERIOD, REPORTS_OFF } from './list-parts.ts'
+import { list, REPORTS_OFF } from './list-parts.ts'
+import { limit, NO_SCHEDULE, PERIOD, SCHEDULE_EXIT_CODES } from './options.ts'
 
 const OLD = 'does an older Footman run there?'
 const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
-export const SCHEDULE_EXIT_CODES = `
-Exit codes
-  0 done             2 Footman cannot be reached, or refuses
-  1 wrong arguments  3 there is no such schedule`
-
-export const NO_SCHEDULE = {
-  code: 'SCHEDULE_NOT_FOUND',
-  why: 'there is no schedule with this id; list them with: footman schedules list',
-} as const
-
 const NEWEST = limit(50, 100_000)
 
 /** `2 delivered, 1 dead`; `-` without any. */
@@ -40,21 +19,24 @@ function counts(deliveryCounts: EventItem['deliveryCounts']): string {
   return some.map(([state, count]) => `${count} ${state}`).join(', ') || '-'
 }
 
-const EVENTS = list<typeof EVENT_LIST, 'events', EndedEvent>({
+const EVENTS = list({
   description: 'list events, newest first',
-  options: [
+  filters: [
     many('--type <type>', 'only events about this: reload, service, ...'),
     many('--outcome <outcome>', 'only this outcome: failed, aborted, success, ...'),
     many('--source <source>', 'only from this source: udp, reconciler, watchdog, ...'),
     ...PERIOD,
-    NEWEST,
   ],
+  options: [NEWEST],
   help: '\nExample\n  footman events list --outcome failed --from 24h',
-  of: EVENT_LIST,
-  query: ({ type, outcome, source, from, to }) => ({ type, outcome, source, from, to }),
+  of: async () => (await import('../../alerts/history/contract.ts')).EVENTS,
   member: 'events',
   paged: true,
   switchedOff: OLD,
+  async complete(remote, rows) {
+    const { withTaskEnds } = await import('./failures.ts')
+    return withTaskEnds(remote, rows)
+  },
   columns: [
     { head: 'RECEIVED', cell: ({ receivedAt }) => receivedAt, form: 'time' },
     { head: 'TASK ENDED', cell: ({ endedAt }) => endedAt ?? '', form: 'time', optional: true },
@@ -66,18 +48,14 @@ const EVENTS = list<typeof EVENT_LIST, 'events', EndedEvent>({
     { head: 'TASK ID', cell: ({ taskId }) => taskId ?? '-', wide: true },
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
   ],
-  async complete(remote, rows) {
-    const { withTaskEnds } = await import('./failures.ts')
-    return withTaskEnds(remote, rows)
-  },
   empty: 'No events.',
 })
 
 const DROPPED = list({
   description: 'list datagrams that did not become events',
-  options: [many('--reason <reason>', 'only this reason: DUPLICATE, INVALID, ...'), NEWEST],
-  of: DROPPED_LIST,
-  query: ({ reason }) => ({ reason }),
+  filters: [many('--reason <reason>', 'only this reason: DUPLICATE, INVALID, ...')],
+  options: [NEWEST],
+  of: async () => (await import('../../alerts/history/contract.ts')).DROPPED,
   member: 'dropped',
   paged: true,
   switchedOff: OLD,
@@ -93,14 +71,14 @@ const DROPPED = list({
 const DELIVERIES = list({
   description: 'list deliveries, newest first',
   options: [
-    one('--dead', 'only dead letters'),
+    option('--dead', 'only dead letters'),
     many('--state <state>', 'only this state: pending, delivered, suppressed, ...'),
     many('--destination <name>', 'only to this destination'),
-    one('--event <id>', 'only of this event'),
+    option('--event <id>', 'only of this event'),
     ...PERIOD,
     NEWEST,
   ],
-  of: DELIVERY_LIST,
+  of: async () => (await import('../../alerts/history/contract.ts')).DELIVERIES,
   query: ({ dead, state, destination, event, from, to }) => ({
     state: dead ? ['dead'] : state,
     destination,
@@ -121,14 +99,14 @@ const DELIVERIES = list({
     { head: 'EVENT', cell: ({ eventId }) => eventId, wide: true },
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
   ],
-  async resolve(remote, { argument, options }) {
-    if (options.event === undefined) return { argument, options }
+  async resolve(remote, _, { event }) {
+    if (event === undefined) return {}
     const { wholeId } = await import('./names.ts')
-    return { argument, options: { ...options, event: await wholeId(remote, 'event', options.event) } }
+    return { options: { event: await wholeId(remote, 'event', event) } }
   },
   async review(remote, rows, { destination }, io) {
     const { refuseUnknownDestinations } = await import('./names.ts')
-    const silent = (destination as readonly string[]).filter((name) => !rows.some((row) => row.destination === name))
+    const silent = destination.filter((name) => !rows.some((row) => row.destination === name))
     await refuseUnknownDestinations(remote, silent, rows.length === 0, io)
   },
   empty: 'No deliveries.',
@@ -145,20 +123,25 @@ const targets = ([first = '', ...more]: readonly string[]): string =>
   more.length === 0 ? first : `${first} and ${more.length} more`
 
 const AUDIT_LIST = list({
-  of: AUDIT,
+  of: async () => (await import('../../http/contract.ts')).AUDIT,
   description: 'list the audit: user, action, result; newest first',
-  options: [
-    one('--actor <glob>', 'only these: "key:erp", "key:*", local, ...'),
-    one('--action <glob>', 'only this: "task.*", kv.import, ...'),
-    one('--outcome <outcome>', 'only ok, denied or failed'),
+  filters: [
+    option('--actor <glob>', 'only these: "key:erp", "key:*", local, ...'),
+    option('--action <glob>', 'only this: "task.*", kv.import, ...'),
+    option('--outcome <outcome>', 'only ok, denied or failed'),
     ...PERIOD,
-    NEWEST,
   ],
+  options: [NEWEST],
   help: '\nExample\n  footman audit --actor "key:*" --from 24h',
-  query: ({ actor, action, outcome, from, to }) => ({ actor, action, outcome, from, to }),
   member: 'audit',
   paged: true,
   switchedOff: OLD,
+  async complete(remote, rows) {
+    const { nameSource } = await import('./names.ts')
+    const { targetNames } = await import('../../console/names.ts')
+    const names = await targetNames(nameSource(remote), rows)
+    return rows.map((row) => ({ ...row, names }))
+  },
   columns: [
     { head: 'AT', cell: ({ at }) => at, form: 'time' },
     { head: 'WHO', cell: ({ actor, names }) => withNames(actor, names), least: 9 },
@@ -168,19 +151,12 @@ const AUDIT_LIST = list({
     { head: 'TARGET', cell: ({ target, names }) => withNames(targets(target), names), least: 8 },
     { head: 'DETAIL', cell: ({ detail, names }) => withNames(detail ?? '', names), least: 8, form: 'prose' },
   ],
-  async complete(remote: Remote, rows: readonly AuditItem[]) {
-    const { nameSource } = await import('./names.ts')
-    const { targetNames } = await import('../../console/names.ts')
-    const names = await targetNames(nameSource(remote), rows)
-    return rows.map((row) => ({ ...row, names }))
-  },
   empty: 'The audit has no such entries.',
 })
 
 const KEYS = list({
-  of: ACCESS_KEYS,
+  of: async () => (await import('../../http/contract.ts')).ACCESS_KEYS,
   description: 'list the keys of a running Footman with their last use',
-  options: [],
   member: 'keys',
   switchedOff: OLD,
   columns: [
@@ -194,14 +170,14 @@ const KEYS = list({
 })
 
 const TASK_LIST = list({
-  of: TASKS,
+  of: async () => (await import('../../tasks/executions/contract.ts')).TASKS,
   description: 'list tasks and their last runs',
   argument: '[glob]',
-  options: [
+  filters: [
     many('--tag <tag>', 'only tasks with this tag'),
     many('--outcome <outcome>', 'only tasks whose last run ended like this: success, failed, ...'),
   ],
-  query: ({ tag, outcome }, glob) => ({ name: glob, tag, outcome }),
+  query: (_, name) => ({ name }),
   member: 'tasks',
   paged: true,
   columns: [
@@ -217,9 +193,8 @@ const TASK_LIST = list({
 })
 
 const SCHEDULE_LIST = list({
-  of: SCHEDULES,
+  of: async () => (await import('../../tasks/schedule/contract.ts')).SCHEDULES,
   description: 'list the schedules, their next and their last runs',
-  options: [],
   help: SCHEDULE_EXIT_CODES,
   member: null,
   switchedOff: SCHEDULES_OFF,
@@ -239,13 +214,13 @@ const late = ({ dueAt, firedAt }: ShownRun): string =>
   firedAt === null ? '' : span(Math.max(0, Date.parse(firedAt) - Date.parse(dueAt)))
 
 const SCHEDULE_RUN_LIST = list({
-  of: SCHEDULE_RUNS,
+  of: async () => (await import('../../tasks/schedule/contract.ts')).SCHEDULE_RUNS,
   description: 'show the runs of a schedule, newest first',
   argument: '<id>',
-  options: [limit(20, 500), many('--outcome <outcome>', 'only this outcome: started, failed, ...')],
+  filters: [limit(20, 500)],
+  options: [many('--outcome <outcome>', 'only this outcome: started, failed, ...')],
   help: SCHEDULE_EXIT_CODES,
   params: (id) => ({ id }),
-  query: (options) => ({ limit: options.limit }),
   member: 'runs',
   switchedOff: SCHEDULES_OFF,
   missing: NO_SCHEDULE,
@@ -258,23 +233,26 @@ const SCHEDULE_RUN_LIST = list({
     { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8, form: 'prose' },
     { head: 'RUN', cell: ({ runId }) => runId, form: 'id' },
   ],
-  only: ({ outcome }, options) => options.outcome.length === 0 || options.outcome.includes(outcome),
-  async resolve(remote, { argument = '', options }) {
+  only: (run, { outcome }) => outcome.length === 0 || outcome.some((one) => one === run.outcome),
+  async resolve(remote, id) {
     const { scheduleId } = await import('./names.ts')
-    return { argument: await scheduleId(remote, argument), options }
+    return { argument: await scheduleId(remote, id) }
   },
   empty: 'The schedule has not run yet.',
 })
 
-type NamedSnooze = ListedSnooze & { readonly names: Names }
-
-const SNOOZES = list<typeof SNOOZE_LIST, 'snoozes', NamedSnooze>({
+const SNOOZES = list({
   description: 'list snoozes that have not ended',
-  options: [],
-  of: SNOOZE_LIST,
+  of: async () => (await import('../../alerts/contract.ts')).SNOOZES,
   member: 'snoozes',
   paged: true,
   switchedOff: OLD,
+  async complete(remote, rows) {
+    const { nameSource } = await import('./names.ts')
+    const { qlikNamesOf } = await import('../../console/names.ts')
+    const names = await qlikNamesOf(nameSource(remote), matchedIds(rows.map(({ match }) => match)))
+    return rows.map((row) => ({ ...row, names }))
+  },
   columns: [
     { head: 'UNTIL', cell: ({ until }) => until, form: 'time' },
     { head: 'MATCH', cell: ({ match, names }) => matchText(match, names), least: 16 },
@@ -283,19 +261,13 @@ const SNOOZES = list<typeof SNOOZE_LIST, 'snoozes', NamedSnooze>({
     { head: 'REASON', cell: ({ reason }) => reason, least: 12 },
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
   ],
-  async complete(remote, rows) {
-    const { nameSource } = await import('./names.ts')
-    const { qlikNamesOf } = await import('../../console/names.ts')
-    const names = await qlikNamesOf(nameSource(remote), matchedIds(rows.map(({ match }) => match)))
-    return rows.map((row) => ({ ...row, names }))
-  },
   empty: 'No snoozes.',
 })
 
 const ROUTES = list({
   description: 'list rules in order of evaluation',
-  options: [one('--all', 'also those that are switched off')],
-  of: ALERT_RULES,
+  options: [option('--all', 'also those that are switched off')],
+  of: async () => (await import('../../alerts/rules/contract.ts')).ALERT_RULES,
   member: 'alertRoutes',
   switchedOff: OLD,
   columns: [
@@ -309,8 +281,7 @@ const ROUTES = list({
 
 const DESTINATIONS = list({
   description: 'list destinations: pending deliveries, dead letters, last error',
-  options: [],
-  of: DESTINATION_LIST,
+  of: async () => (await import('../../alerts/rules/contract.ts')).DESTINATIONS,
   member: 'destinations',
   switchedOff: OLD,
   columns: [
@@ -327,15 +298,15 @@ const DESTINATIONS = list({
 })
 
 const REPORT_TASKS = list({
-  of: LISTED_TASKS,
+  of: async () => (await import('../../reports/entities/contract.ts')).LISTED_TASKS,
   description: 'list report tasks, by name',
   argument: '[name]',
-  options: [
-    one('--project <project>', 'only of this project'),
-    one('--tag <tag>', 'only with this tag'),
+  filters: [
+    option('--project <project>', 'only of this project'),
+    option('--tag <tag>', 'only with this tag'),
     limit(500, 500),
   ],
-  query: ({ project, tag, limit }, name) => ({ project, tag, limit, name }),
+  query: (_, name) => ({ name }),
   member: 'reportTasks',
   switchedOff: REPORTS_OFF,
   columns: [
@@ -351,15 +322,15 @@ const REPORT_TASKS = list({
 })
 
 const REPORT_RUNS = list({
-  of: RUNS_OF_REPORTS,
+  of: async () => (await import('../../reports/runs/contract.ts')).RUNS,
   description: 'list runs of report tasks, of one task or all; newest first',
   argument: '[task]',
-  options: [
-    one('--outcome <outcome>', 'only this outcome').choices(['success', 'warning', 'error', 'skipped', 'cancelled']),
+  filters: [
+    chosen('--outcome <outcome>', 'only this outcome', ['success', 'warning', 'error', 'skipped', 'cancelled']),
     limit(50, 500),
   ],
   help: '\nExample\n  footman reports runs "Weekly sales pack" --outcome error',
-  query: ({ outcome, limit }, taskId) => ({ taskId, outcome, limit }),
+  query: (_, taskId) => ({ taskId }),
   member: 'runs',
   switchedOff: REPORTS_OFF,
   columns: [
@@ -379,10 +350,10 @@ const REPORT_RUNS = list({
     { head: 'HUB', cell: ({ counts }) => String(counts.hubItems), wide: true },
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
   ],
-  async resolve(remote, { argument, options }) {
-    if (argument === undefined) return { argument, options }
+  async resolve(remote, task) {
+    if (task === undefined) return {}
     const { reportTaskId } = await import('./reports.ts')
-    return { argument: await reportTaskId(remote, argument), options }
+    return { argument: await reportTaskId(remote, task) }
   },
   empty: 'No runs of report tasks.',
 })

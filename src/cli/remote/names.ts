@@ -1,15 +1,18 @@
 /** Names and ids that are typed: what they mean, and what may be meant when there is no such thing. */
 
+import { SNOOZES } from '../../alerts/contract.ts'
+import { DELIVERIES, EVENTS } from '../../alerts/history/contract.ts'
+import { ALERT_RULES, DESTINATIONS } from '../../alerts/rules/contract.ts'
 import { distance, nearest } from '../../config/nearest.ts'
 import type { NameSource } from '../../console/names.ts'
-import type { CallOf } from '../../http/endpoint/contract.ts'
-import { ownJson } from '../../platform/json.ts'
+import type { AnswerOf, AnyContract, AnyQuery, CallArguments, CallOf } from '../../http/endpoint/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
-import { HISTORY, type HistoryItem, TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
+import { RUNS } from '../../reports/runs/contract.ts'
+import { HISTORY, TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
 import { SCHEDULES } from '../../tasks/schedule/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { type AskOptions, CommandFailure, OLD, pages, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
+import { type AskOptions, CommandFailure, type ItemOf, OLD, pages, type Remote, UNKNOWN } from './client.ts'
 import { REPORTS_OFF } from './list-parts.ts'
 
 /** `; did you mean "ops-mail"?`, or nothing. */
@@ -33,10 +36,10 @@ export async function taskIdOf(remote: Remote, name: string, what: string): Prom
 
 /** Asks over REST for the names of ids; names that cannot be had are not worth a failure. */
 export const nameSource = (remote: Remote): NameSource => ({
-  async ask(contract, ...given) {
-    const asked = { ...given[0], what: 'names' } as CallOf<typeof contract> & AskOptions
-    const data = await remote.ask(contract, asked).catch(nothing)
-    return data ? { ok: true, data } : { ok: false }
+  async ask<C extends AnyContract>(contract: C, ...[call]: CallArguments<C, object>) {
+    const whole = { ...call, what: 'names' } as CallOf<C> & AskOptions
+    const data = await remote.ask(contract, whole).catch(nothing)
+    return data === null ? { ok: false } : { ok: true, data }
   },
 })
 
@@ -62,11 +65,11 @@ async function tasksLike(remote: Remote, name?: string): Promise<readonly TaskRe
 
 /** One sentence for each of these names that no destination has; none while destinations cannot be listed. */
 export const unknownDestinations = (remote: Remote, wanted: readonly string[]): Promise<Unknown[]> =>
-  unknown(remote, wanted, { path: '/v4/destinations', member: 'destinations', noun: 'destination' })
+  unknown(wanted, 'destination', async () => (await remote.ask(DESTINATIONS, { what: 'destinations' })).destinations)
 
 /** The same for rules. */
 export const unknownRoutes = (remote: Remote, wanted: readonly string[]): Promise<Unknown[]> =>
-  unknown(remote, wanted, { path: '/v4/alertroutes', member: 'alertRoutes', noun: 'rule' })
+  unknown(wanted, 'rule', async () => (await remote.ask(ALERT_RULES, { what: 'rules' })).alertRoutes)
 
 /** Throws exit code 3 for names that no destination has; with a result they are only noted. */
 export async function refuseUnknownDestinations(
@@ -87,25 +90,18 @@ export interface Unknown {
   readonly why: string
 }
 
-interface Listing {
-  readonly path: string
-  readonly member: string
-  readonly noun: string
-}
-
-async function unknown(remote: Remote, wanted: readonly string[], listing: Listing): Promise<Unknown[]> {
+async function unknown(
+  wanted: readonly string[],
+  noun: string,
+  list: () => Promise<readonly { readonly name: string }[]>,
+): Promise<Unknown[]> {
   if (wanted.length === 0) return []
-  const names = await namesOf(remote, listing).catch(nothing)
-  if (names === null) return []
+  const listed = await list().catch(nothing)
+  if (listed === null) return []
+  const names = listed.map(({ name }) => name)
   return wanted
     .filter((name) => !names.includes(name))
-    .map((name) => ({ name, why: `no ${listing.noun} is called "${name}"${guess(name, names)}` }))
-}
-
-async function namesOf(remote: Remote, { path, member, noun }: Listing): Promise<readonly string[]> {
-  const { text } = await remote.call({ path, what: `${noun}s` })
-  const listed = ownJson<Readonly<Record<string, readonly { readonly name: string }[]>>>(text)
-  return (listed[member] ?? []).map(({ name }) => name)
+    .map((name) => ({ name, why: `no ${noun} is called "${name}"${guess(name, names)}` }))
 }
 
 /** Suggestions are not worth a failure. */
@@ -117,70 +113,64 @@ function nothing(error: unknown): null {
 /** Things whose ids are shortened in listings. */
 interface Identified {
   readonly noun: string
-  /** List whose first item is the newest; absent where `latest` is not accepted. */
-  readonly newest?: { readonly path: string; readonly member: string; readonly id: string }
-  /** All whose ids may begin like this. */
-  ids(remote: Remote, beginning: string): Promise<readonly string[]>
+  /** Whether `latest` names the newest one, which is the first of the list. */
+  readonly latest?: true
+  /** Parameters for those whose ids may begin like this; null when there are none. */
+  readonly query?: (beginning: string) => { readonly from: string; readonly to?: string } | null
+  readonly switchedOff?: string
+  readonly ids: (
+    remote: Remote,
+    call?: Partial<AskOptions> & { readonly query?: AnyQuery },
+    most?: number,
+  ) => Promise<readonly string[]>
 }
 
 /** Ids of version 7 begin with the time at which they were made: the list need not be read to its end. */
-const madeAround = (path: string, member: string): Identified['ids'] => {
+function madeAround(beginning: string): { readonly from: string; readonly to: string } | null {
   const MARGIN_MS = 600_000
   const LATEST_MS = Date.UTC(9999, 0)
-  return async (remote, beginning) => {
-    const digits = beginning.replaceAll('-', '').slice(0, 12)
-    const [first, last] = ['0', 'f'].map((fill) => Number.parseInt(digits.padEnd(12, fill), 16)) as [number, number]
-    if (last > LATEST_MS) return []
-    const [from, to] = [Math.max(0, first - MARGIN_MS), last + MARGIN_MS].map((ms) => new Date(ms).toISOString())
-    return listedIds(remote, { path, member, query: { from, to }, what: member, switchedOff: OLD })
-  }
+  const digits = beginning.replaceAll('-', '').slice(0, 12)
+  const [first, last] = ['0', 'f'].map((fill) => Number.parseInt(digits.padEnd(12, fill), 16)) as [number, number]
+  if (last > LATEST_MS) return null
+  const time = (ms: number) => new Date(ms).toISOString()
+  return { from: time(Math.max(0, first - MARGIN_MS)), to: time(last + MARGIN_MS) }
 }
 
-async function listedIds(remote: Remote, call: RemoteCall & { readonly member: string }): Promise<readonly string[]> {
-  const ids: string[] = []
-  for await (const { id } of pages<{ readonly id: string }>(remote, call)) ids.push(id)
-  return ids
-}
+/** The ids in a list of a contract. */
+const idsOf =
+  <C extends AnyContract, Member extends keyof AnswerOf<C> & string>(
+    contract: C,
+    member: Member,
+    id: keyof ItemOf<C, Member>,
+  ): Identified['ids'] =>
+  async (remote, call, most) => {
+    const ids: string[] = []
+    const whole = { what: member, ...call } as unknown as CallOf<C> & AskOptions
+    for await (const { [id]: one } of pages(remote, contract, member, whole, most))
+      if (one !== null) ids.push(String(one))
+    return ids
+  }
+
+const scheduleIds = async (remote: Remote) => (await remote.ask(SCHEDULES, { what: 'schedules' })).map(({ id }) => id)
 
 const IDENTIFIED = {
-  event: {
-    noun: 'event',
-    newest: { path: '/v4/events', member: 'events', id: 'id' },
-    ids: madeAround('/v4/events', 'events'),
-  },
+  event: { noun: 'event', latest: true, query: madeAround, switchedOff: OLD, ids: idsOf(EVENTS, 'events', 'id') },
   delivery: {
     noun: 'delivery',
-    newest: { path: '/v4/deliveries', member: 'deliveries', id: 'id' },
-    ids: madeAround('/v4/deliveries', 'deliveries'),
+    latest: true,
+    query: madeAround,
+    switchedOff: OLD,
+    ids: idsOf(DELIVERIES, 'deliveries', 'id'),
   },
   execution: {
     noun: 'execution',
-    newest: { path: HISTORY.path, member: 'executions', id: 'executionId' },
-    async ids(remote) {
-      const call = { path: HISTORY.path, member: 'executions', query: { from: '30d' }, what: 'executions' }
-      const ids: string[] = []
-      for await (const { executionId } of pages<HistoryItem>(remote, call)) {
-        if (executionId !== null) ids.push(executionId)
-      }
-      return ids
-    },
+    latest: true,
+    query: () => ({ from: '30d' }),
+    ids: idsOf(HISTORY, 'executions', 'executionId'),
   },
-  snooze: {
-    noun: 'snooze',
-    ids: (remote) => listedIds(remote, { path: '/v4/snoozes', member: 'snoozes', what: 'snoozes', switchedOff: OLD }),
-  },
-  reportRun: {
-    noun: 'run',
-    newest: { path: '/v4/reportrun', member: 'runs', id: 'id' },
-    ids: (remote) =>
-      listedIds(remote, { path: '/v4/reportrun', member: 'runs', what: 'runs', switchedOff: REPORTS_OFF }),
-  },
-  schedule: {
-    noun: 'schedule',
-    async ids(remote) {
-      return (await remote.ask(SCHEDULES, { what: 'schedules' })).map(({ id }) => id)
-    },
-  },
+  snooze: { noun: 'snooze', switchedOff: OLD, ids: idsOf(SNOOZES, 'snoozes', 'id') },
+  reportRun: { noun: 'run', latest: true, switchedOff: REPORTS_OFF, ids: idsOf(RUNS, 'runs', 'id') },
+  schedule: { noun: 'schedule', ids: scheduleIds },
 } as const satisfies Record<string, Identified>
 
 /** Names the newest one in the place of an id. */
@@ -197,30 +187,25 @@ export const isBeginning = (text: string): boolean => BEGINNING.test(text)
 export async function wholeId(remote: Remote, kind: keyof typeof IDENTIFIED, typed: string): Promise<string> {
   const beginning = typed.toLowerCase()
   if (isGuid(typed)) return beginning
-  const { noun, newest, ids }: Identified = IDENTIFIED[kind]
+  const { noun, latest, query, switchedOff, ids }: Identified = IDENTIFIED[kind]
   const what = `${noun} ${typed}`
-  if (newest !== undefined && beginning === LATEST) return newestId(remote, newest, what)
+  if (latest && beginning === LATEST) {
+    const [newest] = await ids(remote, { what }, 1)
+    if (newest === undefined) throw new CommandFailure(EXIT.missing, what, 'there is none')
+    return newest
+  }
   if (!isBeginning(typed)) {
     const why = 'an id is a UUID; its beginning, as the list shows it, is enough'
     throw new CommandFailure(EXIT.badInput, what, why)
   }
-  const found = (await ids(remote, beginning)).filter((id) => id.startsWith(beginning))
+  const period = query ? query(beginning) : {}
+  const all = period ? await ids(remote, { query: period, ...(switchedOff && { switchedOff }) }) : []
+  const found = all.filter((id) => id.startsWith(beginning))
   const [only] = found
   if (only === undefined) throw new CommandFailure(EXIT.missing, what, UNKNOWN)
   if (found.length === 1) return only
   const some = found.slice(0, 10).join(', ')
   throw new CommandFailure(EXIT.badInput, what, `${found.length} ids begin like this; name one of them: ${some}`)
-}
-
-async function newestId(
-  remote: Remote,
-  { path, member, id }: NonNullable<Identified['newest']>,
-  what: string,
-): Promise<string> {
-  for await (const item of pages<Readonly<Record<string, unknown>>>(remote, { path, member, what }, 1)) {
-    return String(item[id])
-  }
-  throw new CommandFailure(EXIT.missing, what, 'there is none')
 }
 
 /**
@@ -229,7 +214,7 @@ async function newestId(
  */
 export async function scheduleId(remote: Remote, typed: string): Promise<string> {
   if (isGuid(typed) || !isBeginning(typed)) return typed
-  const all = (await IDENTIFIED.schedule.ids(remote).catch(nothing)) ?? []
+  const all = (await scheduleIds(remote).catch(nothing)) ?? []
   const likely = all.filter((id) => id.startsWith(typed.toLowerCase()))
   return all.includes(typed) || likely.length === 0 ? typed : wholeId(remote, 'schedule', typed)
 }

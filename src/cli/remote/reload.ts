@@ -1,13 +1,11 @@
 /** `footman reload`: takes a changed configuration file into use. */
 import { RELOAD_CONFIG } from '../../console/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { OLD, type RemoteOptions, withRemote } from './client.ts'
+import { OLD, withRemote } from './client.ts'
+import type { RELOAD } from './commands.ts'
 
-interface ReloadOptions extends RemoteOptions {
-  readonly dryRun?: boolean
-}
-
-export function runReload(options: ReloadOptions, io: CommandIo): Promise<number> {
+export function runReload(options: OptionsOf<typeof RELOAD>, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { dryRun = false, json } = options
     const result = await remote.ask(RELOAD_CONFIG, { body: { dryRun }, what: 'reload', switchedOff: OLD })

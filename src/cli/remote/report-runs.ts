@@ -1,7 +1,6 @@
 /** `footman reports start`, `plan` and `log`. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { addressOf } from '../../http/endpoint/contract.ts'
 import { visible } from '../../platform/visible.ts'
 import {
   PLAN_TASK,
@@ -13,28 +12,24 @@ import {
   START_TASKS,
   type Started,
 } from '../../reports/runs/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { listing, span } from '../table.ts'
-import { CommandFailure, found, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import { LONGEST_WAIT_S } from './execution.ts'
 import { REPORTS_OFF } from './list-parts.ts'
 import { wholeId } from './names.ts'
+import type { REPORTS_PLAN, REPORTS_START } from './report-commands.ts'
 import { reportTaskId } from './reports.ts'
-
-interface StartOptions extends RemoteOptions {
-  /** Address that gets all mails. */
-  readonly test?: string
-  readonly dryRun?: boolean
-  readonly force?: boolean
-  readonly ignoreConditions?: boolean
-  /** Seconds; true = as long as it takes, up to 24 h; absent = not at all. */
-  readonly wait?: number | true
-}
 
 const START = 'reports start'
 
 /** Exit code 3 when a task is unknown or was not started; with `wait` 4 when a run failed, 5 when one has not ended. */
-export function runReportsStart(tasks: readonly string[], options: StartOptions, io: CommandIo): Promise<number> {
+export function runReportsStart(
+  tasks: readonly string[],
+  options: OptionsOf<typeof REPORTS_START>,
+  io: CommandIo,
+): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { test, dryRun = false, force = false, ignoreConditions = false, wait, json } = options
     const taskId: string[] = []
@@ -104,8 +99,7 @@ const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [100, 2000]
 async function ended(remote: Remote, runId: string, until: number, say: (line: string) => void): Promise<Run> {
   let shown: string | null = null
   for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(LONGEST_PAUSE_MS, ms * 1.5)) {
-    const { text } = await remote.insist({ ...addressOf(RUN, { params: { runId } }), what: `run ${runId}` })
-    const run = JSON.parse(text) as Run
+    const run = await remote.ask(RUN, { params: { runId }, what: `run ${runId}`, insist: true })
     if (run.state === 'finished' || Date.now() >= until) return run
     if (shown !== run.state) say(visible(`${run.taskName}: ${run.state}`))
     shown = run.state
@@ -149,13 +143,7 @@ function problemText({ level, code, report, block, recipient, details }: PlanPro
   return visible(`${about}: ${details}`)
 }
 
-interface PlanOptions extends RemoteOptions {
-  readonly recipient?: string
-  readonly limit?: number
-  readonly offset?: number
-  readonly wide?: boolean
-  readonly utc?: boolean
-}
+type PlanOptions = OptionsOf<typeof REPORTS_PLAN>
 
 /** How long the endpoint itself waits for the engine. */
 const PLAN_WAIT_MS = 60_000
@@ -163,14 +151,14 @@ const PLAN_WAIT_MS = 60_000
 export function runReportsPlan(task: string, options: PlanOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { recipient, limit, offset } = options
-    const id = await reportTaskId(remote, task)
-    const call = {
-      ...addressOf(PLAN_TASK, { params: { taskId: id }, query: { recipient, limit, offset } }),
+    const text = await remote.text(PLAN_TASK, {
+      params: { taskId: await reportTaskId(remote, task) },
+      query: { recipient, limit, offset },
       waitMs: PLAN_WAIT_MS,
       what: `report task "${task}"`,
       switchedOff: REPORTS_OFF,
-    } as const
-    const { text } = await found(remote, call, 'REPORTTASK_NOT_FOUND', 'no report task has this id')
+      missing: { code: 'REPORTTASK_NOT_FOUND', why: 'no report task has this id' },
+    })
     io.out(options.json ? text : planText(JSON.parse(text) as Plan, options, io))
     return EXIT.ok
   })
@@ -245,8 +233,9 @@ function rowsOf({ mails, files, hub }: Pick<Plan, 'mails' | 'files' | 'hub'>): r
 export function runReportsLog(typed: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const runId = await wholeId(remote, 'reportRun', typed)
-    const call = { ...addressOf(RUN_LOG, { params: { runId } }), what: `run ${typed}`, switchedOff: REPORTS_OFF }
-    const { text } = await found(remote, call, 'RUN_NOT_FOUND')
+    const missing = { code: 'RUN_NOT_FOUND' }
+    const call = { params: { runId }, what: `run ${typed}`, switchedOff: REPORTS_OFF, missing }
+    const text = await remote.text(RUN_LOG, call)
     io.out(options.json ? JSON.stringify({ runId, log: text }) : text.trimEnd() || 'The run has no log.')
     return EXIT.ok
   })

@@ -1,16 +1,17 @@
 /** `footman reports enable`, `disable`, `export` and `import`. */
 import { writeFile } from 'node:fs/promises'
-import { addressOf } from '../../http/endpoint/contract.ts'
 import { errorText } from '../../platform/errors.ts'
 import { parseImportedJson, RefusedJson } from '../../platform/json.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { EXPORT_REPORTS, IMPORT_REPORTS } from '../../reports/contract.ts'
 import { LISTED_TASKS, SWITCH_TASKS } from '../../reports/entities/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { CommandFailure, type Remote, withRemote } from './client.ts'
 import { bytesOf, type Input, textOf } from './key-values.ts'
 import { REPORTS_OFF } from './list-parts.ts'
 import { guess } from './names.ts'
+import type { REPORTS_EXPORT, REPORTS_IMPORT, REPORTS_SWITCH } from './report-commands.ts'
 
 /** The id of the one report task of this name, or the id itself. Throws exit code 3 when there is none, 1 when there are several. */
 export async function reportTaskId(remote: Remote, typed: string): Promise<string> {
@@ -33,17 +34,11 @@ export async function reportTaskId(remote: Remote, typed: string): Promise<strin
   throw new CommandFailure(EXIT.missing, what, `no report task has this name${guess(typed, names)}`)
 }
 
-interface SwitchOptions extends RemoteOptions {
-  readonly tag: readonly string[]
-  readonly project: readonly string[]
-  readonly all?: boolean
-}
-
 /** Exit code 3 when a task is unknown, 2 when one is refused; the others are switched all the same. */
 export function runReportsSwitch(
   verb: 'enable' | 'disable',
   tasks: readonly string[],
-  options: SwitchOptions,
+  options: OptionsOf<typeof REPORTS_SWITCH.enable>,
   io: CommandIo,
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
@@ -72,20 +67,14 @@ export function runReportsSwitch(
   })
 }
 
-interface ExportOptions extends RemoteOptions {
-  readonly templates?: boolean
-  /** Absent = standard output. */
-  readonly output?: string
-}
-
 /** The limit of an export with templates. */
 const MAX_BYTES = 1024 ** 3
 
-export function runReportsExport(options: ExportOptions, io: CommandIo): Promise<number> {
+export function runReportsExport(options: OptionsOf<typeof REPORTS_EXPORT>, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { templates, output } = options
-    const { text } = await remote.call({
-      ...addressOf(EXPORT_REPORTS, { query: { templates } }),
+    const text = await remote.text(EXPORT_REPORTS, {
+      query: { templates },
       maxBodyBytes: MAX_BYTES,
       what: 'export',
       switchedOff: REPORTS_OFF,
@@ -103,15 +92,10 @@ export function runReportsExport(options: ExportOptions, io: CommandIo): Promise
   })
 }
 
-interface ImportOptions extends RemoteOptions {
-  readonly mode?: 'merge' | 'replace'
-  readonly dryRun?: boolean
-}
-
 /** `file` absent = standard input. All or nothing. */
 export function runReportsImport(
   file: string | undefined,
-  options: ImportOptions,
+  options: OptionsOf<typeof REPORTS_IMPORT>,
   input: Input,
   io: CommandIo,
 ): Promise<number> {

@@ -9,24 +9,14 @@ import {
   type Sample,
 } from '../../alerts/rules/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { table } from '../table.ts'
-import { CommandFailure, OLD, type RemoteOptions, withRemote } from './client.ts'
+import { CommandFailure, OLD, withRemote } from './client.ts'
+import type { ROUTES_EXPLAIN } from './commands.ts'
 import { isNoTask, noSuchTask, wholeId } from './names.ts'
 
-interface RoutesExplainOptions extends RemoteOptions {
-  readonly event?: string
-  readonly type?: string
-  readonly outcome?: string
-  readonly task?: string
-  readonly host?: string
-  readonly user?: string
-  readonly message?: string
-  readonly failures?: string
-  readonly at?: string
-  /** Also each route of sections that are off. */
-  readonly all?: boolean
-}
+type RoutesExplainOptions = OptionsOf<typeof ROUTES_EXPLAIN>
 
 /** 3 when no route matches. */
 export function runRoutesExplain(options: RoutesExplainOptions, io: CommandIo): Promise<number> {

@@ -1,6 +1,6 @@
 /** `footman schedules add`, `edit`, `start`, `stop`, `delete`, `preview` and `run`. */
 import { randomUUID } from 'node:crypto'
-import { type AnswerOf, addressOf } from '../../http/endpoint/contract.ts'
+import type { AnswerOf } from '../../http/endpoint/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { createZoneTimes } from '../../platform/zone-times.ts'
 import {
@@ -13,27 +13,26 @@ import {
   STOP_SCHEDULE,
   type StoredSchedule,
 } from '../../tasks/schedule/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { zonedTimeText } from '../time.ts'
-import { CommandFailure, found, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
-import { NO_SCHEDULE } from './lists.ts'
+import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import type { SCHEDULE_ADD, SCHEDULE_PREVIEW } from './commands.ts'
 import { scheduleId, taskIdOf } from './names.ts'
+import { NO_SCHEDULE } from './options.ts'
 
-export interface PreviewOptions extends RemoteOptions {
-  /** Default: that of the site. */
-  readonly timezone?: string
-  readonly count: number
-}
+const switchOf = (name: string): string =>
+  `is Butler.restServerEndpointsEnable.scheduler.${name} true, and was Footman restarted since?`
 
-const SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
-const RUN_SWITCHED_OFF =
-  'is Butler.restServerEndpointsEnable.scheduler.startSchedule true, and was Footman restarted since?'
-
-export function runSchedulePreview(cron: string, options: PreviewOptions, io: CommandIo): Promise<number> {
+export function runSchedulePreview(
+  cron: string,
+  options: OptionsOf<typeof SCHEDULE_PREVIEW>,
+  io: CommandIo,
+): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { timezone = (await remote.times()).timezone, count } = options
     const body = { cronSchedule: cron, timezone, count }
-    const call = { body, switchedOff: SWITCHED_OFF, what: 'schedules preview' }
+    const call = { body, switchedOff: switchOf('getSchedule'), what: 'schedules preview' }
     const coming = await remote.ask(PREVIEW_SCHEDULE, call).catch(withOwnLines)
     if (options.json) io.out(JSON.stringify(coming))
     else {
@@ -56,30 +55,19 @@ function withOwnLines(error: unknown): never {
 
 export function runScheduleRun(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const call = {
-      ...addressOf(RUN_SCHEDULE, { params: { id: await scheduleId(remote, id) } }),
+    const text = await remote.text(RUN_SCHEDULE, {
+      params: { id: await scheduleId(remote, id) },
       idempotencyKey: randomUUID(),
       what: `schedule ${id}`,
-      switchedOff: RUN_SWITCHED_OFF,
-    }
-    const { text } = await found(remote, call, NO_SCHEDULE.code, NO_SCHEDULE.why)
+      switchedOff: switchOf('startSchedule'),
+      missing: NO_SCHEDULE,
+    })
     io.out(options.json ? text : `run ${(JSON.parse(text) as AnswerOf<typeof RUN_SCHEDULE>).runId}`)
     return EXIT.ok
   })
 }
 
-interface ScheduleOptions extends RemoteOptions {
-  readonly name?: string
-  readonly cron?: string
-  /** Id or name. */
-  readonly task?: string
-  readonly timezone?: string
-  readonly tag: readonly string[]
-  readonly stopped?: boolean
-}
-
-const switchOf = (name: string): string =>
-  `is Butler.restServerEndpointsEnable.scheduler.${name} true, and was Footman restarted since?`
+type ScheduleOptions = OptionsOf<typeof SCHEDULE_ADD>
 
 /** Needs name, cron expression and task. */
 export function runScheduleAdd(options: ScheduleOptions, io: CommandIo): Promise<number> {
@@ -91,8 +79,8 @@ export function runScheduleAdd(options: ScheduleOptions, io: CommandIo): Promise
     }
     const { timezone = (await remote.times()).timezone, stopped } = options
     const body = { ...(await membersOf(remote, options)), timezone, startupState: stopped ? 'stopped' : 'started' }
-    const call = { ...addressOf(CREATE_SCHEDULE, {}), body, switchedOff: switchOf('createNewSchedule') }
-    const { text } = await remote.call({ ...call, what: 'schedules add' }).catch(withOwnLines)
+    const call = { body: body as never, switchedOff: switchOf('createNewSchedule'), what: 'schedules add' }
+    const text = await remote.text(CREATE_SCHEDULE, call).catch(withOwnLines)
     io.out(options.json ? text : `Created: ${(JSON.parse(text) as StoredSchedule).id}`)
     return EXIT.ok
   })
@@ -109,9 +97,9 @@ export function runScheduleEdit(id: string, options: ScheduleOptions, io: Comman
         'say what to change: --name, --cron, --task, --timezone, --tag or --stopped',
       )
     }
-    const address = addressOf(CHANGE_SCHEDULE, { params: { id: await scheduleId(remote, id) } })
-    const call = { ...address, body, what: `schedule ${id}`, switchedOff: switchOf('updateSchedule') }
-    const { text } = await changed(remote, call)
+    const params = { id: await scheduleId(remote, id) }
+    const call = { params, body, what: `schedule ${id}`, switchedOff: switchOf('updateSchedule') }
+    const text = await remote.text(CHANGE_SCHEDULE, call).catch(unknownOrRefused)
     io.out(options.json ? text : `Changed: ${id}`)
     return EXIT.ok
   })
@@ -133,8 +121,8 @@ export function runScheduleChange(
   return withRemote(options, io, async (remote) => {
     const { contract, done, switch: name } = CHANGES[verb]
     const id = await scheduleId(remote, typed)
-    const call = { ...addressOf(contract, { params: { id } }), what: `schedule ${typed}`, switchedOff: switchOf(name) }
-    const { text } = await changed(remote, call)
+    const call = { params: { id }, what: `schedule ${typed}`, switchedOff: switchOf(name) }
+    const text = await remote.text(contract, call).catch(unknownOrRefused)
     io.out(options.json ? text || JSON.stringify({ id, deleted: true }) : `${done}: ${id}`)
     return EXIT.ok
   })
@@ -153,13 +141,11 @@ async function membersOf(remote: Remote, options: ScheduleOptions): Promise<Read
   }
 }
 
-/** A change of one schedule. The API answers 400 about an unknown one, as Butler does: here that is exit code 3. */
-async function changed(remote: Remote, call: RemoteCall) {
-  return remote.call(call).catch((error: unknown) => {
-    if (!(error instanceof CommandFailure)) throw error
-    const isUnknown =
-      error.status === 400 && /^(?:Bad Request: )?REST SCHEDULER: [^:]*\(status 400\)$/.test(error.message)
-    if (isUnknown) throw new CommandFailure(EXIT.missing, error.what, NO_SCHEDULE.why)
-    return withOwnLines(error)
-  })
+/** Throws the failure of a change of one schedule. The API answers 400 about an unknown one, as Butler does: here that is exit code 3. */
+function unknownOrRefused(error: unknown): never {
+  if (!(error instanceof CommandFailure)) throw error
+  const isUnknown =
+    error.status === 400 && /^(?:Bad Request: )?REST SCHEDULER: [^:]*\(status 400\)$/.test(error.message)
+  if (isUnknown) throw new CommandFailure(EXIT.missing, error.what, NO_SCHEDULE.why)
+  return withOwnLines(error)
 }

@@ -1,24 +1,12 @@
 /** `footman snooze set` and `lift`. */
 import { LIFT_SNOOZE, type NewSnooze, SET_SNOOZE } from '../../alerts/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { zonedTimeText } from '../time.ts'
 import { CommandFailure, OLD, type RemoteOptions, withRemote } from './client.ts'
+import type { SNOOZE_SET } from './commands.ts'
 import { isBeginning, taskIdOf, wholeId } from './names.ts'
-
-interface SnoozeSetOptions extends RemoteOptions {
-  readonly task: readonly string[]
-  readonly name: readonly string[]
-  readonly app: readonly string[]
-  readonly stream: readonly string[]
-  readonly tag: readonly string[]
-  readonly host: readonly string[]
-  readonly service: readonly string[]
-  readonly type: readonly string[]
-  readonly for?: string
-  readonly until?: string
-  readonly reason?: string
-}
 
 /** Field of the match by option. */
 const FIELDS = {
@@ -32,7 +20,7 @@ const FIELDS = {
   type: 'type',
 } as const
 
-export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<number> {
+export function runSnoozeSet(options: OptionsOf<typeof SNOOZE_SET>, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { until, reason, json } = options
     const fields = Object.entries(FIELDS) as [keyof typeof FIELDS, string][]

@@ -1,5 +1,6 @@
 /** `footman start-task`: starts tasks and, if wanted, follows them to their end. */
-import { addressOf, type CallOf } from '../../http/endpoint/contract.ts'
+import type { CallOf } from '../../http/endpoint/contract.ts'
+import { NAMESPACES } from '../../kv/contract.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { EXECUTION, type Execution, type ExecutionSummary, TASKS } from '../../tasks/executions/contract.ts'
@@ -10,25 +11,14 @@ import {
   START_TASKS,
   type StartedTask,
 } from '../../tasks/start/contract.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { span } from '../table.ts'
-import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { CommandFailure, type Remote, withRemote } from './client.ts'
+import type { START_TASK } from './commands.ts'
 import { follow, LONGEST_WAIT_S, scriptLog } from './execution.ts'
 
-export interface StartTaskOptions extends RemoteOptions {
-  readonly tag: readonly string[]
-  /** `name=value`. */
-  readonly property: readonly string[]
-  /** Globs. */
-  readonly name: readonly string[]
-  readonly match?: 'any' | 'all'
-  readonly maxConcurrent?: number
-  /** `namespace/key=value`. */
-  readonly kv?: readonly string[]
-  /** Seconds; true = as long as it takes, up to 24 h. */
-  readonly wait?: number | true
-  readonly log?: boolean
-}
+export type StartTaskOptions = OptionsOf<typeof START_TASK>
 
 const WHAT = 'start-task'
 
@@ -43,7 +33,7 @@ async function startTasks(
   options: StartTaskOptions,
   io: CommandIo,
 ): Promise<number> {
-  const { tag, property, name, match, maxConcurrent, wait, kv = [] } = options
+  const { tag, property, name, match, maxConcurrent, wait, kv } = options
   const ids = tasks.filter(isGuid)
   const names = tasks.filter((task) => !isGuid(task))
   if ([...tasks, ...tag, ...property, ...name].length === 0) {
@@ -136,8 +126,7 @@ function pairOf(text: string): { namespace: string; key: string; value: string }
 
 /** While the store is off the API would start the tasks without their parameters. */
 async function requireStore(remote: Remote): Promise<void> {
-  const call = { path: '/v4/keyvaluesnamespaces', what: '--kv', switchedOff: STORE_OFF }
-  await remote.call(call).catch((error: unknown) => {
+  await remote.ask(NAMESPACES, { what: '--kv', switchedOff: STORE_OFF }).catch((error: unknown) => {
     // A key may have the right to write but not to look.
     if (!(error instanceof CommandFailure && error.status === 403)) throw error
   })
@@ -150,21 +139,13 @@ const NO_ID = '00000000-0000-4000-8000-000000000000'
 
 /** Checks before the start that the key may read executions, which waiting needs. */
 async function requireReading(remote: Remote): Promise<void> {
-  const call = { ...addressOf(EXECUTION, { params: { executionId: NO_ID } }), what: WHAT }
-  await remote.call(call, ['EXECUTION_NOT_FOUND']).catch((error: unknown) => {
+  await remote.ask(EXECUTION, { params: { executionId: NO_ID }, what: WHAT }).catch((error: unknown) => {
     if (!(error instanceof CommandFailure)) throw error
     // Other errors are reported by the start.
     if (error.status !== 401 && error.status !== 403) return
     const why = `nothing was started: --wait needs the scope task:read beside task:run: ${error.message}`
     throw new CommandFailure(EXIT.unreachable, WHAT, why, error.status)
   })
-}
-
-interface FinishOptions {
-  /** Seconds; true = as long as it takes, up to 24 h; absent = not at all. */
-  readonly wait?: number | true
-  readonly json?: boolean
-  readonly log?: boolean
 }
 
 /**
@@ -175,7 +156,7 @@ interface FinishOptions {
 export async function finish(
   remote: Remote,
   answer: ObjectAnswer,
-  options: FinishOptions,
+  options: Pick<StartTaskOptions, 'wait' | 'json' | 'log'>,
   io: CommandIo,
 ): Promise<ObjectAnswer> {
   const { wait, json, log } = options

@@ -3,7 +3,9 @@
 import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import type { RunCommand } from '../../platform/command.ts'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import type { SERVICE_INSTALL, SERVICE_UNINSTALL } from './command.ts'
 import { serviceFacts } from './facts.ts'
 import { type Plan, ServiceError, type ServiceFacts, type ServiceHost, type ServicePort, type Step } from './host.ts'
 import { planInstall, planUninstall, UNIT_DIRECTORY } from './linux.ts'
@@ -14,25 +16,7 @@ export interface NameOptions {
   readonly name?: string
 }
 
-export interface InstallOptions extends NameOptions {
-  readonly configfile?: string
-  readonly user?: string
-  readonly directory?: string
-  readonly winsw?: string
-  readonly taskScheduler?: boolean
-  readonly nssm?: boolean
-  readonly firewall?: boolean
-  /** False with `--no-start`. */
-  readonly start?: boolean
-  readonly print?: boolean
-  readonly dryRun?: boolean
-}
-
-interface UninstallOptions extends NameOptions {
-  readonly directory?: string
-  readonly print?: boolean
-  readonly dryRun?: boolean
-}
+export type InstallOptions = Partial<OptionsOf<typeof SERVICE_INSTALL>>
 
 const DEFAULT_USER = 'footman'
 
@@ -65,7 +49,11 @@ export function runInstall(options: InstallOptions, io: CommandIo, host: Service
 }
 
 /** 0 removed, 2 refused, 3 there is no such service. */
-export function runUninstall(options: UninstallOptions, io: CommandIo, host: ServiceHost): Promise<number> {
+export function runUninstall(
+  options: OptionsOf<typeof SERVICE_UNINSTALL>,
+  io: CommandIo,
+  host: ServiceHost,
+): Promise<number> {
   return guarded(io, async () => {
     const platform = supported(host)
     const name = nameOf(options, platform)

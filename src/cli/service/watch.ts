@@ -3,26 +3,21 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { table } from '../table.ts'
+import type { SERVICE_LOGS, SERVICE_STATUS } from './command.ts'
 import { serviceFacts } from './facts.ts'
 import { ServiceError, type ServiceFacts, type ServiceHost, type ServiceStatus } from './host.ts'
-import { folderOf, guarded, type NameOptions, nameOf, supported } from './install.ts'
+import { folderOf, guarded, nameOf, supported } from './install.ts'
 import { installedConfig, winswBase } from './windows/places.ts'
 
-interface StatusOptions extends NameOptions {
-  readonly json?: boolean
-}
-
-interface LogsOptions extends NameOptions {
-  readonly configfile?: string
-  readonly directory?: string
-  readonly lines: number
-  readonly follow?: boolean
-}
-
 /** 0 it runs, 2 the service manager cannot be asked, 3 it is stopped or not installed. */
-export function runStatus(options: StatusOptions, io: CommandIo, host: ServiceHost): Promise<number> {
+export function runStatus(
+  options: OptionsOf<typeof SERVICE_STATUS>,
+  io: CommandIo,
+  host: ServiceHost,
+): Promise<number> {
   return guarded(io, async () => {
     const platform = supported(host)
     const name = nameOf(options, platform)
@@ -42,7 +37,12 @@ function text({ name, manager, state, enabled, pid, details }: ServiceStatus): s
 }
 
 /** 0 shown, 1 wrong configuration, 2 no journal, 3 no log file. */
-export function runLogs(options: LogsOptions, io: CommandIo, host: ServiceHost, signal?: AbortSignal): Promise<number> {
+export function runLogs(
+  options: OptionsOf<typeof SERVICE_LOGS>,
+  io: CommandIo,
+  host: ServiceHost,
+  signal?: AbortSignal,
+): Promise<number> {
   return guarded(io, async () => {
     const platform = supported(host)
     const name = nameOf(options, platform)

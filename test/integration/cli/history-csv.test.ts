@@ -8,7 +8,7 @@ test('no name becomes a formula', async () => {
   const executions = names.map((taskName) => ({ executionId: 'e', taskId: 't', taskName, runMs: -5 }))
   await using stub = await restStub(() => [200, { executions, nextCursor: null }])
   const io = heard()
-  const options = { url: stub.url, key: 'fm_test', timeout: 10_000, from: '7d', format: 'csv' } as const
+  const options = { url: stub.url, key: 'fm_test', timeout: 10_000, from: '7d', outcome: [], format: 'csv' } as const
   expect(await runHistory(undefined, options, io)).toBe(0)
   const rows = io.stdout().split('\n').slice(1)
   expect(rows.map((row) => row.slice('e,t,'.length).replace(/,,+.*$/, ''))).toEqual([

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type RemoteOptions, withRemote } from '../../../src/cli/remote/client.ts'
+import { CLUSTER } from '../../../src/console/contract.ts'
 import { heard, restStub } from '../../support/rest-stub.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 
@@ -35,7 +36,7 @@ async function called({ installation, options = {}, env = {}, cwd = directory.pa
     { timeout: 5000, command: 'start-task', ...options },
     io,
     async (remote) => {
-      for (const path of ['/v4/one', '/v4/two']) io.out((await remote.call({ path, what: 'start-task' })).text)
+      for (let n = 0; n < 2; n += 1) io.out(await remote.text(CLUSTER, { what: 'start-task' }))
       return 0
     },
     { env: { ...env, ...(env.FOOTMAN_URL === 'stub' && { FOOTMAN_URL: stub.url }) }, cwd },

@@ -170,7 +170,7 @@ async function screen(name: ListName | 'history', more: object = {}, columns?: n
   const id = name === 'schedules runs' ? SCHEDULE.slice(0, 8) : undefined
   const code =
     name === 'history'
-      ? await runHistory(undefined, { ...options, from: '7d', format: 'table' }, io)
+      ? await runHistory(undefined, { ...options, from: '7d', outcome: [], format: 'table' }, io)
       : await runList(name, id, options, io)
   expect([code, io.stderr()]).toEqual([0, ''])
   return io.stdout().split('\n')
@@ -362,7 +362,14 @@ describe('nothing there', () => {
   test('history', async () => {
     await using stub = await restStub(() => [200, { executions: [], nextCursor: null }])
     const io = heard()
-    const options = { url: stub.url, key: 'fm_test', timeout: 10_000, from: '7d', format: 'table' } as const
+    const options = {
+      url: stub.url,
+      key: 'fm_test',
+      timeout: 10_000,
+      from: '7d',
+      outcome: [],
+      format: 'table',
+    } as const
     expect([await runHistory(undefined, options, io), io.stdout()]).toEqual([0, 'No executions.'])
   })
 })

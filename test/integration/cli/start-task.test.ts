@@ -51,6 +51,7 @@ const optionsFor = (url: string, more: Partial<StartTaskOptions> = {}): StartTas
   tag: [],
   property: [],
   name: [],
+  kv: [],
   ...more,
 })
 

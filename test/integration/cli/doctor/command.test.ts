@@ -70,7 +70,7 @@ describe('exit codes', () => {
   test('1 for a file that is not there or cannot be read', async () => {
     const lines: string[] = []
     const io = { out: (text: string) => void lines.push(text), err: (text: string) => void lines.push(text) }
-    const options = { configfile: '/no/such/file.yaml', timeout: 1000 }
+    const options = { configfile: '/no/such/file.yaml', qsConnection: true, timeout: 1000 }
     expect(await runDoctor(options, io, { probes: [probe('disk', ok)], env: {} })).toBe(1)
     expect(lines.join('\n')).toContain('/no/such/file.yaml')
     expect(lines.join('\n')).not.toContain('in order: ')
