@@ -148,7 +148,7 @@ const isOfBrowser = ({ attributes }: Node): boolean => attributes.has('data-here
 /** Milliseconds in which a page shows what has happened since it was made. */
 const FOLLOWED_MS = 5000
 
-/** A problem when scripts have changed what the page says. What happens meanwhile, such as an attempt, changes the page, too. */
+/** A problem when scripts have changed what the page says. An attempt that is made meanwhile changes the page, too. */
 async function sameText(page: Page, html: string): Promise<string[]> {
   const end = performance.now() + atMost(FOLLOWED_MS)
   let found = await differenceOf(page, html)
