@@ -37,7 +37,8 @@ function givenMatch(text: string): Match {
 /** The conditions: JSON as it was given before (undo), or the fields of the form. */
 function matchOf({ get, form }: Fields): Match {
   if (get('match')) return givenMatch(get('match'))
-  return { ...givenMembers(matchFields(), form), ...(get('type') && { type: [get('type')] }) }
+  const given = Object.entries(givenMembers(matchFields(), form)).map(([name, value]) => [name, String(value).trim()])
+  return { ...Object.fromEntries(given), ...(get('type') && { type: [get('type')] }) }
 }
 
 /** The members as the form gives them; the API says which of them are wrong. */

@@ -90,7 +90,7 @@ export const newFields = (timezone: string): Record<string, string> => ({
 
 /** The members of the fields that the schema makes. */
 export const schemaMembers = ({ get }: Pick<Fields, 'get'>): Members =>
-  givenMembers(schemaFields(), new URLSearchParams(schemaFields().map(({ at }) => [at, get(at)])))
+  givenMembers(schemaFields(), new URLSearchParams(schemaFields().map(({ at }) => [at, get(at).trim()])))
 
 const names = (text: string): string[] =>
   text

@@ -199,7 +199,7 @@ function instantText(text: string, timezone: string): string {
 }
 
 const ownFields = once(() => formOf(CREATE_MAINTENANCE.body().omit({ match: true })).fields)
-/** Of the events, the form has the task only. */
+/** The only condition that the form offers. */
 const taskField = once(() =>
   matchFields()
     .filter(({ at }) => at === 'task')
