@@ -166,7 +166,7 @@ const maintenanceBody = () =>
       .array(z.string())
       .max(20)
       .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
-      .meta({ label: 'Destinations of the summary at the end, with a comma between', hint: '', control: 'names' })
+      .meta({ label: 'Destinations of the summary at the end', hint: 'With a comma between.', control: 'names' })
       .optional(),
   })
 export type MaintenanceBody = Shape<typeof maintenanceBody>
