@@ -2,9 +2,24 @@
 import { z } from 'zod'
 import { type AnswerOf, contract, type Shape } from '../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
+import type { FormMeta } from '../platform/form-meta.ts'
 
-/** Fields as in a match of `alertRoutes`, in any of the forms that the configuration accepts. */
-const match = () => z.looseObject({})
+const matched = (label: string, words: FormMeta = {}) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ label, control: 'line', ...words })
+
+/** Fields as in a match of `alertRoutes`, in any of the forms that the configuration accepts; those named here have a form. */
+export const match = () =>
+  z.looseObject({
+    taskId: matched('Task id'),
+    task: matched('Task', { suggest: 'task' }),
+    app: matched('App', { suggest: 'app' }),
+    stream: matched('Stream', { suggest: 'stream' }),
+    host: matched('Node', { suggest: 'host' }),
+    message: matched('Message', { suggest: 'message' }),
+  })
 export type Match = Shape<typeof match>
 
 const snooze = () =>
@@ -26,14 +41,38 @@ export const SNOOZES = contract({
   answers: () => ({ 200: z.strictObject({ snoozes: z.array(snooze()), nextCursor: z.string().nullable() }) }),
 })
 
+/** Lengths of a snooze that the form offers. */
+const LENGTHS = {
+  '1h': '1 hour',
+  '2h': '2 hours',
+  '4h': '4 hours',
+  '8h': '8 hours',
+  '12h': '12 hours',
+  '24h': '1 day',
+  '3d': '3 days',
+  '7d': '7 days',
+}
+
 const snoozeBody = () =>
   z.object({
     match: match().describe(
       'Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".',
     ),
-    for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').optional(),
-    until: z.string().describe('ISO 8601 time of the end; in the zone of the site unless it names one.').optional(),
-    from: z.string().describe('ISO 8601 time of the begin, likewise; default now.').optional(),
+    for: z
+      .string()
+      .describe('How long, like `2h`; 1m to 30d. Or give `until`.')
+      .meta({ hint: '', texts: LENGTHS })
+      .optional(),
+    until: z
+      .string()
+      .describe('ISO 8601 time of the end; in the zone of the site unless it names one.')
+      .meta({ control: 'none' })
+      .optional(),
+    from: z
+      .string()
+      .describe('ISO 8601 time of the begin, likewise; default now.')
+      .meta({ control: 'none' })
+      .optional(),
     reason: z.string().max(500).optional(),
   })
 export type SnoozeBody = Shape<typeof snoozeBody>
@@ -110,18 +149,24 @@ const maintenanceBody = () =>
     from: z
       .string()
       .describe('ISO 8601 time of the begin, in the zone of the site unless it names one; default now.')
+      .meta({ control: 'none' })
       .optional(),
-    until: z.string().describe('ISO 8601 time of the end, likewise; at most 7 days after the begin.'),
+    until: z
+      .string()
+      .describe('ISO 8601 time of the end, likewise; at most 7 days after the begin.')
+      .meta({ control: 'none' }),
     match: match().describe('Fields as in a match of `alertRoutes`; absent = all events.').optional(),
     stopSchedules: z
       .boolean()
       .describe("Footman's own schedules do not fire. Needs the scope `schedule:run`.")
+      .meta({ label: "Footman's own schedules do not fire", hint: '', order: 1 })
       .optional(),
     reason: z.string().max(500).optional(),
     summaryTo: z
       .array(z.string())
       .max(20)
       .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
+      .meta({ label: 'Destinations of the summary at the end', hint: 'With a comma between.', control: 'names' })
       .optional(),
   })
 export type MaintenanceBody = Shape<typeof maintenanceBody>

@@ -102,6 +102,14 @@ const LATE: Failure = {
   issues: [],
 }
 
+/** The member that an answer in the form of the predecessor names: `body/ttl must be number`. */
+function issuesOf(details: string): Failure['issues'] {
+  const { path, wrong, missing } =
+    /^body(?:\/(?<path>\S+) (?<wrong>.+)| must have required property '(?<missing>.+)')$/.exec(details)?.groups ?? {}
+  if (missing !== undefined) return [{ path: missing, message: 'is missing' }]
+  return path === undefined ? [] : [{ path: path.replaceAll('/', '.'), message: wrong! }]
+}
+
 async function read<T>(response: Response, { bytes }: AskOptions): Promise<Asked<T>> {
   const { status, headers } = response
   const value = objectOf(response)
@@ -113,14 +121,15 @@ async function read<T>(response: Response, { bytes }: AskOptions): Promise<Asked
   if (status < 400) return { ok: true, status, data: isJson ? ownJson<T>(text) : (text as T), headers }
   const body: Record<string, unknown> = isJson ? ownJson(text) : { error: text }
   const member = (name: string) => (typeof body[name] === 'string' ? (body[name] as string) : '')
+  const details = member('details') || (member('error') === member('message') ? '' : member('message'))
   return {
     ok: false,
     status,
     error: member('error') || member('message'),
-    details: member('details') || (member('error') === member('message') ? '' : member('message')),
+    details,
     code: member('code'),
     requestId: headers.get('x-request-id') ?? '',
-    issues: Array.isArray(body.issues) ? body.issues : [],
+    issues: Array.isArray(body.issues) ? body.issues : issuesOf(details),
     body,
   }
 }

@@ -67,6 +67,8 @@ export interface Operation {
   readonly typed?: (fields: Fields, context: PageContext) => string | null | Promise<string | null>
   /** Whether the fields have what the dialog requires, such as a tick; false: the dialog is shown again. */
   readonly isComplete?: (fields: Fields) => boolean
+  /** Fields that must not be empty, where the API does not say which one is. */
+  readonly required?: readonly string[]
   /** Field that an issue of a refused call is about, by the path of the issue; default: the last name of the path. */
   readonly fieldOf?: Readonly<Record<string, string>>
   /** The result as a page, where a sentence is not enough; null = the sentence is. */
@@ -258,10 +260,20 @@ async function fillFromFile(
     return null
   } catch (error) {
     if (!(error instanceof TextError)) throw error
-    const issues = [{ path: field, message: `cannot be read from ${upload.name}: ${error.message}` }]
-    return { ok: false, status: 400, error: 'Invalid file', details: '', code: 'VALIDATION', requestId: '', issues }
+    return refused('Invalid file', [{ path: field, message: `cannot be read from ${upload.name}: ${error.message}` }])
   }
 }
+
+/** A form that is refused before the API is asked. */
+const refused = (error: string, issues: Failure['issues']): Failure => ({
+  ok: false,
+  status: 400,
+  error,
+  details: '',
+  code: 'VALIDATION',
+  requestId: '',
+  issues,
+})
 
 /** The result of a posted form. */
 export type Outcome =
@@ -277,6 +289,10 @@ export async function takeAction(
   const [, operation] = entry
   const damaged = await fillFromFile(operation, form, context.upload)
   if (damaged) return { kind: 'page', content: await operationPage(context, entry, form, damaged) }
+  const again = async (failure: Failure): Promise<Outcome> => {
+    const content = await operation.page?.(form, context, failure)
+    return { kind: 'page', content: content ?? (await operationPage(context, entry, form, failure)) }
+  }
   const fields = fieldsOf(form)
   const wanted = (await operation.typed?.(fields, context)) ?? null
   const isConfirmed =
@@ -289,6 +305,11 @@ export async function takeAction(
   if ((operation.dialog || wanted !== null) && !isConfirmed) {
     return { kind: 'page', content: await operationPage(context, entry, form) }
   }
+  const empty = operation.required?.filter((name) => fields.get(name) === '') ?? []
+  if (empty.length > 0) {
+    const issues = empty.map((name) => ({ path: name, message: 'must not be empty' }))
+    return await again(refused('Invalid form', issues))
+  }
   const { method, path, query = {}, body, headers } = operation.call(fields, context.upload)
   // A form that is sent twice is carried out once; one that was changed meanwhile, as after *Back*, is another.
   const key = form.has('once')
@@ -300,8 +321,7 @@ export async function takeAction(
     headers: { ...(method === 'POST' && key && { 'idempotency-key': key }), ...headers },
   })
   if (!answer.ok) {
-    const content = await operation.page?.(form, context, answer)
-    return { kind: 'page', content: content ?? (await operationPage(context, entry, form, answer)) }
+    return await again(answer)
   }
   const result = operation.result?.(answer.data, context)
   if (result) return { kind: 'page', content: result }

@@ -113,8 +113,8 @@ export const SET_PAIR = contract({
   body: () =>
     field.object({
       key: field.string().optional(),
-      value: field.string().optional(),
-      ttl: ttl().optional(),
+      value: field.string().meta({ control: 'area' }).optional(),
+      ttl: ttl().meta({ label: 'Expires after minutes (empty = never)', control: 'minutes' }).optional(),
       ifRevision: field.integer().optional(),
     }),
   answers: () => ({ 201: pair().extend({ ttl: z.number() }), ...REVISION_FAILURE }),

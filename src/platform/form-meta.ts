@@ -10,11 +10,25 @@ export interface FormMeta {
   readonly group?: string
   /** Rarely needed: folded as long as it has its default. */
   readonly advanced?: boolean
+  /** The form does not take an empty text, although the schema does. */
+  readonly needed?: boolean
   /** The things that it names; the page has their ids and names. */
   readonly lookup?: string
-  /** In place of the control of its type; `none` leaves it to the JSON. */
-  readonly control?: 'area' | 'json' | 'line' | 'lines' | 'none' | 'operand' | 'source' | 'template'
-  /** Words for the values of an enumeration; '' = none of them. */
+  /** The things that it may name; the page suggests them, and any text is taken. */
+  readonly suggest?: string
+  /** In place of the control of its type; `none` leaves it to the JSON, or to a control of the page. */
+  readonly control?:
+    | 'area'
+    | 'json'
+    | 'line'
+    | 'lines'
+    | 'minutes'
+    | 'names'
+    | 'none'
+    | 'operand'
+    | 'source'
+    | 'template'
+  /** Words for the values of an enumeration, or for those of a text that the form offers; '' = none of them. */
   readonly texts?: Readonly<Record<string, string>>
   /** Members with a lower number stand before; default 0. */
   readonly order?: number
@@ -32,7 +46,9 @@ export const FORM_ONLY = [
   'hint',
   'group',
   'advanced',
+  'needed',
   'lookup',
+  'suggest',
   'control',
   'texts',
   'order',

@@ -1,7 +1,8 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The controls of a form, made from the table of its fields. */
-import type { Child, FC } from 'hono/jsx'
+import { type Child, type FC, useContext } from 'hono/jsx'
+import { FieldError, FormErrors, useInvalid } from '../ui/forms.tsx'
 import { Name, plainName } from '../ui/text.tsx'
 import {
   controlOf,
@@ -17,14 +18,15 @@ import {
 /** The things that a field may name, by its lookup. */
 export type Choices = Readonly<Record<string, readonly { readonly id: string; readonly name: string }[]>>
 
+/** Why fields are refused stands in `FormErrors`, by the names of their controls. */
 interface Form {
   readonly definition: Members
   readonly choices: Choices
-  readonly issues: readonly { readonly path: string; readonly message: string }[]
-  /** Address that the buttons of the form post to. */
-  readonly action: string
-  /** Id of the step, to which the browser comes back. */
-  readonly step: string
+  /** Before the names of the controls; default `f:`. */
+  readonly prefix?: string
+  /** Only for forms with lists: the address that the buttons post to, and the step to which the browser comes back. */
+  readonly action?: string
+  readonly step?: string
 }
 
 interface FieldsProps {
@@ -36,9 +38,10 @@ interface FieldsProps {
 
 /** The controls of the fields; those that are rarely needed are folded, unless they differ from their default. */
 export const Fields: FC<FieldsProps> = ({ form, fields, above = '' }) => {
+  const hasError = useErrors(form)
   const isFolded = (field: Field) => {
     const path = above + field.at
-    return field.advanced && isPreset(field, memberAt(form.definition, path)) && !hasIssue(form, path)
+    return field.advanced && isPreset(field, memberAt(form.definition, path)) && !hasError(path)
   }
   const folded = fields.filter(isFolded)
   const controls = (some: readonly Field[]) =>
@@ -74,18 +77,18 @@ const Control: FC<ControlProps> = (props) => {
     )
   }
   if (field.as === 'refs' || field.as === 'choices') return <Picks {...props} />
-  const issue = form.issues.find((one) => one.path === path)
+  const name = controlOf(path, form.prefix)
   const isLarge = ['area', 'lines', 'pairs', 'json'].includes(field.as)
   return (
     <div class={isLarge ? 'wide' : undefined}>
       {/* biome-ignore lint/a11y/noLabelWithoutControl: the control is in the component. */}
       <label class={field.as === 'flag' ? 'check' : 'field'}>
         <span>{field.label}</span>
-        <Input {...props} invalid={issue !== undefined} />
+        <Input {...props} name={name} />
+        <FieldError name={name} />
       </label>
-      {issue && <p class="bad small">{issue.message}</p>}
       {field.hint && (
-        <p class="muted small" id={`${controlOf(path)}-hint`}>
+        <p class="muted small" id={`${name}-hint`}>
           {field.hint}
         </p>
       )}
@@ -93,12 +96,12 @@ const Control: FC<ControlProps> = (props) => {
   )
 }
 
-const Input: FC<ControlProps & { readonly invalid: boolean }> = ({ form, field, path, invalid }) => {
+const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path, name }) => {
   const value = memberAt(form.definition, path)
   const shared = {
-    name: controlOf(path),
-    'aria-invalid': invalid ? 'true' : undefined,
-    'aria-describedby': field.hint ? `${controlOf(path)}-hint` : undefined,
+    name,
+    'aria-describedby': field.hint ? `${name}-hint` : undefined,
+    ...useInvalid(name),
   }
   const text = shownText(field, value)
   switch (field.as) {
@@ -114,9 +117,15 @@ const Input: FC<ControlProps & { readonly invalid: boolean }> = ({ form, field, 
           {`\n${text}`}
         </textarea>
       )
-    case 'choice':
+    case 'choice': {
+      const isKnown = field.options.some(([option]) => option === text)
       return (
         <select {...shared}>
+          {!isKnown && text !== '' && (
+            <option value={text} selected>
+              {text}
+            </option>
+          )}
           {field.options.map(([option, label]) => (
             <option value={option} selected={option === text}>
               {label}
@@ -124,6 +133,7 @@ const Input: FC<ControlProps & { readonly invalid: boolean }> = ({ form, field, 
           ))}
         </select>
       )
+    }
     case 'ref': {
       const options = form.choices[field.to] ?? []
       const isKnown = text === '' || options.some(({ id }) => id === text)
@@ -143,8 +153,33 @@ const Input: FC<ControlProps & { readonly invalid: boolean }> = ({ form, field, 
         </select>
       )
     }
-    default:
-      return <input type="text" value={text} autocomplete="off" spellcheck={false} {...shared} />
+    default: {
+      const { required, maxLength, suggest = '' } = field
+      const known = form.choices[suggest] ?? []
+      const list = known.length > 0 ? `known-${suggest}` : undefined
+      return (
+        <>
+          <input
+            type="text"
+            value={text}
+            autocomplete="off"
+            spellcheck={false}
+            inputmode={field.as === 'number' || field.as === 'minutes' ? 'numeric' : undefined}
+            required={required}
+            maxlength={maxLength}
+            list={list}
+            {...shared}
+          />
+          {list && (
+            <datalist id={list}>
+              {known.map(({ id }) => (
+                <option value={id} />
+              ))}
+            </datalist>
+          )}
+        </>
+      )
+    }
   }
 }
 
@@ -157,24 +192,24 @@ const Picks: FC<ControlProps> = ({ form, field, path }) => {
     field.as === 'choices' ? field.options : (form.choices[field.to] ?? []).map(({ id, name }) => [id, name] as const)
   const gone = chosen.filter((id) => !known.some(([one]) => one === id)).map((id) => [String(id), String(id)] as const)
   const options = [...known, ...gone]
+  const control = controlOf(path, form.prefix)
   const boxes = (
     <div class="picks">
       {options.map(([value, text]) => (
         <label class="check">
           <Name text={text} />
-          <input type="checkbox" name={controlOf(path)} value={value} checked={chosen.includes(value)} />
+          <input type="checkbox" name={control} value={value} checked={chosen.includes(value)} />
         </label>
       ))}
     </div>
   )
-  const issue = form.issues.find((one) => one.path === path || one.path.startsWith(`${path}.`))
   if (field.as === 'choices') {
     return (
       <fieldset class="wide">
         <legend class="small">{field.label}</legend>
         {field.hint && <p class="muted small">{field.hint}</p>}
         {boxes}
-        {issue && <p class="bad small">{issue.message}</p>}
+        <FieldError name={control} />
       </fieldset>
     )
   }
@@ -184,7 +219,7 @@ const Picks: FC<ControlProps> = ({ form, field, path }) => {
         {field.label} <span class="count quiet">{chosen.length}</span>
       </summary>
       {options.length === 0 ? <p class="muted small">There are none yet.</p> : boxes}
-      {issue && <p class="bad small">{issue.message}</p>}
+      <FieldError name={control} />
     </details>
   )
 }
@@ -208,14 +243,14 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
       {children}
     </button>
   )
-  const issue = form.issues.find((one) => one.path === path)
+  const hasError = useErrors(form)
   return (
     <div class="wide stack items-of">
-      {issue && <p class="bad small">{issue.message}</p>}
+      <FieldError name={controlOf(path, form.prefix)} alone />
       {items.map((item, n) => {
         const variant = variantOf(field.variants, item)
         const title = `${variant?.title ?? 'Item'} ${n + 1}`
-        const isOpen = items.length <= OPEN_ITEMS || n === items.length - 1 || hasIssue(form, `${path}.${n}`)
+        const isOpen = items.length <= OPEN_ITEMS || n === items.length - 1 || hasError(`${path}.${n}`)
         return (
           <details class="entry" open={isOpen || undefined}>
             <summary>
@@ -255,8 +290,14 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
   )
 }
 
-const hasIssue = ({ issues }: Form, path: string): boolean =>
-  issues.some((one) => one.path === path || one.path.startsWith(`${path}.`))
+/** Whether a member, or one inside of it, is refused. */
+function useErrors({ prefix }: Form): (path: string) => boolean {
+  const names = [...useContext(FormErrors).keys()]
+  return (path) => {
+    const name = controlOf(path, prefix)
+    return names.some((one) => one === name || one.startsWith(`${name}.`))
+  }
+}
 
 /** The first member of an item that says something; the name of the definition that it names. */
 function summaryOf({ choices }: Form, { fields }: Variant, item: unknown): string {

@@ -16,6 +16,11 @@ interface Base {
   readonly empty?: null | 'omit'
   /** The value without the member. */
   readonly preset?: unknown
+  /** It must not be empty. */
+  readonly required?: true
+  readonly maxLength?: number
+  /** The things that it may name. */
+  readonly suggest?: string
 }
 
 export type Field = Base &
@@ -29,6 +34,8 @@ export type Field = Base &
           | 'source'
           | 'operand'
           | 'lines'
+          | 'names'
+          | 'minutes'
           | 'pairs'
           | 'json'
           | 'template'
@@ -126,6 +133,8 @@ const operand: Codec = {
   },
 }
 
+const MINUTE_MS = 60_000
+const shownMinutes = (ms: number): string => (ms === 0 ? '' : String(Math.ceil(ms / MINUTE_MS)))
 const isNumber = (given: string): boolean => given.trim() !== '' && Number.isFinite(Number(given))
 
 const CODECS: Readonly<Record<string, Codec>> = {
@@ -157,6 +166,16 @@ const CODECS: Readonly<Record<string, Codec>> = {
       return linesOf(given).map((line) => before.get(line) ?? (line.startsWith('{') ? parsed(line) : line))
     },
   },
+  /** Names in one line, with a comma between. */
+  names: {
+    show: (value) => [value ?? []].flat().map(compact).join(', '),
+    read: (given) => linesOf(given.replaceAll(',', '\n')),
+  },
+  /** Milliseconds as minutes; the last one is a whole one. */
+  minutes: {
+    show: (value) => (typeof value === 'number' ? shownMinutes(value) : String(value ?? '')),
+    read: (given) => (isNumber(given) ? Number(given) * MINUTE_MS : given),
+  },
   pairs: {
     show: (value) => (isMembers(value) ? Object.entries(value).map(([name, one]) => `${name}=${one}`) : []).join('\n'),
     read: (given) =>
@@ -170,8 +189,11 @@ const CODECS: Readonly<Record<string, Codec>> = {
 export const shownText = ({ as }: Field, value: unknown): string =>
   value === null || value === undefined ? '' : (CODECS[as]?.show(value) ?? '')
 
+/** Before the names of the controls of a form that has controls of its own, too. */
+const PREFIX = 'f:'
+
 /** Name of the control of a member. */
-export const controlOf = (path: string): string => `f:${path}`
+export const controlOf = (path: string, prefix = PREFIX): string => prefix + path
 
 /** The kind of an item; of several with its type, the one whose members it has. */
 export function variantOf(variants: readonly Variant[], item: unknown): Variant | undefined {
@@ -181,18 +203,23 @@ export function variantOf(variants: readonly Variant[], item: unknown): Variant 
 }
 
 /** Puts what a form says into the definition. Lists have the items that the form was made with. */
-export function readFields(definition: Members, fields: readonly Field[], form: URLSearchParams, above = ''): void {
+export function readFields(
+  definition: Members,
+  fields: readonly Field[],
+  form: URLSearchParams,
+  { above = '', prefix = PREFIX } = {},
+): void {
   for (const field of fields) {
     const path = above + field.at
-    const control = controlOf(path)
+    const control = controlOf(path, prefix)
     if (field.as === 'items') {
       const items = memberAt(definition, path)
       if (!Array.isArray(items)) continue
       items.forEach((item, n) => {
-        readFields(definition, variantOf(field.variants, item)?.fields ?? [], form, `${path}.${n}.`)
+        readFields(definition, variantOf(field.variants, item)?.fields ?? [], form, { above: `${path}.${n}.`, prefix })
       })
     } else if (field.as === 'group') {
-      readFields(definition, field.fields, form, `${path}.`)
+      readFields(definition, field.fields, form, { above: `${path}.`, prefix })
       if (field.fields.every((inner) => isPreset(inner, memberAt(definition, `${path}.${inner.at}`))))
         setMember(definition, path, null)
       else for (const [name, value] of Object.entries(field.constants)) setMember(definition, `${path}.${name}`, value)
@@ -205,6 +232,15 @@ export function readFields(definition: Members, fields: readonly Field[], form: 
       if (given !== null) setMember(definition, path, valueRead(field, given, memberAt(definition, path)))
     }
   }
+}
+
+/** The members that a small form gives, whose controls have the names of their members. Those with their default are left out. */
+export function givenMembers(fields: readonly Field[], form: URLSearchParams): Members {
+  const isNeeded = ({ empty }: Field) => empty === undefined
+  const members: Members = Object.fromEntries(fields.filter(isNeeded).map(({ at }) => [at, '']))
+  readFields(members, fields, form, { prefix: '' })
+  const given = fields.filter((field) => isNeeded(field) || !isPreset(field, members[field.at]))
+  return Object.fromEntries(given.map(({ at }) => [at, members[at]]))
 }
 
 export const isEmpty = (value: unknown): boolean =>

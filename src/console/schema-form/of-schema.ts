@@ -15,6 +15,9 @@ interface Plain {
   /** Undefined without one. */
   readonly preset: unknown
   readonly meta: FormMeta
+  /** Lengths of a text. */
+  readonly minLength: number
+  readonly maxLength?: number
 }
 
 function plainOf(type: z.ZodType): Plain {
@@ -25,6 +28,8 @@ function plainOf(type: z.ZodType): Plain {
   switch (def.type) {
     case 'optional':
       return { ...inner(), isOptional: true, meta: { ...inner().meta, ...meta } }
+    case 'nonoptional':
+      return { ...inner(), isOptional: false, meta: { ...inner().meta, ...meta } }
     case 'nullable':
       return { ...inner(), isNullable: true, meta: { ...inner().meta, ...meta } }
     case 'default':
@@ -32,11 +37,15 @@ function plainOf(type: z.ZodType): Plain {
     case 'prefault':
       return { ...inner(), preset: type.safeParse(undefined).data, meta: { ...inner().meta, ...meta } }
     case 'pipe': {
-      const source = plainOf(def.in)
+      // Members that are converted first have the type that is meant behind it.
+      const source = plainOf(def.in._zod.def.type === 'transform' ? def.out : def.in)
       return { ...source, meta: { ...source.meta, ...meta } }
     }
-    default:
-      return { def, isOptional: false, isNullable: false, preset: undefined, meta }
+    default: {
+      const { minLength = null, maxLength = null } = type as { minLength?: number | null; maxLength?: number | null }
+      const lengths = { minLength: minLength ?? 0, ...(maxLength !== null && { maxLength }) }
+      return { def, isOptional: false, isNullable: false, preset: undefined, meta, ...lengths }
+    }
   }
 }
 
@@ -69,6 +78,9 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
     ...(meta.advanced && { advanced: true as const }),
     ...(empty !== undefined && { empty }),
     ...(preset !== undefined && { preset }),
+    ...((meta.needed || (plain.minLength > 0 && isRequired(plain))) && { required: true as const }),
+    ...(plain.maxLength !== undefined && { maxLength: plain.maxLength }),
+    ...(meta.suggest !== undefined && { suggest: meta.suggest }),
   }
   if (meta.control) return [{ ...base, as: meta.control }]
   switch (def.type) {
@@ -92,7 +104,8 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
     case 'union':
       return [{ ...base, as: def.options.every(isScalar) ? 'line' : 'json' }]
     default:
-      return [meta.lookup ? { ...base, as: 'ref', to: meta.lookup } : { ...base, as: 'line' }]
+      if (meta.lookup) return [{ ...base, as: 'ref', to: meta.lookup }]
+      return [meta.texts ? { ...base, as: 'choice', options: Object.entries(meta.texts) } : { ...base, as: 'line' }]
   }
 }
 
@@ -111,7 +124,7 @@ const isScalar = (type: z.ZodType): boolean => SCALARS.includes(plainOf(type).de
 const optionsOf = (entries: Readonly<Record<string, string>>, { texts = {} }: FormMeta): Options =>
   Object.values(entries).map((value) => [value, texts[value] ?? value])
 
-type Base = Pick<Field, 'at' | 'label' | 'hint' | 'group' | 'advanced' | 'empty' | 'preset'>
+type Base = Omit<Field, 'as'>
 
 function arrayField(base: Base, item: Plain, { lookup, ordered, texts }: FormMeta): Field {
   if (item.def.type === 'enum') return { ...base, as: 'choices', options: optionsOf(item.def.entries, { texts }) }

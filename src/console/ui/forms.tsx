@@ -142,9 +142,17 @@ const apiQuery = (query: URLSearchParams): Record<string, string[]> =>
 /** Messages about the fields of a posted form that was refused, by the name of the field. */
 export const FormErrors = createContext<ReadonlyMap<string, string>>(new Map())
 
-/** Why the field was refused. Stands in its label, so that it is read with it. */
-export const FieldError: FC<{ readonly name: string }> = ({ name }) => {
-  const message = useContext(FormErrors).get(name)
+/** Why a field was refused, or an item of its list. */
+function useError(name: string): string | undefined {
+  const errors = useContext(FormErrors)
+  return errors.get(name) ?? [...errors].find(([one]) => one.startsWith(`${name}.`))?.[1]
+}
+
+/** Why the field was refused. Stands in its label, so that it is read with it. `alone`: its items have their own. */
+export const FieldError: FC<{ readonly name: string; readonly alone?: boolean }> = ({ name, alone = false }) => {
+  const own = useContext(FormErrors).get(name)
+  const any = useError(name)
+  const message = alone ? own : any
   return message === undefined ? null : (
     <em class="wrong" data-wrong={name}>
       {message}
@@ -154,7 +162,7 @@ export const FieldError: FC<{ readonly name: string }> = ({ name }) => {
 
 /** Attributes of an input that was refused. */
 export const useInvalid = (name: string) =>
-  useContext(FormErrors).has(name) ? ({ 'aria-invalid': 'true', autofocus: true } as const) : {}
+  useError(name) !== undefined ? ({ 'aria-invalid': 'true', autofocus: true } as const) : {}
 
 export type Values = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>
 

@@ -68,16 +68,54 @@ export type ShownSchedule = Shape<typeof shown>
 /** In the order in which missing members are reported. */
 export const newSchedule = () =>
   field.object({
-    name: field.string(),
-    cronSchedule: field.string(),
-    timezone: field.string(),
-    qlikSenseTaskId: field.string(),
-    startupState: z.enum(['start', 'started', 'stop', 'stopped'], {
-      error: 'must be equal to one of the allowed values',
-    }),
-    tags: field.array(field.string()).optional(),
+    name: field.string().meta({ needed: true }),
+    cronSchedule: field.string().meta({ control: 'none' }),
+    timezone: field.string().meta({ label: 'Zone', needed: true, suggest: 'zone' }),
+    qlikSenseTaskId: field.string().meta({ control: 'none' }),
+    startupState: z
+      .enum(['start', 'started', 'stop', 'stopped'], { error: 'must be equal to one of the allowed values' })
+      .meta({ control: 'none' }),
+    tags: field.array(field.string()).meta({ control: 'none' }).optional(),
   })
 export const scheduleChanges = () => newSchedule().partial()
+
+const names = () => z.union([z.string(), z.array(z.string())]).optional()
+
+/** They are checked when a plan is made of them. */
+const extraMembers = () => ({
+  notOn: names().meta({
+    label: 'Calendars of these days',
+    hint: 'Calendars, by comma.',
+    control: 'names',
+    group: 'days',
+  }),
+  onlyOn: names().meta({
+    label: 'Calendars of the only days',
+    hint: 'Calendars, by comma.',
+    control: 'names',
+    group: 'days',
+  }),
+  window: z.unknown().optional().meta({ hint: 'Windows, by comma.', control: 'names', group: 'days' }),
+  shift: z
+    .enum(['none', 'previous', 'next'])
+    .default('none')
+    .meta({
+      label: 'On such a day',
+      group: 'days',
+      texts: { none: 'skip', previous: 'move to the day before', next: 'move to the day after' },
+    }),
+  target: z.unknown().describe('Further tasks, as in a start request.').meta({ control: 'none' }).optional(),
+  action: z.unknown().describe('The action instead of starting tasks.').meta({ control: 'none' }).optional(),
+  overlapPolicy: z
+    .enum(['allow', 'skip', 'queue'])
+    .default('allow')
+    .meta({ label: 'If still running', texts: { allow: 'start again', skip: 'skip', queue: 'wait' }, group: 'then' }),
+  misfirePolicy: z
+    .enum(['skip', 'runOnce'])
+    .default('skip')
+    .meta({ label: 'Missed while Footman was down', texts: { skip: 'skip', runOnce: 'run once' }, group: 'then' }),
+  jitter: z.string().meta({ label: 'Spread over', hint: 'A time like 5m; empty = none.', group: 'then' }).optional(),
+})
 export const selectedSchedules = () => field.object({ id: field.array(field.string()).optional() })
 
 export const scheduleQuery = () =>
@@ -93,7 +131,7 @@ export const SCHEDULES = contract({
 export const CREATE_SCHEDULE = contract({
   method: 'POST',
   path: '/v4/schedules',
-  body: newSchedule,
+  body: () => newSchedule().extend(extraMembers()),
   answers: () => ({ 201: stored(), ...WRITE_FAILURES }),
 })
 

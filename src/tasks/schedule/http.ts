@@ -108,7 +108,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
         'Months in numbers count from 0. Further members: `target`, `action`, `window`, `onlyOn`, `notOn`, `shift`, `overlapPolicy`, `misfirePolicy`, `jitter`; others are kept as they are.',
       // Members are stored in the order in which they came.
       body: undefined,
-      readByHandler: () => ({ body: newSchedule() }),
+      readByHandler: () => ({ body: CREATE_SCHEDULE.body() }),
       examples: [
         {
           name: 'mornings',

@@ -80,7 +80,7 @@ describe('stored data', () => {
 
   test('keys that are dots can be read, changed and deleted', async () => {
     expect((await owner.page(`${PAGE}/Finance?key=..`)).text).toContain('two dots')
-    const fields = { namespace: 'Finance', key: '..', confirmed: '1', sent: '1', value: 'three', minutes: '' }
+    const fields = { namespace: 'Finance', key: '..', confirmed: '1', sent: '1', value: 'three', ttl: '' }
     expect((await owner.act('kv.set', fields, PAGE)).status).toBe(303)
     expect(await get('Finance', '..')).toBe('three')
     expect((await owner.act('kv.delete', { namespace: 'Finance', key: '..', confirmed: '1' }, PAGE)).status).toBe(303)
@@ -89,7 +89,7 @@ describe('stored data', () => {
   })
 
   test('a new pair never replaces one, and a change meanwhile shows both values', async () => {
-    const fields = { namespace: 'Sales ETL', key: 'shared', confirmed: '1', sent: '1', minutes: '' }
+    const fields = { namespace: 'Sales ETL', key: 'shared', confirmed: '1', sent: '1', ttl: '' }
     expect((await owner.act('kv.set', { ...fields, value: 'first', revision: '0' }, PAGE)).status).toBe(303)
     const taken = await owner.act('kv.set', { ...fields, value: 'mine', revision: '0' }, PAGE)
     expect(taken.status).toBe(412)
@@ -107,7 +107,7 @@ describe('stored data', () => {
       key: 'twice',
       confirmed: '1',
       sent: '1',
-      minutes: '',
+      ttl: '',
       revision: '0',
       once: 'a',
     }

@@ -71,54 +71,58 @@ describe('with everything switched on', () => {
     overlapPolicy: 'allow',
     misfirePolicy: 'skip',
   }
-  test.each([
-    ['schedule.create', { ...SCHEDULE, notOn: 'no-such-calendar' }, 'notOn', 'name', '<h1>New schedule</h1>'],
-    ['schedule.create', { ...SCHEDULE, timezone: 'Europe/Nowhere' }, 'timezone', 'name', '<h1>New schedule</h1>'],
-    ['schedule.create', { ...SCHEDULE, task: 'no-id' }, 'task', 'name', '<h1>New schedule</h1>'],
-    ['snooze.set', { confirmed: '1', reason: 'typed' }, 'taskId', 'reason', '<h1>Snooze</h1>'],
-    ['snooze.set', { confirmed: '1', reason: 'typed', taskId: 'no-id' }, 'taskId', 'taskId', '<h1>Snooze</h1>'],
-    [
-      'destination.test',
-      { confirmed: '1', name: 'bi-team-chat', eventId: 'no-id' },
-      'eventId',
-      'eventId',
-      '<h1>Send test</h1>',
-    ],
-    [
-      'maintenance.create',
-      {
-        confirmed: '1',
-        name: 'Typed',
-        zone: 'UTC',
-        summaryTo: 'no-such-destination',
-        from: '2030-01-01T10:00',
-        until: '2030-01-01T11:00',
-      },
-      'summaryTo',
-      'name',
-      '<h1>Plan the maintenance</h1>',
-    ],
-    [
-      'maintenance.create',
-      { confirmed: '1', name: 'Typed', zone: 'UTC', from: '2030-01-02T10:00', until: '2030-01-01T11:00' },
-      'until',
-      'name',
-      '<h1>Plan the maintenance</h1>',
-    ],
-    [
-      'kv.import',
-      { confirmed: '1', content: '{"format":"other/1","namespaces":{}}' },
-      'format',
-      null,
-      '<h1>Import pairs</h1>',
-    ],
-  ])('%s keeps what was typed, with the reason at the field: %o', async (operation, fields, wrong, kept, heading) => {
-    const { status, html } = await scene.who.act(operation, fields as unknown as Record<string, string>)
+  const PERIOD = { from: '2030-01-01T10:00', until: '2030-01-01T11:00' }
+  const MAINTENANCE = { confirmed: '1', name: 'Typed', zone: 'UTC', ...PERIOD }
+  const PAIR = { confirmed: '1', sent: '1', revision: '0', namespace: 'Typed', key: 'typed', value: 'v' }
+  const HEADINGS: Readonly<Record<string, string>> = {
+    'schedule.create': 'New schedule',
+    'snooze.set': 'Snooze',
+    'destination.test': 'Send test',
+    'maintenance.create': 'Plan the maintenance',
+    'kv.set': 'Save the pair',
+    'kv.import': 'Import pairs',
+  }
+  test.each<[operation: string, fields: Record<string, string>, wrong: string, kept: string | null]>([
+    ['schedule.create', { ...SCHEDULE, name: '', jitter: '7m' }, 'name', 'jitter'],
+    ['schedule.create', { ...SCHEDULE, at: '25:00' }, 'at', 'at'],
+    ['schedule.create', { ...SCHEDULE, kind: 'cron', cron: '0 25 * * *' }, 'cron', 'cron'],
+    ['schedule.create', { ...SCHEDULE, timezone: 'Europe/Nowhere' }, 'timezone', 'timezone'],
+    ['schedule.create', { ...SCHEDULE, timezone: '' }, 'timezone', 'name'],
+    ['schedule.create', { ...SCHEDULE, notOn: 'no-such-calendar' }, 'notOn', 'notOn'],
+    ['schedule.create', { ...SCHEDULE, onlyOn: 'no-such-calendar, other' }, 'onlyOn', 'onlyOn'],
+    ['schedule.create', { ...SCHEDULE, window: 'no-such-window' }, 'window', 'window'],
+    ['schedule.create', { ...SCHEDULE, shift: 'sideways' }, 'shift', 'name'],
+    ['schedule.create', { ...SCHEDULE, overlapPolicy: 'shout' }, 'overlapPolicy', 'name'],
+    ['schedule.create', { ...SCHEDULE, misfirePolicy: 'shout' }, 'misfirePolicy', 'name'],
+    ['schedule.create', { ...SCHEDULE, jitter: 'long' }, 'jitter', 'jitter'],
+    ['schedule.create', { ...SCHEDULE, task: 'no-id' }, 'task', 'name'],
+    ['schedule.create', { ...SCHEDULE, task: '' }, 'task', 'name'],
+    ['schedule.create', { ...SCHEDULE, action: 'webhook', actionName: 'nowhere' }, 'actionName', 'actionName'],
+    ['snooze.set', { confirmed: '1', reason: 'typed' }, 'taskId', 'reason'],
+    ['snooze.set', { confirmed: '1', reason: 'typed', taskId: 'no-id' }, 'taskId', 'taskId'],
+    ['snooze.set', { confirmed: '1', task: 'Typed', message: '/(/' }, 'message', 'task'],
+    ['snooze.set', { confirmed: '1', reason: 'typed', match: 'no JSON' }, 'taskId', 'reason'],
+    ['snooze.set', { confirmed: '1', reason: 'typed', match: 'null' }, 'taskId', 'reason'],
+    ['snooze.set', { confirmed: '1', task: 'Typed', for: 'never' }, 'for', 'task'],
+    ['snooze.set', { confirmed: '1', task: 'Typed', reason: 'r'.repeat(501) }, 'reason', 'task'],
+    ['destination.test', { confirmed: '1', name: 'bi-team-chat', eventId: 'no-id' }, 'eventId', 'eventId'],
+    ['maintenance.create', { ...MAINTENANCE, name: '', reason: 'typed' }, 'name', 'reason'],
+    ['maintenance.create', { ...MAINTENANCE, from: 'soon' }, 'from', 'name'],
+    ['maintenance.create', { ...MAINTENANCE, from: '2030-01-02T10:00' }, 'until', 'from'],
+    ['maintenance.create', { ...MAINTENANCE, summaryTo: 'no-such-destination' }, 'summaryTo', 'summaryTo'],
+    ['maintenance.create', { ...MAINTENANCE, summaryTo: 'bi-team-chat, nowhere' }, 'summaryTo', 'summaryTo'],
+    ['maintenance.create', { ...MAINTENANCE, reason: 'r'.repeat(501) }, 'reason', 'name'],
+    ['kv.set', { ...PAIR, key: '' }, 'key', 'namespace'],
+    ['kv.set', { ...PAIR, namespace: '' }, 'namespace', 'key'],
+    ['kv.set', { ...PAIR, ttl: 'a while' }, 'ttl', 'ttl'],
+    ['kv.import', { confirmed: '1', content: '{"format":"other/1","namespaces":{}}' }, 'format', null],
+  ])('%s keeps what was typed, with the reason at the field: %o', async (operation, fields, wrong, kept) => {
+    const { status, html } = await scene.who.act(operation, fields)
     const main = mainOf(html)
-    expect([status, main.includes(heading)]).toEqual([400, true])
-    expect(main).toContain(`data-wrong="${wrong}"`)
+    expect([status, main.includes(`<h1>${HEADINGS[operation]}</h1>`)]).toEqual([400, true])
+    expect(main).toContain(`<em class="wrong" data-wrong="${wrong}"`)
     expect(main).not.toMatch(/Bad Request|Invalid body|Status 400/)
-    if (kept !== null) expect(typedIn(main, kept)).toBe((fields as unknown as Record<string, string>)[kept])
+    if (kept !== null) expect(typedIn(main, kept)).toBe(fields[kept])
   })
 
   test('a time zone that does not exist makes no maintenance', async () => {

@@ -211,7 +211,7 @@ describe('the pages about Footman', () => {
     const times = { from: text(now - 60_000), until: text(now + 3_600_000) }
     const lost = await act('maintenance.create', { ...fields, ...times, summaryTo: 'hook, nowhere' })
     expect(lost.text).toContain('no destination nowhere')
-    const planned = { ...fields, ...times, reason: 'disk', summaryTo: 'hook', taskName: 'Sales*' }
+    const planned = { ...fields, ...times, reason: 'disk', summaryTo: 'hook', task: 'Sales*' }
     expect((await act('maintenance.create', planned)).status).toBe(303)
     const banner = /class="banner".*?Moving the database.*?alerts are held back/s
     expect(banner.test(await html('/console/tasks'))).toBe(true)

@@ -15,12 +15,17 @@ import {
 } from '../../../kv/contract.ts'
 import { type PairsOfFile, pairsOf } from '../../../kv/pair-file.ts'
 import { TextError } from '../../../platform/encodings.ts'
+import { once } from '../../../platform/once.ts'
 import { type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
+import { Fields as FormFields } from '../../schema-form/controls.tsx'
+import { givenMembers } from '../../schema-form/fields.ts'
+import { formOf } from '../../schema-form/of-schema.ts'
 import { FieldError, TextField } from '../../ui/forms.tsx'
 import { counted, Name } from '../../ui/text.tsx'
 
-const MINUTE_MS = 60_000
+/** The fields of a pair, beside its namespace and key. */
+const pairFields = once(() => formOf(SET_PAIR.body().pick({ value: true, ttl: true }).required({ value: true })).fields)
 
 const inNamespace = (fields: Fields) => ({ params: { namespace: fields.get('namespace') } })
 
@@ -36,7 +41,7 @@ async function pairInputs(fields: Fields, context: PageContext): Promise<Child> 
   const current = await currentOf(fields, context)
   const isSent = fields.get('sent') !== ''
   const isOld = isSent && current !== null && String(current.revision) !== fields.get('revision')
-  const minutes = current?.ttl ? String(Math.ceil(current.ttl / MINUTE_MS)) : ''
+  const definition = isSent ? givenMembers(pairFields(), fields.form) : { value: current?.value, ttl: current?.ttl }
   const isNew = fields.get('revision') === '0'
   // The revision that is shown: saving again after a change meanwhile replaces that change.
   const isKept = isSent ? !isOld : isNew
@@ -62,20 +67,7 @@ async function pairInputs(fields: Fields, context: PageContext): Promise<Child> 
           readonly={!isNew}
         />
       ))}
-      <label>
-        <span class="sub">Value</span>
-        <textarea class="big" name="value">
-          {isSent ? fields.get('value') : (current?.value ?? '')}
-        </textarea>
-        <FieldError name="value" />
-      </label>
-      <TextField
-        name="minutes"
-        label="Expires after minutes (empty = never)"
-        inputmode="numeric"
-        pattern="[0-9]*"
-        value={isSent ? fields.get('minutes') : minutes}
-      />
+      <FormFields form={{ definition, choices: {}, prefix: '' }} fields={pairFields()} />
     </>
   )
 }
@@ -167,22 +159,17 @@ export const dataOperations: Operations = {
     scope: 'kv:write',
     verb: 'Save the pair',
     call: (fields) => {
-      const minutes = fields.get('minutes').trim()
-      // A text that is no number goes out as it is, so that the API says why it is refused.
-      const ttl = /^\d{0,9}$/.test(minutes) ? Number(minutes) * MINUTE_MS : minutes
       const revision = fields.get('revision')
       return {
         ...addressOf(SET_PAIR, inNamespace(fields)),
         body: {
           key: fields.get('key'),
-          // A form has lines that end with CR and LF.
-          value: fields.get('value').replaceAll('\r\n', '\n'),
-          ...(ttl !== 0 && { ttl }),
+          ...givenMembers(pairFields(), fields.form),
           ...(revision !== '' && { ifRevision: Number(revision) }),
         },
       }
     },
-    fieldOf: { ttl: 'minutes' },
+    required: ['namespace', 'key'],
     dialog: pairInputs,
     done: (_, fields) => `The pair ${fields.get('key')} was saved.`,
     next: (_, fields) => `/system/keyvalues/${encodeURIComponent(fields.get('namespace'))}`,

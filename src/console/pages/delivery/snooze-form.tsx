@@ -1,102 +1,80 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Setting and lifting of snoozes, with a preview of what one would hold back. */
-import { LIFT_SNOOZE, type Match, type NewSnooze, SET_SNOOZE } from '../../../alerts/contract.ts'
+import {
+  LIFT_SNOOZE,
+  type Match,
+  match,
+  type NewSnooze,
+  SET_SNOOZE,
+  type SnoozeBody,
+} from '../../../alerts/contract.ts'
 import { DELIVERIES_SUMMARY, EVENT, type EventDetail } from '../../../alerts/history/contract.ts'
-import { refusal } from '../../../http/errors.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
+import { once } from '../../../platform/once.ts'
 import { callOf, type Fields, NoPreview, type Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
-import { FieldError, TextField } from '../../ui/forms.tsx'
+import { type Choices, Fields as FormFields } from '../../schema-form/controls.tsx'
+import { givenMembers, isMembers } from '../../schema-form/fields.ts'
+import { formOf } from '../../schema-form/of-schema.ts'
 import { counted, Name, zonedText } from '../../ui/text.tsx'
 
-/** Fields of a match that the form offers. */
-const MATCHED = [
-  ['taskId', 'Task id'],
-  ['task', 'Task'],
-  ['app', 'App'],
-  ['stream', 'Stream'],
-  ['host', 'Node'],
-  ['message', 'Message'],
-] as const
-
-const LENGTHS = [
-  ['1h', '1 hour'],
-  ['2h', '2 hours'],
-  ['4h', '4 hours'],
-  ['8h', '8 hours'],
-  ['12h', '12 hours'],
-  ['24h', '1 day'],
-  ['3d', '3 days'],
-  ['7d', '7 days'],
-] as const
+export const matchFields = once(() => formOf(match()).fields)
+const fields = once(() => formOf(SET_SNOOZE.body().omit({ match: true })).fields)
 
 const DEFAULT_LENGTH = '2h'
 
+/** No conditions, which the API refuses, where it is no match. */
 function givenMatch(text: string): Match {
   try {
-    return parseOutsideJson(text) as Match
+    const given = parseOutsideJson(text)
+    return isMembers(given) ? given : {}
   } catch {
-    throw refusal('VALIDATION', 'This form is not complete. Open the list of snoozes again.')
+    return {}
   }
 }
 
 /** The conditions: JSON as it was given before (undo), or the fields of the form. */
-function matchOf(fields: Fields): Match {
-  if (fields.get('match')) return givenMatch(fields.get('match'))
-  const given = [...MATCHED.map(([name]) => name), 'type'].flatMap((name) => {
-    const value = fields.get(name).trim()
-    return value === '' ? [] : [[name, name === 'message' ? value : [value]] as const]
-  })
-  return Object.fromEntries(given)
+function matchOf({ get, form }: Fields): Match {
+  if (get('match')) return givenMatch(get('match'))
+  const given = Object.entries(givenMembers(matchFields(), form)).map(([name, value]) => [name, String(value).trim()])
+  return { ...Object.fromEntries(given), ...(get('type') && { type: [get('type')] }) }
 }
 
-const timeOf = (fields: Fields) =>
-  fields.get('until') ? { until: fields.get('until') } : { for: fields.get('for') || DEFAULT_LENGTH }
+/** The members as the form gives them; the API says which of them are wrong. */
+function bodyOf(given: Fields): SnoozeBody {
+  const { for: length = DEFAULT_LENGTH, ...others } = givenMembers(fields(), given.form)
+  const until = given.get('until')
+  return { match: matchOf(given), ...(until ? { until } : { for: String(length) }), ...others }
+}
 
 export const setSnooze: Operation = {
   scope: 'event:run',
   verb: 'Snooze',
-  call: (fields) =>
-    callOf(SET_SNOOZE, {
-      body: {
-        match: matchOf(fields),
-        ...timeOf(fields),
-        ...(fields.get('reason') && { reason: fields.get('reason') }),
-      },
-    }),
+  call: (given) => callOf(SET_SNOOZE, { body: bodyOf(given) }),
   // Without any condition the first field is the one to fill in.
   fieldOf: { match: 'taskId', until: 'for' },
-  async dialog(fields, context) {
-    const event = fields.get('event')
+  async dialog(given, context) {
+    const [event, type] = [given.get('event'), given.get('type')]
     const [facts, preview] = await Promise.all([
       event ? context.ask(EVENT, { params: { id: event } }) : null,
-      previewOf(context, fields),
+      previewOf(context, given),
     ])
+    const choices = facts?.ok ? knownOf(facts.data) : {}
+    const shown = { for: DEFAULT_LENGTH, ...givenMembers(fields(), given.form) }
     return (
       <>
         {event && <input type="hidden" name="event" value={event} />}
-        {fields.get('type') && <input type="hidden" name="type" value={fields.get('type')} />}
+        {type && <input type="hidden" name="type" value={type} />}
         <p>
           Messages to people about what matches all of these are held back until the snooze ends. Records, such as those
           in databases, go on.
         </p>
-        {MATCHED.map(([name, label]) => (
-          <TextField name={name} label={label} value={fields.get(name)} list={`known-${name}`} />
-        ))}
-        {facts?.ok && <Known facts={facts.data} />}
-        <label class="field">
-          <span>For</span>
-          <select name="for">
-            {LENGTHS.map(([value, text]) => (
-              <option value={value} selected={value === (fields.get('for') || DEFAULT_LENGTH)}>
-                {text}
-              </option>
-            ))}
-          </select>
-          <FieldError name="for" />
-        </label>
-        <TextField name="reason" label="Reason" value={fields.get('reason')} maxlength={500} />
+        <FormFields
+          form={{ definition: givenMembers(matchFields(), given.form), choices, prefix: '' }}
+          fields={matchFields()}
+        />
+        <FormFields form={{ definition: shown, choices, prefix: '' }} fields={fields()} />
         {preview}
         <button type="submit" name="preview" value="1" class="btn" formnovalidate>
           What would it hold back?
@@ -108,27 +86,17 @@ export const setSnooze: Operation = {
 }
 
 /** Values of the event, for the fields to choose. */
-const Known = ({ facts: { taskName, appName, host, record } }: { readonly facts: EventDetail }) => {
+function knownOf({ taskName, appName, host, record }: EventDetail): Choices {
   const known = { task: taskName, app: appName, host, stream: record.appStreamName, message: record.logMessage }
-  return (
-    <>
-      {Object.entries(known).map(
-        ([name, value]) =>
-          value && (
-            <datalist id={`known-${name}`}>
-              <option value={value} />
-            </datalist>
-          ),
-      )}
-    </>
+  return Object.fromEntries(
+    Object.entries(known).map(([name, value]) => [name, value ? [{ id: value, name: value }] : []]),
   )
 }
 
 /** How many alerts of the last day it would have held back; nothing while no condition is given. */
-async function previewOf({ ask }: PageContext, fields: Fields) {
-  const match = matchOf(fields)
-  if (Object.keys(match).length === 0) return null
-  const body = { match, ...timeOf(fields) }
+async function previewOf({ ask }: PageContext, given: Fields) {
+  const { reason: _, ...body } = bodyOf(given)
+  if (Object.keys(body.match).length === 0) return null
   const [held, all] = await Promise.all([
     ask(SET_SNOOZE, { query: { dryRun: true, over: '24h' }, body }),
     ask(DELIVERIES_SUMMARY, { query: { kind: 'alert', from: '24h' } }),

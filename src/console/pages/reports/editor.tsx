@@ -10,8 +10,8 @@ import { CHECK_TEMPLATE, TEMPLATES } from '../../../reports/templates/contract.t
 import type { Asked, Failure } from '../../ask.ts'
 import type { PageContent, PageContext } from '../../page.ts'
 import { Fields } from '../../schema-form/controls.tsx'
-import { differences, type Members, memberAt } from '../../schema-form/fields.ts'
-import { ActionLink, FormFields } from '../../ui/forms.tsx'
+import { controlOf, differences, type Members, memberAt } from '../../schema-form/fields.ts'
+import { ActionLink, FormErrors, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
@@ -69,7 +69,8 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
   const { steps } = formOfKind(kind, definition)
   const action = context.link(`/form/${SAVE}`)
   const title = id === '' ? `New ${one}` : plainName(String(draft.before.name ?? ''))
-  const form = { definition, choices, issues: failure?.issues ?? [], action }
+  const form = { definition, choices, action }
+  const errors = new Map(failure?.issues.map((issue) => [controlOf(issue.path), issue.message]))
   return {
     title,
     place: 'reports',
@@ -107,7 +108,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
           </p>
         )}
         {failure && failure.status !== 412 && <ErrorBox failure={failure} what={draft.failed ?? 'Not saved'} />}
-        <form method="post" action={action} class="two editor" data-dirty={String(isChanged(draft))}>
+        <form method="post" action={action} class="two editor" novalidate data-dirty={String(isChanged(draft))}>
           <FormFields
             context={context}
             values={{
@@ -139,14 +140,16 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
                 ))}
               </nav>
             )}
-            {steps.map((step) => (
-              <Panel id={`step-${step.id}`} title={step.title}>
-                <div class="body">
-                  {step.sub && <p class="muted small">{step.sub}</p>}
-                  <Fields form={{ ...form, step: step.id }} fields={step.fields} />
-                </div>
-              </Panel>
-            ))}
+            <FormErrors.Provider value={errors}>
+              {steps.map((step) => (
+                <Panel id={`step-${step.id}`} title={step.title}>
+                  <div class="body">
+                    {step.sub && <p class="muted small">{step.sub}</p>}
+                    <Fields form={{ ...form, step: step.id }} fields={step.fields} />
+                  </div>
+                </Panel>
+              ))}
+            </FormErrors.Provider>
             <div class="acts">
               <SaveButton context={context} />
             </div>

@@ -3,7 +3,7 @@
 /** The editor of a schedule, with its next times and its runs. */
 import type { TaskRef } from '../../../tasks/executions/contract.ts'
 import { SCHEDULE_RUNS, SCHEDULES, type ShownRun, type ShownSchedule } from '../../../tasks/schedule/contract.ts'
-import { asMissing, type Failure } from '../../ask.ts'
+import { type Asked, asMissing, type Failure } from '../../ask.ts'
 import { Refused } from '../../forms.tsx'
 import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
@@ -11,7 +11,15 @@ import { ActionButton, ActionLink, FormErrors } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { Name, Prose, plainName, Time } from '../../ui/text.tsx'
-import { askPreview, PreviewPanel, ScheduleFields, type Texts, taskNames, wrongField } from './fields.tsx'
+import {
+  askPreview,
+  PreviewErrors,
+  PreviewPanel,
+  ScheduleFields,
+  type Texts,
+  taskNames,
+  wrongField,
+} from './fields.tsx'
 import { fieldsOfSchedule, nameOf, newFields } from './form.ts'
 
 export const TRIGGERS = { cron: 'by its times', manual: 'by hand', misfire: 'made up for' } as const
@@ -57,19 +65,21 @@ interface FormProps {
   readonly operation: 'schedule.create' | 'schedule.update'
   readonly get: Texts
   readonly tasks: readonly TaskRef[]
-  readonly wrong: string | null
+  readonly preview: Asked<unknown>
 }
 
 /**
  * One form with two buttons: the preview is a GET of this page, saving a POST. The token of the session is the value of the
  * button that saves, and so never in an address.
  */
-const Form = ({ context, operation, get, tasks, wrong }: FormProps) => {
+const Form = ({ context, operation, get, tasks, preview }: FormProps) => {
   const mayWrite = context.may('schedule:write')
   const off = mayWrite ? null : 'This needs the scope schedule:write'
   return (
     <form method="get" action={context.link(context.path)} class="body stack" data-preview>
-      <ScheduleFields get={get} tasks={tasks} wrong={wrong} />
+      <PreviewErrors preview={preview} get={get}>
+        <ScheduleFields get={get} tasks={tasks} />
+      </PreviewErrors>
       <input type="hidden" name="confirmed" value="1" />
       <div class="acts">
         <button
@@ -110,13 +120,7 @@ export const newSchedule: Page = {
           <Head title="New schedule" crumbs={[{ href: context.link('/schedules'), text: 'Schedules' }]} />
           <div class="two">
             <section class="panel">
-              <Form
-                context={context}
-                operation="schedule.create"
-                get={get}
-                tasks={tasks}
-                wrong={wrongField(preview, get)}
-              />
+              <Form context={context} operation="schedule.create" get={get} tasks={tasks} preview={preview} />
             </section>
             <PreviewPanel context={context} preview={preview} get={get} />
           </div>
@@ -183,13 +187,7 @@ export const scheduleEditor: Page = {
           <div class="two sched">
             <div class="stack">
               <section class="panel">
-                <Form
-                  context={context}
-                  operation="schedule.update"
-                  get={get}
-                  tasks={tasks}
-                  wrong={wrongField(preview, get)}
-                />
+                <Form context={context} operation="schedule.update" get={get} tasks={tasks} preview={preview} />
               </section>
               <Panel id="runs" title="Runs">
                 {part(runs, ({ runs: list, nextCursor }) => (
@@ -337,9 +335,7 @@ export async function refusedEditor(
   const page = id === '' ? newSchedule : scheduleEditor
   const { title, scripts, body } = await page.render({ ...context, path, params: { id }, query: form })
   const get: Texts = (name) => form.get(name) ?? ''
-  // The preview names the field also where the answer to the save has the form of the predecessor.
-  const preview = await askPreview(context, get)
-  const field = wrongField(failure, get) ?? wrongField(preview, get)
+  const field = wrongField(failure, get)
   const message = failure.details || failure.error
   return {
     title,

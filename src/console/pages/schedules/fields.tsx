@@ -1,16 +1,18 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The fields of the editor, and the preview of the next times. */
-import type { Child, FC } from 'hono/jsx'
+import { type Child, type FC, type PropsWithChildren, useContext } from 'hono/jsx'
 import { TASKS, type TaskRef } from '../../../tasks/executions/contract.ts'
 import { PREVIEW_SCHEDULE, type SchedulePreview } from '../../../tasks/schedule/contract.ts'
 import { type Asked, QLIK_MS } from '../../ask.ts'
 import { Refused } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
-import { FieldError, useInvalid } from '../../ui/forms.tsx'
+import { Fields as FormFields } from '../../schema-form/controls.tsx'
+import type { Field, Options } from '../../schema-form/fields.ts'
+import { FieldError, FormErrors, TextField, useInvalid } from '../../ui/forms.tsx'
 import { Panel } from '../../ui/panel.tsx'
 import { clockText, Name, offsetText, plainName, weekdayText } from '../../ui/text.tsx'
-import { DAYS, previewBody } from './form.ts'
+import { DAYS, previewBody, schemaFields, schemaMembers } from './form.ts'
 
 export type Texts = (name: string) => string
 
@@ -20,15 +22,17 @@ export async function taskNames(context: PageContext): Promise<readonly TaskRef[
   return answer.ok ? answer.data.tasks : []
 }
 
-const choice = (
-  name: string,
-  label: string,
-  options: readonly (readonly [value: string, text: string])[],
-  value: string,
-): Child => (
+interface ChoiceProps {
+  readonly name: string
+  readonly label: string
+  readonly options: Options
+  readonly value: string
+}
+
+const Choice: FC<ChoiceProps> = ({ name, label, options, value }) => (
   <label class="field">
     <span>{label}</span>
-    <select name={name}>
+    <select name={name} {...useInvalid(name)}>
       {options.map(([one, text]) => (
         <option value={one} selected={one === value}>
           {text}
@@ -36,32 +40,6 @@ const choice = (
       ))}
     </select>
     <FieldError name={name} />
-  </label>
-)
-
-interface InputProps {
-  readonly name: string
-  readonly label: string
-  readonly value: string
-  readonly type?: string
-  readonly placeholder?: string
-  readonly required?: boolean
-  readonly list?: string
-  readonly class?: string
-  readonly wrong?: string | null
-}
-
-const Input: FC<InputProps> = ({ label, class: extra = '', type = 'text', wrong = null, ...input }) => (
-  <label class={`field ${extra}`.trim()}>
-    <span>{label}</span>
-    <input
-      type={type}
-      autocomplete="off"
-      {...input}
-      {...(wrong === input.name && { 'aria-invalid': 'true', 'aria-describedby': 'next' })}
-      {...useInvalid(input.name)}
-    />
-    <FieldError name={input.name} />
   </label>
 )
 
@@ -75,131 +53,84 @@ interface FieldsProps {
   /** Answers the text of a field. */
   readonly get: Texts
   readonly tasks: readonly TaskRef[]
-  /** Name of the field that the preview refuses. */
-  readonly wrong?: string | null
 }
+
+const ACTIONS: Options = [
+  ['startTask', 'start tasks'],
+  ['appDump', 'dump apps'],
+  ['webhook', 'call a webhook'],
+]
 
 /** All fields of a schedule. */
-export const ScheduleFields: FC<FieldsProps> = ({ get, tasks, wrong = null }) => (
-  <>
-    {['id', 'revision', 'target', 'actionRest', 'windowKept'].map((name) =>
-      get(name) === '' ? null : <input type="hidden" name={name} value={get(name)} />,
-    )}
-    <fieldset class="group">
-      <legend>Name and state</legend>
-      <Input name="name" label="Name" value={get('name')} required class="grow" />
-      {radio('state', 'started', get('state'), 'runs')}
-      {radio('state', 'stopped', get('state'), 'paused')}
-    </fieldset>
-    <fieldset class="group">
-      <legend>When</legend>
-      {radio('kind', 'simple', get('kind'), 'simple')}
-      {choice(
-        'every',
-        'every',
-        DAYS.map(([value, text]) => [value, text]),
-        get('every'),
+export const ScheduleFields: FC<FieldsProps> = ({ get, tasks }) => {
+  const form = { definition: schemaMembers({ get }), choices: { zone: zones() }, prefix: '' }
+  const fieldsOf = (isWanted: (field: Field) => boolean) => (
+    <FormFields form={form} fields={schemaFields().filter(isWanted)} />
+  )
+  const isKept = get('windowKept') !== ''
+  return (
+    <>
+      {['id', 'revision', 'target', 'actionRest', 'windowKept'].map((name) =>
+        get(name) === '' ? null : <input type="hidden" name={name} value={get(name)} />,
       )}
-      <Input wrong={wrong} name="at" label="at" type="time" value={get('at')} />
-      {radio('kind', 'cron', get('kind'), 'cron')}
-      <Input wrong={wrong} name="cron" label="Expression" value={get('cron')} placeholder="0 6 * * 1-5" class="mono" />
-      <Input wrong={wrong} name="timezone" label="Zone" value={get('timezone')} list="zones" required />
-      <datalist id="zones">
-        {zones().map((zone) => (
-          <option value={zone} />
-        ))}
-      </datalist>
-    </fieldset>
-    <fieldset class="group">
-      <legend>Days without a start</legend>
-      <Input
-        wrong={wrong}
-        name="notOn"
-        label="Calendars of these days"
-        value={get('notOn')}
-        placeholder="calendars, by comma"
-      />
-      <Input
-        wrong={wrong}
-        name="onlyOn"
-        label="Calendars of the only days"
-        value={get('onlyOn')}
-        placeholder="calendars, by comma"
-      />
-      {get('windowKept') === '' ? (
-        <Input wrong={wrong} name="window" label="Window" value={get('window')} placeholder="windows, by comma" />
-      ) : (
-        <span class="sub">The file has a window of its own for this schedule, which stays as it is.</span>
-      )}
-      {choice(
-        'shift',
-        'On such a day',
-        [
-          ['none', 'skip'],
-          ['previous', 'move to the day before'],
-          ['next', 'move to the day after'],
-        ],
-        get('shift'),
-      )}
-    </fieldset>
-    <fieldset class="group">
-      <legend>What</legend>
-      {choice(
-        'action',
-        'Do',
-        [
-          ['startTask', 'start tasks'],
-          ['appDump', 'dump apps'],
-          ['webhook', 'call a webhook'],
-        ],
-        get('action'),
-      )}
-      <TaskField value={get('task')} tasks={tasks} wrong={wrong} />
-      {get('target').startsWith('[') ? (
-        <span class="sub">Further tasks are selected in the file, and stay as they are.</span>
-      ) : (
-        <Input name="startTags" label="and tasks with tags" value={get('startTags')} placeholder="nightly, sales" />
-      )}
-      <Input name="actionName" label="Folder or webhook" value={get('actionName')} placeholder="of a dump or a call" />
-    </fieldset>
-    <fieldset class="group">
-      <legend>Then</legend>
-      {choice(
-        'overlapPolicy',
-        'If still running',
-        [
-          ['allow', 'start again'],
-          ['skip', 'skip'],
-          ['queue', 'wait'],
-        ],
-        get('overlapPolicy'),
-      )}
-      {choice(
-        'misfirePolicy',
-        'Missed while Footman was down',
-        [
-          ['skip', 'skip'],
-          ['runOnce', 'run once'],
-        ],
-        get('misfirePolicy'),
-      )}
-      <Input name="jitter" label="Spread over" value={get('jitter')} placeholder="0s" />
-    </fieldset>
-  </>
-)
-
-const TaskField: FC<{
-  readonly value: string
-  readonly tasks: readonly TaskRef[]
-  readonly wrong: string | null
-}> = ({ value, tasks, wrong }) => {
-  if (tasks.length === 0) return <Input wrong={wrong} name="task" label="Task id" value={value} class="grow" />
-  const isKnown = value === '' || tasks.some(({ taskId }) => taskId === value)
-  const options = tasks.map(({ taskId, taskName }) => [taskId, plainName(taskName)] as const)
-  return choice('task', 'Task', [['', 'none'], ...(isKnown ? [] : [[value, value] as const]), ...options], value)
+      <fieldset class="group">
+        <legend>Name and state</legend>
+        {fieldsOf(({ at }) => at === 'name')}
+        {radio('state', 'started', get('state'), 'runs')}
+        {radio('state', 'stopped', get('state'), 'paused')}
+      </fieldset>
+      <fieldset class="group">
+        <legend>When</legend>
+        {radio('kind', 'simple', get('kind'), 'simple')}
+        <Choice name="every" label="every" options={DAYS.map(([value, text]) => [value, text])} value={get('every')} />
+        <TextField name="at" label="at" type="time" value={get('at')} />
+        {radio('kind', 'cron', get('kind'), 'cron')}
+        <TextField name="cron" label="Expression" value={get('cron')} placeholder="0 6 * * 1-5" class="mono" />
+        {fieldsOf(({ at }) => at === 'timezone')}
+      </fieldset>
+      <fieldset class="group">
+        <legend>Days without a start</legend>
+        {fieldsOf(({ at, group }) => group === 'days' && !(at === 'window' && isKept))}
+        {isKept && <span class="sub">The file has a window of its own for this schedule, which stays as it is.</span>}
+      </fieldset>
+      <fieldset class="group">
+        <legend>What</legend>
+        <Choice name="action" label="Do" options={ACTIONS} value={get('action')} />
+        <TaskField value={get('task')} tasks={tasks} />
+        {get('target').startsWith('[') ? (
+          <span class="sub">Further tasks are selected in the file, and stay as they are.</span>
+        ) : (
+          <TextField
+            name="startTags"
+            label="and tasks with tags"
+            value={get('startTags')}
+            placeholder="nightly, sales"
+          />
+        )}
+        <TextField
+          name="actionName"
+          label="Folder or webhook"
+          value={get('actionName')}
+          placeholder="of a dump or a call"
+        />
+      </fieldset>
+      <fieldset class="group">
+        <legend>Then</legend>
+        {fieldsOf(({ group }) => group === 'then')}
+      </fieldset>
+    </>
+  )
 }
 
-const zones = (): readonly string[] => ['UTC', ...Intl.supportedValuesOf('timeZone')]
+const TaskField: FC<{ readonly value: string; readonly tasks: readonly TaskRef[] }> = ({ value, tasks }) => {
+  if (tasks.length === 0) return <TextField name="task" label="Task id" value={value} class="grow" />
+  const isKnown = value === '' || tasks.some(({ taskId }) => taskId === value)
+  const options = tasks.map(({ taskId, taskName }) => [taskId, plainName(taskName)] as const)
+  const all = [['', 'none'] as const, ...(isKnown ? [] : [[value, value] as const]), ...options]
+  return <Choice name="task" label="Task" options={all} value={value} />
+}
+
+const zones = () => ['UTC', ...Intl.supportedValuesOf('timeZone')].map((id) => ({ id, name: id }))
 
 export const askPreview = (context: PageContext, get: Texts): Promise<Asked<SchedulePreview>> =>
   context.ask(PREVIEW_SCHEDULE, { body: previewBody({ get }) })
@@ -207,12 +138,31 @@ export const askPreview = (context: PageContext, get: Texts): Promise<Asked<Sche
 /** Name of the field that a refused preview is about; null for none. */
 export function wrongField(preview: Asked<unknown>, get: Texts): string | null {
   if (preview.ok) return null
-  if (preview.code === 'INVALID_CRON') return get('kind') === 'cron' ? 'cron' : 'at'
+  const time = get('kind') === 'cron' ? 'cron' : 'at'
+  if (preview.code === 'INVALID_CRON') return time
   if (preview.code === 'INVALID_TIMEZONE') return 'timezone'
   const named = preview.issues[0]?.path ?? /Invalid (\w+):/.exec(`${preview.error}: ${preview.details}`)?.[1] ?? ''
   const [field = ''] = named.split('.')
-  if (field === 'qlikSenseTaskId') return 'task'
-  return ['', 'body'].includes(field) ? null : field
+  const controls: Readonly<Record<string, string>> = {
+    cronSchedule: time,
+    qlikSenseTaskId: 'task',
+    target: 'startTags',
+    action: 'actionName',
+  }
+  return ['', 'body'].includes(field) ? null : (controls[field] ?? field)
+}
+
+interface PreviewErrorsProps {
+  readonly preview: Asked<unknown>
+  readonly get: Texts
+}
+
+/** The reason at the field that the preview refuses, beside those of a save that was refused. */
+export const PreviewErrors: FC<PropsWithChildren<PreviewErrorsProps>> = ({ preview, get, children }) => {
+  const refused = useContext(FormErrors)
+  const field = wrongField(preview, get)
+  const own = preview.ok || field === null ? [] : [[field, preview.details || preview.error] as const]
+  return <FormErrors.Provider value={new Map([...own, ...refused])}>{children}</FormErrors.Provider>
 }
 
 /** Skipped days that stand among the next times; further ones are counted. */

@@ -1,7 +1,13 @@
 /** The fields of the editor: from a schedule to texts, and back to the members of the API. */
 import { parseOutsideJson } from '../../../platform/json.ts'
-import type { ShownSchedule, StoredSchedule } from '../../../tasks/schedule/contract.ts'
+import { once } from '../../../platform/once.ts'
+import { CREATE_SCHEDULE, type ShownSchedule, type StoredSchedule } from '../../../tasks/schedule/contract.ts'
 import type { Fields } from '../../forms.tsx'
+import { givenMembers, type Members, shownText } from '../../schema-form/fields.ts'
+import { formOf } from '../../schema-form/of-schema.ts'
+
+/** The fields that the schema makes; times, tasks and state have controls of their own. */
+export const schemaFields = once(() => formOf(CREATE_SCHEDULE.body()).fields)
 
 /** A schedule written by hand may have none. */
 export const nameOf = ({ id, name }: StoredSchedule): string => name ?? id
@@ -52,15 +58,15 @@ export function fieldsOfSchedule(schedule: ShownSchedule): Record<string, string
   const { target, cronSchedule = '' } = schedule
   const action = objectOf(schedule.action)
   const simple = simpleOf(cronSchedule)
+  const texts = schemaFields().map((field) => [field.at, shownText(field, schedule[field.at])])
   return {
+    ...Object.fromEntries(texts),
     id: schedule.id,
     revision: schedule.revision,
-    name: schedule.name ?? '',
     kind: simple ? 'simple' : 'cron',
     every: simple?.every ?? 'day',
     at: simple?.at ?? '06:00',
     cron: cronSchedule,
-    timezone: schedule.timezone ?? '',
     state: schedule.startupState?.startsWith('start') ? 'started' : 'stopped',
     task: schedule.qlikSenseTaskId ?? '',
     startTags: list(objectOf(target).tag),
@@ -69,13 +75,7 @@ export function fieldsOfSchedule(schedule: ShownSchedule): Record<string, string
     action: typeof action.type === 'string' ? action.type : 'startTask',
     actionName: String(action.destination ?? action.folder ?? ''),
     actionRest: schedule.action ? JSON.stringify(action) : '',
-    notOn: list(schedule.notOn),
-    onlyOn: list(schedule.onlyOn),
-    ...(isNames(schedule.window) ? { window: list(schedule.window) } : { windowKept: JSON.stringify(schedule.window) }),
-    shift: String(schedule.shift ?? 'none'),
-    overlapPolicy: String(schedule.overlapPolicy ?? 'allow'),
-    misfirePolicy: String(schedule.misfirePolicy ?? 'skip'),
-    jitter: String(schedule.jitter ?? ''),
+    ...(!isNames(schedule.window) && { window: '', windowKept: JSON.stringify(schedule.window) }),
   }
 }
 
@@ -86,10 +86,11 @@ export const newFields = (timezone: string): Record<string, string> => ({
   timezone,
   state: 'started',
   action: 'startTask',
-  shift: 'none',
-  overlapPolicy: 'allow',
-  misfirePolicy: 'skip',
 })
+
+/** The members of the fields that the schema makes. */
+export const schemaMembers = ({ get }: Pick<Fields, 'get'>): Members =>
+  givenMembers(schemaFields(), new URLSearchParams(schemaFields().map(({ at }) => [at, get(at).trim()])))
 
 const names = (text: string): string[] =>
   text
@@ -108,21 +109,17 @@ const parsed = (text: string): unknown => {
 /** Members of a schedule as the fields have them; null takes a member away. */
 export function membersOf(fields: Pick<Fields, 'get'>): Record<string, unknown> {
   const get = (name: string) => fields.get(name).trim()
-  const optional = (name: string, value: unknown, isNone: boolean) => ({ [name]: isNone ? null : value })
-  const lists = ['notOn', 'onlyOn', ...(get('windowKept') ? [] : ['window'])]
+  const given = schemaMembers(fields)
+  const own = schemaFields().flatMap(({ at }) =>
+    at === 'window' && get('windowKept') ? [] : [[at, given[at] ?? null]],
+  )
   return {
-    name: get('name'),
+    ...Object.fromEntries(own),
     cronSchedule: get('kind') === 'cron' ? get('cron') : cronOf(get('every'), get('at')),
-    timezone: get('timezone'),
     qlikSenseTaskId: get('task'),
     startupState: get('state') === 'stopped' ? 'stopped' : 'started',
     ...targetOf(get('target'), names(fields.get('startTags'))),
     ...actionOf(get('action'), get('actionName'), get('actionRest')),
-    ...Object.assign({}, ...lists.map((name) => optional(name, names(fields.get(name)), get(name) === ''))),
-    ...optional('shift', get('shift'), ['', 'none'].includes(get('shift'))),
-    ...optional('overlapPolicy', get('overlapPolicy'), ['', 'allow'].includes(get('overlapPolicy'))),
-    ...optional('misfirePolicy', get('misfirePolicy'), ['', 'skip'].includes(get('misfirePolicy'))),
-    ...optional('jitter', get('jitter'), get('jitter') === ''),
   }
 }
 

@@ -125,6 +125,7 @@ export const scheduleOperations: Operations = {
     call: (fields) => ({ ...addressOf(CREATE_SCHEDULE, {}), body: newMembers(fields) }),
     dialog: editorAgain,
     page: refusedEditor,
+    required: ['name'],
     done: (answer) => `The schedule ${nameOf(answer as StoredSchedule)} was made.`,
     next: (answer) => pageOf((answer as StoredSchedule).id),
   },
@@ -134,6 +135,7 @@ export const scheduleOperations: Operations = {
     call: (fields) => ({ ...addressOf(CHANGE_SCHEDULE, own(fields)), body: membersOf(fields), ...ifMatch(fields) }),
     dialog: editorAgain,
     page: refusedEditor,
+    required: ['name'],
     done: (answer) => {
       const [schedule] = answer as AnswerOf<typeof CHANGE_SCHEDULE>
       return `The schedule ${schedule ? nameOf(schedule) : ''} was saved.`

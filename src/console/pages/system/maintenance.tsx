@@ -10,14 +10,19 @@ import {
 } from '../../../alerts/contract.ts'
 import { matchedIds, matchText } from '../../../alerts/match-text.ts'
 import { refusal } from '../../../http/errors.ts'
+import { once } from '../../../platform/once.ts'
 import { createZone, type Zone } from '../../../platform/zone.ts'
 import { callOf, type Fields, type Operations } from '../../forms.tsx'
 import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
+import { Fields as FormFields } from '../../schema-form/controls.tsx'
+import { givenMembers } from '../../schema-form/fields.ts'
+import { formOf } from '../../schema-form/of-schema.ts'
 import { ActionLink, TextField } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, numberText, Time } from '../../ui/text.tsx'
+import { matchFields } from '../delivery/snooze-form.tsx'
 import { SystemHead } from './places.tsx'
 
 export const maintenancePage: Page = {
@@ -193,22 +198,25 @@ function instantText(text: string, timezone: string): string {
   return new Date(guess - (zone.wall(guess) - wall)).toISOString()
 }
 
-function bodyOf(fields: Fields): MaintenanceBody {
-  const zone = fields.get('zone') || 'UTC'
-  const task = fields.get('taskName')
-  const summaryTo = fields
-    .get('summaryTo')
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
+const ownFields = once(() => formOf(CREATE_MAINTENANCE.body().omit({ match: true })).fields)
+/** The only condition that the form offers. */
+const taskField = once(() =>
+  matchFields()
+    .filter(({ at }) => at === 'task')
+    .map((field) => ({ ...field, label: 'Tasks (name with *; empty = all events)' })),
+)
+
+/** The members as the form gives them; the API says which of them are wrong. */
+function bodyOf({ get, form }: Fields): MaintenanceBody {
+  const zone = get('zone') || 'UTC'
+  const { name, ...others } = givenMembers(ownFields(), form)
+  const match = givenMembers(taskField(), form)
   return {
-    name: fields.get('name'),
-    from: instantText(fields.get('from'), zone),
-    until: instantText(fields.get('until'), zone),
-    ...(task !== '' && { match: { task } }),
-    ...(fields.get('stopSchedules') === 'true' && { stopSchedules: true }),
-    ...(summaryTo.length > 0 && { summaryTo }),
-    ...(fields.get('reason') !== '' && { reason: fields.get('reason') }),
+    name: String(name),
+    from: instantText(get('from'), zone),
+    until: instantText(get('until'), zone),
+    ...(Object.keys(match).length > 0 && { match }),
+    ...others,
   }
 }
 
@@ -217,47 +225,37 @@ export const maintenanceOperations: Operations = {
     scope: 'event:run',
     verb: 'Plan the maintenance',
     call: (fields) => callOf(CREATE_MAINTENANCE, { body: bodyOf(fields) }),
-    fieldOf: { match: 'taskName', 'match.task': 'taskName' },
-    dialog: (fields, { timezone, now, may }) => (
-      <>
-        <p class="sub">
-          Messages to people about these events are held back and recorded. Times are in the time zone {timezone}.
-        </p>
-        <input type="hidden" name="zone" value={timezone} />
-        <TextField name="name" label="Name" value={fields.get('name')} required maxlength={100} />
-        <TextField
-          name="from"
-          label="From"
-          type="datetime-local"
-          value={fields.get('from') || wallText(now, timezone)}
-          required
-        />
-        <TextField
-          name="until"
-          label="Until (at most 7 days)"
-          type="datetime-local"
-          value={fields.get('until') || wallText(now + 2 * HOUR_MS, timezone)}
-          required
-        />
-        <TextField name="taskName" label="Tasks (name with *; empty = all events)" value={fields.get('taskName')} />
-        <TextField name="reason" label="Reason" value={fields.get('reason')} maxlength={500} />
-        <TextField
-          name="summaryTo"
-          label="Destinations of the summary at the end, with a comma between"
-          value={fields.get('summaryTo')}
-        />
-        <label>
-          <input
-            type="checkbox"
-            name="stopSchedules"
-            value="true"
-            checked={fields.get('stopSchedules') === 'true'}
-            disabled={!may('schedule:run')}
-          />{' '}
-          Footman's own schedules do not fire{may('schedule:run') ? '' : ' (needs the scope schedule:run)'}
-        </label>
-      </>
-    ),
+    dialog: ({ get, form }, { timezone, now, may }) => {
+      const [name, ...others] = ownFields().filter(({ at }) => at !== 'stopSchedules' || may('schedule:run'))
+      const shown = { definition: givenMembers([...ownFields(), ...taskField()], form), choices: {}, prefix: '' }
+      return (
+        <>
+          <p class="sub">
+            Messages to people about these events are held back and recorded. Times are in the time zone {timezone}.
+          </p>
+          <input type="hidden" name="zone" value={timezone} />
+          <FormFields form={shown} fields={[name!]} />
+          <TextField
+            name="from"
+            label="From"
+            type="datetime-local"
+            value={get('from') || wallText(now, timezone)}
+            required
+          />
+          <TextField
+            name="until"
+            label="Until (at most 7 days)"
+            type="datetime-local"
+            value={get('until') || wallText(now + 2 * HOUR_MS, timezone)}
+            required
+          />
+          <FormFields form={shown} fields={[...taskField(), ...others]} />
+          {!may('schedule:run') && (
+            <p class="sub">Footman's own schedules go on: stopping them needs the scope schedule:run.</p>
+          )}
+        </>
+      )
+    },
     done: (answer) => `Maintenance ${(answer as ListedMaintenance).name} is set.`,
     next: () => '/system/maintenance',
   },

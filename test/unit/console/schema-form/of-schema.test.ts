@@ -6,6 +6,7 @@ import {
   changeList,
   controlOf,
   type Field,
+  givenMembers,
   type Members,
   memberAt,
   readFields,
@@ -65,6 +66,12 @@ describe('the field of a member', () => {
     ['the words of the schema', z.string().meta({ label: 'To', hint: 'Who' }).optional(), { label: 'To', hint: 'Who' }],
     ['a description', z.string().describe('What it is.'), { hint: 'What it is.' }],
     ['a control of its own', z.string().meta({ control: 'area' }), { as: 'area' }],
+    ['a text with lengths', z.string().min(1).max(9), { required: true, maxLength: 9 }],
+    ['a text that the form wants', z.string().meta({ needed: true }), { required: true }],
+    ['a member that is converted first', z.preprocess(String, z.string().max(9)), { as: 'line', maxLength: 9 }],
+    ['a text with suggestions', z.string().meta({ suggest: 'zone' }).optional(), { as: 'line', suggest: 'zone' }],
+    ['a text that the form offers', z.string().meta({ texts: { '1h': '1 hour' } }), { options: [['1h', '1 hour']] }],
+    ['one that the form needs', z.object({ a: z.string().optional() }).required().shape.a, { as: 'line' }],
     ['a rare one', z.string().optional().meta({ advanced: true }), { advanced: true }],
     ['objects', z.array(z.object({ a: z.string() })).meta({ ordered: true }), { as: 'items', ordered: true }],
   ])('%s', (_, type, expected) => {
@@ -87,6 +94,49 @@ describe('the field of a member', () => {
   test('the order is that of the schema, unless a member says otherwise', () => {
     const schema = z.object({ a: z.string(), b: z.string().meta({ order: -1 }), c: z.string(), d: z.string() })
     expect(formOf(schema).fields.map(({ at }) => at)).toEqual(['b', 'a', 'c', 'd'])
+  })
+})
+
+describe('a small form', () => {
+  const schema = z.object({
+    name: z.string(),
+    text: z.string().meta({ control: 'area' }).optional(),
+    names: z.array(z.string()).meta({ control: 'names' }).optional(),
+    ttl: z.number().meta({ control: 'minutes' }).optional(),
+    shift: z.enum(['none', 'next']).default('none'),
+    stop: z.boolean().optional(),
+  })
+  const { fields } = formOf(schema)
+  const field = (name: string) => fields.find(({ at }) => at === name)!
+
+  test.each<[string, string, Members]>([
+    ['nothing', '', { name: '' }],
+    ['defaults', 'name=n&text=&names=&ttl=&shift=none', { name: 'n' }],
+    [
+      'all',
+      'name=n&text=a%0D%0Ab&names=a,+b&ttl=1.5&shift=next&stop=1',
+      {
+        name: 'n',
+        text: 'a\nb',
+        names: ['a', 'b'],
+        ttl: 90_000,
+        shift: 'next',
+        stop: true,
+      },
+    ],
+    ['what is wrong', 'name=n&ttl=soon&shift=sideways', { name: 'n', ttl: 'soon', shift: 'sideways' }],
+  ])('gives the members that differ from their defaults: %s', (_, form, members) => {
+    expect(givenMembers(fields, new URLSearchParams(form))).toEqual(members)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['names', ['a', 'b'], 'a, b'],
+    ['names', 'a', 'a'],
+    ['ttl', 90_001, '2'],
+    ['ttl', 0, ''],
+    ['ttl', 'soon', 'soon'],
+  ])('%s of %p is shown as %p', (name, value, text) => {
+    expect(shownText(field(name), value)).toBe(text)
   })
 })
 
