@@ -2,6 +2,7 @@
 
 import type { Inbox, SharedState } from '../cluster/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { ownJson } from '../platform/json.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
@@ -145,7 +146,7 @@ export function createEventEmitter(
       return stored.id
     },
     accept(tx, raw) {
-      const emitted = JSON.parse(Buffer.from(raw).toString('utf8')) as EmittedEvent
+      const emitted = ownJson<EmittedEvent>(Buffer.from(raw).toString('utf8'))
       const { stored, event } = recordsOf(emitted)
       store(tx, stored, event, emitted)
       return stored.id

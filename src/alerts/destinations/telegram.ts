@@ -1,7 +1,9 @@
 /** Telegram: a message of a bot (https://core.telegram.org/bots/api#sendmessage). */
+
 import { z } from 'zod'
 import { requiredText } from '../../config/fields.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
+import { ownJson } from '../../platform/json.ts'
 import { cut } from '../message-text/cut.ts'
 import type { AlertText } from '../message-text/writer.ts'
 import { escapeAngles } from '../templates/escape.ts'
@@ -95,12 +97,12 @@ function html({ title, facts, main, custom, problem }: AlertText): string {
 const escapedLength = (text: string) => escapeAngles(text).length
 
 function changed(call: HttpCall, changes: Readonly<Record<string, unknown>>): HttpCall {
-  return { ...call, body: JSON.stringify({ ...(JSON.parse(call.body ?? '{}') as object), ...changes }) }
+  return { ...call, body: JSON.stringify({ ...ownJson<object>(call.body ?? '{}'), ...changes }) }
 }
 
 /** The same text without markup. */
 function withoutMarkup(call: HttpCall): HttpCall {
-  const { text } = JSON.parse(call.body ?? '{}') as { text: string }
+  const { text } = ownJson<{ text: string }>(call.body ?? '{}')
   const plain = text
     .replace(/<\/?(?:b|pre)>/g, '')
     .replaceAll('&lt;', '<')

@@ -5,6 +5,7 @@ import type { MissingPart, TaskEvent } from '../../events/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import { errorText } from '../../platform/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { ownJson } from '../../platform/json.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Rule, SuppressReason } from '../types.ts'
@@ -145,7 +146,7 @@ export async function attemptDelivery(
   const own = ownEvent(whole, rule)
   const render = (isShortened: boolean): Promise<Message | null> => {
     const { id: deliveryId, target, kind, severity } = delivery
-    const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
+    const note = delivery.note === null ? null : ownJson<DeliveryNote>(delivery.note)
     const about = {
       event: isShortened ? shortened(own) : own,
       rule,

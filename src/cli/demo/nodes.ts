@@ -1,4 +1,5 @@
 /** `footman demo --nodes 3`: several nodes over one PostgreSQL, whose leader can be killed. */
+
 import { createSocket } from 'node:dgram'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createSimulator, type Simulator } from '../../../simulator/index.ts'
 import { errorText } from '../../platform/errors.ts'
 import { removeAll } from '../../platform/files.ts'
+import { ownJson } from '../../platform/json.ts'
 import { createLogger } from '../../platform/log.ts'
 import { watchProcess } from '../../platform/process-events.ts'
 import { type CommandIo, EXIT } from '../io.ts'
@@ -212,7 +214,7 @@ function sinceText(began: number): string {
 /** Name of the task in the body of a webhook. */
 function taskOf(body: string): string {
   try {
-    const { task } = JSON.parse(body) as { task?: { name?: unknown } | null }
+    const { task } = ownJson<{ task?: { name?: unknown } | null }>(body)
     return typeof task?.name === 'string' ? task.name : ''
   } catch {
     return ''

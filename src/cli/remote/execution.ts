@@ -1,4 +1,5 @@
 /** `footman execution`: shows an execution and follows it, until it is final or the time is over. */
+import { ownJson } from '../../platform/json.ts'
 import { EXECUTION, EXECUTION_LOG, type Execution } from '../../tasks/executions/contract.ts'
 import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
@@ -64,7 +65,7 @@ export async function follow(
     const call = { params: { executionId: id }, query: { wait }, waitMs: wait * 1000, what: `execution ${id}` }
     const text = await remote.text(EXECUTION, { ...call, insist: true, missing: { code: MISSING } }).catch(absent)
     if (text === null) return null
-    const view = JSON.parse(text) as Execution
+    const view = ownJson<Execution>(text)
     if (view.state === 'finished' || Date.now() >= deadline) return { view, text }
   }
 }

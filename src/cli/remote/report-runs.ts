@@ -1,6 +1,8 @@
 /** `footman reports start`, `plan` and `log`. */
+
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { ownJson } from '../../platform/json.ts'
 import { visible } from '../../platform/visible.ts'
 import {
   PLAN_TASK,
@@ -159,7 +161,7 @@ export function runReportsPlan(task: string, options: PlanOptions, io: CommandIo
       switchedOff: REPORTS_OFF,
       missing: { code: 'REPORTTASK_NOT_FOUND', why: 'no report task has this id' },
     })
-    io.out(options.json ? text : planText(JSON.parse(text) as Plan, options, io))
+    io.out(options.json ? text : planText(ownJson<Plan>(text), options, io))
     return EXIT.ok
   })
 }

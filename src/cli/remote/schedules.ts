@@ -1,6 +1,8 @@
 /** `footman schedules add`, `edit`, `start`, `stop`, `delete`, `preview` and `run`. */
+
 import { randomUUID } from 'node:crypto'
 import type { AnswerOf } from '../../http/endpoint/contract.ts'
+import { ownJson } from '../../platform/json.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { createZoneTimes } from '../../platform/zone-times.ts'
 import {
@@ -62,7 +64,7 @@ export function runScheduleRun(id: string, options: RemoteOptions, io: CommandIo
       switchedOff: switchOf('startSchedule'),
       missing: NO_SCHEDULE,
     })
-    io.out(options.json ? text : `run ${(JSON.parse(text) as AnswerOf<typeof RUN_SCHEDULE>).runId}`)
+    io.out(options.json ? text : `run ${ownJson<AnswerOf<typeof RUN_SCHEDULE>>(text).runId}`)
     return EXIT.ok
   })
 }
@@ -81,7 +83,7 @@ export function runScheduleAdd(options: ScheduleOptions, io: CommandIo): Promise
     const body = { ...(await membersOf(remote, options)), timezone, startupState: stopped ? 'stopped' : 'started' }
     const call = { body: body as never, switchedOff: switchOf('createNewSchedule'), what: 'schedules add' }
     const text = await remote.text(CREATE_SCHEDULE, call).catch(withOwnLines)
-    io.out(options.json ? text : `Created: ${(JSON.parse(text) as StoredSchedule).id}`)
+    io.out(options.json ? text : `Created: ${ownJson<StoredSchedule>(text).id}`)
     return EXIT.ok
   })
 }

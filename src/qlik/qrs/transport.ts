@@ -151,7 +151,8 @@ export function createQrsTransport(
     const response = await request(asked)
     const text = response.text()
     try {
-      return { status: response.status, value: JSON.parse(text) as unknown }
+      const value: unknown = JSON.parse(text)
+      return { status: response.status, value }
     } catch (cause) {
       throw new QrsError('notJson', describe(asked), { status: response.status, body: text, cause })
     }

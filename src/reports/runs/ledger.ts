@@ -2,7 +2,9 @@
  * The ledger of runs in SQLite: runs, their documents and deliveries, firings of triggers, state of conditions. Every step
  * with an effect outside is written here before it happens and after it has happened, so that a restart knows what to do.
  */
+
 import { createLastingWrite, type GroupWriter } from '../../platform/group-commit.ts'
+import { ownJson } from '../../platform/json.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { RunCode } from '../codes.ts'
@@ -430,18 +432,16 @@ function createReads(db: Database) {
     lastDelivered: (taskId: string) => db.get<{ at: number | null }>(SQL.lastDelivered, taskId)?.at ?? null,
     definition(runId: string): Definition | null {
       const text = db.get<{ definition: string | null }>(SQL.definition, runId)?.definition
-      return text ? (JSON.parse(text) as Definition) : null
+      return text ? ownJson<Definition>(text) : null
     },
     events: (runId: string) =>
-      db.all<{ event: string }>(SQL.events, runId).map(({ event }) => JSON.parse(event) as RunEvent),
+      db.all<{ event: string }>(SQL.events, runId).map(({ event }) => ownJson<RunEvent>(event)),
     /** The documents of a run; those of the first run for one that repeats deliveries. */
     documents: (run: Pick<RunRecord, 'id' | 'trigger'>) =>
-      db
-        .all<{ document: string }>(SQL.documents, rootOf(run))
-        .map(({ document }) => JSON.parse(document) as RunDocument),
+      db.all<{ document: string }>(SQL.documents, rootOf(run)).map(({ document }) => ownJson<RunDocument>(document)),
     document(id: string): RunDocument | null {
       const text = db.get<{ document: string }>(SQL.document, id)?.document
-      return text ? (JSON.parse(text) as RunDocument) : null
+      return text ? ownJson<RunDocument>(text) : null
     },
     /** Deliveries of a run, of the first one that it repeats, and of all that repeat that. */
     familyDeliveries: (run: Pick<RunRecord, 'id' | 'taskId' | 'trigger'>) =>
@@ -497,20 +497,20 @@ interface DeliveryRow extends Omit<DeliveryRecord, 'documents' | 'payload'> {
 
 const deliveryOf = (row: DeliveryRow): DeliveryRecord => ({
   ...row,
-  documents: JSON.parse(row.documents) as string[],
-  payload: JSON.parse(row.payload) as unknown,
+  documents: ownJson<string[]>(row.documents),
+  payload: ownJson<unknown>(row.payload),
 })
 
 function recordOf(row: RunRow): RunRecord {
   return {
     ...row,
-    trigger: JSON.parse(row.trigger) as RunTrigger,
-    merged: JSON.parse(row.merged) as RunTrigger[],
-    options: JSON.parse(row.options) as RunOptions,
+    trigger: ownJson<RunTrigger>(row.trigger),
+    merged: ownJson<RunTrigger[]>(row.merged),
+    options: ownJson<RunOptions>(row.options),
     test: row.test === 1,
     cancelled: row.cancelled === 1,
-    sealed: row.sealed === null ? null : (JSON.parse(row.sealed) as Sealed),
-    counts: row.counts === null ? null : (JSON.parse(row.counts) as RunCounts),
+    sealed: row.sealed === null ? null : ownJson<Sealed>(row.sealed),
+    counts: row.counts === null ? null : ownJson<RunCounts>(row.counts),
   }
 }
 

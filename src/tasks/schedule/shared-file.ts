@@ -2,12 +2,14 @@
  * The schedule file of a node in a cluster. Its text is a document that all nodes share: a change of the file by hand is stored
  * there, and the file is replaced when another node has changed the document.
  */
+
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Documents, ForwardingError, type SharedDocument } from '../../cluster/types.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
+import { ownJson } from '../../platform/json.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { readDocument, type ScheduleFile, ScheduleFileError, scheduleText } from './file.ts'
@@ -147,7 +149,7 @@ const UNAVAILABLE = 'The database of the cluster cannot be used by this node. No
 
 function storedBase(db: Database): Base {
   const row = db.get<{ value: string }>('SELECT value FROM meta WHERE key = ?', META_KEY)
-  return row ? (JSON.parse(row.value) as Base) : NOTHING
+  return row ? ownJson<Base>(row.value) : NOTHING
 }
 
 /** Null when there is no file, undefined when its bytes are no text. */

@@ -47,6 +47,14 @@ describe('the floors of src and the simulator', () => {
       .map(({ path }) => path)
     expect(naming).toEqual([])
   })
+
+  test('JSON gets its type in src/platform only', () => {
+    const casting = files
+      .filter(({ path }) => !path.startsWith('src/platform/'))
+      .filter(({ text }) => /JSON\.parse\([^\n]*\) as (?!unknown)/.test(withoutComments(text)))
+      .map(({ path }) => path)
+    expect(casting).toEqual([])
+  })
 })
 
 test('unit and integration tests lie in the folder of a room of src', () => {
