@@ -4,7 +4,7 @@ import {
   choice,
   comparison,
   duration,
-  durationText,
+  durationField,
   file,
   flag,
   globs,
@@ -89,7 +89,7 @@ const matches = (description: string) => oneOrMany(description, eventMatch)
 const limit = z.string().transform((value, context): { count: number; windowMs: number } | null => {
   if (value.trim().toLowerCase() === 'none') return null
   const match = /^(\d+)\/(\S+)$/.exec(value.trim())
-  const window = match ? durationText().safeParse(match[2]) : undefined
+  const window = match ? durationField().safeParse(match[2]) : undefined
   const allowed = Number(match?.[1] ?? 0)
   if (window?.success && allowed >= 1 && allowed <= 1_000_000) return { count: allowed, windowMs: window.data }
   context.addIssue({

@@ -84,7 +84,7 @@ const megabytes = (bytes: number): number => Math.round((bytes / 1024 / 1024) * 
 function uptimeLine(iteration: number, from: number, to: number, memory: MemoryUsage): string {
   const count = iteration.toLocaleString('en-US')
   return (
-    `Iteration # ${count}, Uptime: ${durationText(from, to)}, ` +
+    `Iteration # ${count}, Uptime: ${uptimeText(from, to)}, ` +
     `Heap used ${megabytes(memory.heapUsed)} MB of total heap ${megabytes(memory.heapTotal)} MB. ` +
     `External (off-heap): ${megabytes(memory.external)} MB. Memory allocated to process: ${megabytes(memory.rss)} MB.`
   )
@@ -98,7 +98,7 @@ const UNITS = [
 ] as const
 
 /** In units of the calendar, `1 month 12 days 1 second`; empty below a second. */
-export function durationText(from: number, to: number): string {
+export function uptimeText(from: number, to: number): string {
   const months = wholeMonths(from, to)
   let rest = to - addMonths(from, months)
   const parts: [string, number][] = [

@@ -1,13 +1,13 @@
 /** Settings that all destinations have, fields that several types share, and findings about settings. */
 
 import { z } from 'zod'
-import { choice, count, durationText, file, flag, httpUrl, map } from '../../config/fields.ts'
+import { choice, count, durationField, file, flag, httpUrl, map } from '../../config/fields.ts'
 import { errorText } from '../../platform/errors.ts'
 
 /** Built anew at each call, like the settings of a type. */
 export const commonSettings = () => ({
   enable: flag('Send to it.', true),
-  timeout: durationText({ min: 1000, max: 600_000 })
+  timeout: durationField({ min: 1000, max: 600_000 })
     .prefault('10s')
     .meta({ description: 'Time-out of one attempt.', format: 'duration' }),
   rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true),

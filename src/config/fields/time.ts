@@ -11,7 +11,7 @@ const DAY = 24 * 3600 * 1000
 const DURATION_RANGE = { min: 1000, max: 3650 * DAY }
 
 /** Milliseconds of a `30s`, `24h`, `PT90S`. `Range` in milliseconds. */
-export function durationText(range: Range = DURATION_RANGE) {
+export function durationField(range: Range = DURATION_RANGE) {
   const { min, max } = { ...DURATION_RANGE, ...range }
   return timeText('a length of time with its unit, like 24h').transform((value, context) => {
     const parsed = parseDuration(value)
@@ -22,7 +22,7 @@ export function durationText(range: Range = DURATION_RANGE) {
 }
 
 export function duration(description: string, fallback: string, range: Range = DURATION_RANGE) {
-  return noted(durationText(range).prefault(fallback), { description, format: 'duration', range: readable(range) })
+  return noted(durationField(range).prefault(fallback), { description, format: 'duration', range: readable(range) })
 }
 
 /** Bytes of a `512KB`, `100MB`. */

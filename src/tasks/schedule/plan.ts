@@ -1,6 +1,6 @@
 /** From the members of a schedule to a plan that can run; every mistake is reported with its place. */
 import { z } from 'zod'
-import { durationText, isTimezone, nameText, oneOrMany, windowReference } from '../../config/fields.ts'
+import { durationField, isTimezone, nameText, oneOrMany, windowReference } from '../../config/fields.ts'
 import { nearest } from '../../config/nearest.ts'
 import type { Calendars, Day, Windows } from '../../platform/calendar.ts'
 import {
@@ -57,7 +57,7 @@ const actionSchema = once(() =>
         folder: nameText,
         apps: apps().optional(),
         keep: z.int().min(1).max(1_000_000).default(14),
-        maxAge: durationText().optional(),
+        maxAge: durationField().optional(),
       }),
       z.strictObject({ type: z.literal('webhook'), destination: nameText, body: z.string().default('') }),
     ])
@@ -78,7 +78,7 @@ const EXTRA_FIELDS = {
   shift: z.enum(['none', 'previous', 'next']),
   overlapPolicy: z.enum(['allow', 'skip', 'queue']),
   misfirePolicy: z.enum(['skip', 'runOnce']),
-  jitter: durationText({ min: 0 }),
+  jitter: durationField({ min: 0 }),
 } as const satisfies Record<(typeof EXTRA_MEMBERS)[number], z.ZodType>
 
 const EXTRAS = once(() => z.object(EXTRA_FIELDS).partial())

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { butler } from '../../../src/app/schema.ts'
 import { createHeartbeat } from '../../../src/monitors/heartbeat.ts'
-import { createUptimeMonitor, durationText } from '../../../src/monitors/uptime.ts'
+import { createUptimeMonitor, uptimeText } from '../../../src/monitors/uptime.ts'
 import { parseFrequency } from '../../../src/platform/frequency.ts'
 import { createHttpClient, type HttpClient } from '../../../src/platform/http-client.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
@@ -164,6 +164,6 @@ describe('uptime', () => {
     ['2026-01-01T00:00:00Z', '2026-01-01T01:00:01Z', '1 hour 1 second'],
     ['2026-01-15T10:00:00Z', '2026-02-15T09:59:59Z', '30 days 23 hours 59 minutes 59 seconds'],
   ])('from %s to %s: %s', (from, to, text) => {
-    expect(durationText(Date.parse(from), Date.parse(to))).toBe(text)
+    expect(uptimeText(Date.parse(from), Date.parse(to))).toBe(text)
   })
 })
