@@ -10,6 +10,7 @@ test('failures of tasks that Footman has never met all arrive, with few requests
   const { first, known, unknown } = await measureMassFailures(directory.path, COUNT)
   directory.remove()
   expect([first.alerts, known.alerts, unknown.alerts]).toEqual([COUNT, COUNT, COUNT])
-  // One for 50 tasks, and some besides: the first questions, the pages of the list of tasks, users, apps.
-  expect(Math.max(first.requests, unknown.requests)).toBeLessThanOrEqual(80)
+  // One for 50 tasks, and some besides: the first questions, the pages of the list of tasks, users, apps. On a busy machine
+  // some questions go out before there are 50 tasks to ask for.
+  expect(Math.max(first.requests, unknown.requests)).toBeLessThanOrEqual(COUNT / 10)
 }, 180_000)
