@@ -64,23 +64,61 @@ interface Item {
 
 /** A list of a contract; nothing when it cannot be had. */
 const listOf =
-  <C extends AnyContract>(contract: C, items: (answer: AnswerOf<C>) => readonly Item[], query = {}) =>
-  async ({ ask }: NameSource): Promise<readonly Item[]> => {
-    const answer = await ask(contract, ...([{ query }] as unknown as CallArguments<C, object>))
+  <T>(
+    list: (source: NameSource) => Promise<{ readonly ok: true; readonly data: T } | { readonly ok: false }>,
+    items: (answer: T) => readonly Item[],
+  ) =>
+  async (source: NameSource): Promise<readonly Item[]> => {
+    const answer = await list(source)
     return answer.ok ? items(answer.data) : []
   }
 
 const page = (path: string) => (id: string) => path + encodeURIComponent(id)
 const { report: REPORT, recipient: RECIPIENT } = DEFINITIONS
-const ALL = { limit: 500 }
+const ALL = { query: { limit: 500 } }
 
 /** Lists of what has a name of its own, by the begin of the actions that are about it, with the page of each. */
 const LISTS = [
-  ['maintenance', listOf(MAINTENANCE, (answer) => answer.maintenance), () => '/system/maintenance'],
-  ['schedule', listOf(SCHEDULES, (answer) => answer), page('/schedules/')],
-  ['report', listOf(LISTED_TASKS, (answer) => answer.reportTasks, ALL), page('/reports/tasks/')],
-  ['report', listOf(REPORT.list, (answer) => answer.reports, ALL), page('/reports/reports/')],
-  ['report', listOf(RECIPIENT.list, (answer) => answer.recipients, ALL), page('/reports/recipients/')],
+  [
+    'maintenance',
+    listOf(
+      ({ ask }) => ask(MAINTENANCE),
+      (answer) => answer.maintenance,
+    ),
+    () => '/system/maintenance',
+  ],
+  [
+    'schedule',
+    listOf(
+      ({ ask }) => ask(SCHEDULES),
+      (answer) => answer,
+    ),
+    page('/schedules/'),
+  ],
+  [
+    'report',
+    listOf(
+      ({ ask }) => ask(LISTED_TASKS, ALL),
+      (answer) => answer.reportTasks,
+    ),
+    page('/reports/tasks/'),
+  ],
+  [
+    'report',
+    listOf(
+      ({ ask }) => ask(REPORT.list, ALL),
+      (answer) => answer.reports,
+    ),
+    page('/reports/reports/'),
+  ],
+  [
+    'report',
+    listOf(
+      ({ ask }) => ask(RECIPIENT.list, ALL),
+      (answer) => answer.recipients,
+    ),
+    page('/reports/recipients/'),
+  ],
 ] as const
 
 /** Names of the targets of actions and of the ids in their details: of tasks, apps, schedules and report definitions. */

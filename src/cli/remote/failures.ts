@@ -1,12 +1,12 @@
 /** `footman failures`: executions that failed or were aborted, the alerts about them, and whether the task has recovered. */
 import { DELIVERIES, type Delivery, EVENTS, type EventItem } from '../../alerts/history/contract.ts'
-import type { AnswerOf, AnyContract, CallOf } from '../../http/endpoint/contract.ts'
+import type { CallOf } from '../../http/endpoint/contract.ts'
 import { HISTORY, type HistoryItem } from '../../tasks/executions/contract.ts'
 import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing, span } from '../table.ts'
 import { zonedTimeText } from '../time.ts'
-import { type AskOptions, CommandFailure, type ItemOf, OLD, pages, type Remote, withRemote } from './client.ts'
+import { CommandFailure, OLD, pages, type Remote, withRemote } from './client.ts'
 import type { FAILURES } from './commands.ts'
 
 interface Failure extends HistoryItem {
@@ -79,9 +79,13 @@ async function alertsOf(
   executions: readonly HistoryItem[],
 ): Promise<ReadonlyMap<string, readonly Delivery[]>> {
   const ids = executions.flatMap(({ executionId }) => executionId ?? [])
-  const events = await byParts(ids, (executionId) => all(remote, EVENTS, 'events', { executionId }))
+  const events = await byParts(ids, (executionId) =>
+    Array.fromAsync(pages(remote, EVENTS, 'events', { query: { executionId }, ...ASKED })),
+  )
   const executionOf = new Map(events.map(({ id, executionId }) => [id, executionId ?? '']))
-  const alerts = await byParts([...executionOf.keys()], (eventId) => all(remote, DELIVERIES, 'deliveries', { eventId }))
+  const alerts = await byParts([...executionOf.keys()], (eventId) =>
+    Array.fromAsync(pages(remote, DELIVERIES, 'deliveries', { query: { eventId }, ...ASKED })),
+  )
   return Map.groupBy(alerts, ({ eventId }) => executionOf.get(eventId) ?? '')
 }
 
@@ -109,18 +113,10 @@ async function byParts<T>(
   return found
 }
 
-const history = (remote: Remote, query: NonNullable<CallOf<typeof HISTORY>['query']>) =>
-  all(remote, HISTORY, 'executions', query)
+const ASKED = { what: 'failures', switchedOff: OLD }
 
-async function all<C extends AnyContract, Member extends keyof AnswerOf<C>>(
-  remote: Remote,
-  contract: C,
-  member: Member,
-  query: NonNullable<CallOf<C>['query']>,
-): Promise<readonly ItemOf<C, Member>[]> {
-  const call = { query, what: 'failures', switchedOff: OLD } as unknown as CallOf<C> & AskOptions
-  return Array.fromAsync(pages(remote, contract, member, call))
-}
+const history = (remote: Remote, query: NonNullable<CallOf<typeof HISTORY>['query']>) =>
+  Array.fromAsync(pages(remote, HISTORY, 'executions', { query, ...ASKED }))
 
 /** `endedAt`: end of the task in Qlik Sense; only for events of the reconciler. */
 export type EndedEvent = EventItem & { readonly endedAt?: string | null }

@@ -5,14 +5,14 @@ import { DELIVERIES, EVENTS } from '../../alerts/history/contract.ts'
 import { ALERT_RULES, DESTINATIONS } from '../../alerts/rules/contract.ts'
 import { distance, nearest } from '../../config/nearest.ts'
 import type { NameSource } from '../../console/names.ts'
-import type { AnswerOf, AnyContract, AnyQuery, CallArguments, CallOf } from '../../http/endpoint/contract.ts'
+import type { AnyContract, CallArguments, CallOf } from '../../http/endpoint/contract.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { RUNS } from '../../reports/runs/contract.ts'
 import { HISTORY, TASKS, type TaskRef } from '../../tasks/executions/contract.ts'
 import { SCHEDULES } from '../../tasks/schedule/contract.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { type AskOptions, CommandFailure, type ItemOf, OLD, pages, type Remote, UNKNOWN } from './client.ts'
+import { type AskOptions, CommandFailure, OLD, pages, type Remote, UNKNOWN } from './client.ts'
 import { REPORTS_OFF } from './list-parts.ts'
 
 /** `; did you mean "ops-mail"?`, or nothing. */
@@ -110,6 +110,10 @@ function nothing(error: unknown): null {
   throw error
 }
 
+interface Period {
+  readonly query?: { readonly from: string; readonly to?: string }
+}
+
 /** Things whose ids are shortened in listings. */
 interface Identified {
   readonly noun: string
@@ -118,11 +122,7 @@ interface Identified {
   /** Parameters for those whose ids may begin like this; null when there are none. */
   readonly query?: (beginning: string) => { readonly from: string; readonly to?: string } | null
   readonly switchedOff?: string
-  readonly ids: (
-    remote: Remote,
-    call?: Partial<AskOptions> & { readonly query?: AnyQuery },
-    most?: number,
-  ) => Promise<readonly string[]>
+  readonly ids: (remote: Remote, call?: Period & Partial<AskOptions>, most?: number) => Promise<readonly string[]>
 }
 
 /** Ids of version 7 begin with the time at which they were made: the list need not be read to its end. */
@@ -136,40 +136,62 @@ function madeAround(beginning: string): { readonly from: string; readonly to: st
   return { from: time(Math.max(0, first - MARGIN_MS)), to: time(last + MARGIN_MS) }
 }
 
-/** The ids in a list of a contract. */
+/** The ids of the items of a list, those without one left out. Lists of snoozes and of runs have no period. */
 const idsOf =
-  <C extends AnyContract, Member extends keyof AnswerOf<C> & string>(
-    contract: C,
-    member: Member,
-    id: keyof ItemOf<C, Member>,
+  <Item>(
+    items: (remote: Remote, call: Period & AskOptions, most?: number) => AsyncIterable<Item>,
+    what: string,
+    idOf: (item: Item) => string | null,
   ): Identified['ids'] =>
   async (remote, call, most) => {
     const ids: string[] = []
-    const whole = { what: member, ...call } as unknown as CallOf<C> & AskOptions
-    for await (const { [id]: one } of pages(remote, contract, member, whole, most))
-      if (one !== null) ids.push(String(one))
+    for await (const item of items(remote, { what, ...call }, most)) {
+      const id = idOf(item)
+      if (id !== null) ids.push(id)
+    }
     return ids
   }
+
+const ofId = ({ id }: { readonly id: string }): string => id
 
 const scheduleIds = async (remote: Remote) => (await remote.ask(SCHEDULES, { what: 'schedules' })).map(({ id }) => id)
 
 const IDENTIFIED = {
-  event: { noun: 'event', latest: true, query: madeAround, switchedOff: OLD, ids: idsOf(EVENTS, 'events', 'id') },
+  event: {
+    noun: 'event',
+    latest: true,
+    query: madeAround,
+    switchedOff: OLD,
+    ids: idsOf((remote, call, most) => pages(remote, EVENTS, 'events', call, most), 'events', ofId),
+  },
   delivery: {
     noun: 'delivery',
     latest: true,
     query: madeAround,
     switchedOff: OLD,
-    ids: idsOf(DELIVERIES, 'deliveries', 'id'),
+    ids: idsOf((remote, call, most) => pages(remote, DELIVERIES, 'deliveries', call, most), 'deliveries', ofId),
   },
   execution: {
     noun: 'execution',
     latest: true,
     query: () => ({ from: '30d' }),
-    ids: idsOf(HISTORY, 'executions', 'executionId'),
+    ids: idsOf(
+      (remote, call, most) => pages(remote, HISTORY, 'executions', call, most),
+      'executions',
+      ({ executionId }) => executionId,
+    ),
   },
-  snooze: { noun: 'snooze', switchedOff: OLD, ids: idsOf(SNOOZES, 'snoozes', 'id') },
-  reportRun: { noun: 'run', latest: true, switchedOff: REPORTS_OFF, ids: idsOf(RUNS, 'runs', 'id') },
+  snooze: {
+    noun: 'snooze',
+    switchedOff: OLD,
+    ids: idsOf((remote, { query: _, ...call }, most) => pages(remote, SNOOZES, 'snoozes', call, most), 'snoozes', ofId),
+  },
+  reportRun: {
+    noun: 'run',
+    latest: true,
+    switchedOff: REPORTS_OFF,
+    ids: idsOf((remote, { query: _, ...call }, most) => pages(remote, RUNS, 'runs', call, most), 'runs', ofId),
+  },
   schedule: { noun: 'schedule', ids: scheduleIds },
 } as const satisfies Record<string, Identified>
 
@@ -198,8 +220,9 @@ export async function wholeId(remote: Remote, kind: keyof typeof IDENTIFIED, typ
     const why = 'an id is a UUID; its beginning, as the list shows it, is enough'
     throw new CommandFailure(EXIT.badInput, what, why)
   }
-  const period = query ? query(beginning) : {}
-  const all = period ? await ids(remote, { query: period, ...(switchedOff && { switchedOff }) }) : []
+  const period = query?.(beginning)
+  const all =
+    period === null ? [] : await ids(remote, { ...(period && { query: period }), ...(switchedOff && { switchedOff }) })
   const found = all.filter((id) => id.startsWith(beginning))
   const [only] = found
   if (only === undefined) throw new CommandFailure(EXIT.missing, what, UNKNOWN)

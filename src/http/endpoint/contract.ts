@@ -159,10 +159,7 @@ export type CallArguments<C extends AnyContract, Options> = [NamesIn<C['path']>]
 /** Method, path and query of a call. Null, undefined and '' are left out of the query; lists repeat the parameter. */
 export function addressOf(
   { method, path }: Pick<Contract, 'method' | 'path'>,
-  {
-    params = {},
-    query = {},
-  }: { readonly params?: Readonly<Record<string, string>> | undefined; readonly query?: AnyQuery | undefined },
+  { params = {}, query = {} }: Omit<AnyCall, 'body'>,
 ): { readonly method: Method; readonly path: string } {
   const filled = path.replace(/\{(\w+)(\*?)\}/g, (_, name: string, rest: string) => {
     const value = params[name] ?? ''
