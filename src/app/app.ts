@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createHistory } from '../alerts/history/index.ts'
 import { type Alerts, createAlerts } from '../alerts/index.ts'
+import { certainTest } from '../alerts/rules/match.ts'
 import { createApps } from '../apps/index.ts'
 import { leaveCluster } from '../cluster/leave.ts'
 import { createLocalState } from '../cluster/local.ts'
@@ -45,6 +46,7 @@ import { lastTaskType } from '../tasks/executions/store.ts'
 import { createOverview, type Overview } from '../tasks/overview/index.ts'
 import { createSafetyNet, retrySuppressions, type SafetyNet } from '../tasks/safety-net/index.ts'
 import { createMarks } from '../tasks/safety-net/store.ts'
+import { createTaskPolicies } from '../tasks/safety-net/task-policies.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { aboutRoute, aboutSettings } from './about.ts'
@@ -89,6 +91,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const mqtt = createMqtt(base, config, shadow)
   const influx = createInfluxDb(base, config, shadow)
   const time = buildCalendars(base, config)
+  const policies = createTaskPolicies({ log, compile: (matches) => certainTest(matches, time) }, config.footman)
   const suppressions = retrySuppressions(config)
   const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
   const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions, draftRoutes }, config, shadow)
@@ -111,7 +114,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     return admitStarts(request, message)
   }
   const overview = createOverview(
-    { ...base, qlik, executions, schedules, alerts, reports: reports.firings },
+    { ...base, qlik, executions, schedules, alerts, policies, reports: reports.firings },
     config,
     options,
   )
@@ -119,7 +122,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { ...base, router: alerts.router, wakeEnricher: on.enrichmentWanted },
     { waitMs: config.footman.delivery.enrichmentTimeout },
   )
-  const safetyNet = createSafetyNet({ ...base, qlik, executions, starts, alerts, emitter }, dutyConfig, options)
+  const safetyNet = createSafetyNet(
+    { ...base, qlik, executions, starts, alerts, emitter, policies },
+    dutyConfig,
+    options,
+  )
   const pipeline = buildPipeline({ base, qlik, alerts, emitter, safetyNet }, deps, options)
   const cloud = createCloud({ ...base, emitter, alerts }, dutyConfig, shadow)
   const brokers = { ...messages.brokers, ...cloud.brokers }
@@ -215,6 +222,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   reload.follow({
     alerts: time.following(alerts.prepare),
     api: (next) => api.prepare(liveApiSettings(next)),
+    policies: ({ footman }) => policies.prepare(footman.taskPolicies),
     console: (next) => () => pages.follow(consoleSettings(next, shadow)),
     customProperties: (next) => () => properties.follow(propertyNeeds(next)),
     ...monitors.prepare,

@@ -44,6 +44,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   startFilter: startTask.startFilter,
   startQueue: startTask.startQueue,
   retryPolicy: safetyNet.retryPolicy,
+  taskPolicies: safetyNet.taskPolicies,
   watchdog: safetyNet.watchdog,
   reconciler: safetyNet.reconciler,
   distribute: events.distribute,

@@ -1,16 +1,31 @@
 /** Shared by the tests of the safety net: a moved clock, an event pipeline made of a list, tasks and results. */
 
 import type { Simulator } from '../../simulator/index.ts'
+import { certainTest } from '../../src/alerts/rules/match.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, takeDedupKey } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
+import type { Logger } from '../../src/platform/types.ts'
 import { uuidV7 } from '../../src/platform/uuid.ts'
 import { historyMigrations, recordExecution } from '../../src/tasks/executions/store.ts'
 import type { EndedExecution } from '../../src/tasks/executions/types.ts'
+import { taskPolicies } from '../../src/tasks/safety-net/config-policies.ts'
 import type { FoundEvent, SafetyNetEvents } from '../../src/tasks/safety-net/events.ts'
 import { safetyNetMigrations } from '../../src/tasks/safety-net/store.ts'
+import { createTaskPolicies, type TaskPolicies } from '../../src/tasks/safety-net/task-policies.ts'
 import { APP_ID, TASK_ID } from './events.ts'
+
+/** Policies as in the file, and custom properties with the names that they have by default. */
+export const policiesOf = (log: Logger, configured: unknown = []): TaskPolicies =>
+  createTaskPolicies(
+    { log, compile: (matches) => certainTest(matches, { windows: { contains: () => false } }) },
+    {
+      taskPolicies: taskPolicies.parse(configured),
+      retryPolicy: { customPropertyName: 'retryPolicy' },
+      watchdog: { customPropertyName: 'watchPolicy' },
+    },
+  )
 
 export const NOW = Date.parse('2026-03-02T12:00:00.000Z')
 export const SECOND = 1000

@@ -159,6 +159,15 @@ export function testMatches(matches: readonly EventMatch[], event: TaskEvent, at
   return anyHolds(matches.map((match) => match.test(event, at)))
 }
 
+/** Whether one of the matches holds for certain; without matches, of every event. What could not be read does not match. */
+export function certainTest(
+  matches: readonly MatchConfig[] | undefined,
+  context: FieldContext,
+): (event: TaskEvent, at: number) => boolean {
+  const compiled = compileMatches(matches, context, EVERYTHING)
+  return (event, at) => compiled.length === 0 || testMatches(compiled, event, at) === true
+}
+
 /** All must hold. One that does not hold decides, then one that is unknown. */
 function allHold(verdicts: Iterable<Verdict>): Verdict {
   let result: Verdict = true

@@ -3,9 +3,9 @@
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { AttentionKind, AttentionSeverity } from '../../tasks/overview/contract.ts'
-import { dueAt, parseDue } from '../../tasks/overview/due.ts'
+import { dueAt } from '../../tasks/overview/due.ts'
 import type { Overview } from '../../tasks/overview/index.ts'
-import { downstreamOf, type SiteTask, type Triggers, valuesOf } from '../../tasks/overview/site.ts'
+import { downstreamOf, type SiteTask, type Triggers } from '../../tasks/overview/site.ts'
 import { lastPlanned } from '../../tasks/overview/timeline.ts'
 import { ranSince } from '../../tasks/safety-net/store.ts'
 import { type Item, itemOf, type Recovery } from './types.ts'
@@ -13,7 +13,7 @@ import { type Item, itemOf, type Recovery } from './types.ts'
 interface TaskItemsDeps {
   readonly db: Database
   readonly clock: Clock
-  readonly overview: Pick<Overview, 'site' | 'overUsual'>
+  readonly overview: Pick<Overview, 'site' | 'overUsual' | 'dueRulesOf'>
   /** IANA name of the site's clock. */
   readonly timezone: string
 }
@@ -22,7 +22,6 @@ const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
 /** A failure that is older does not need attention any more. */
 const FAILED_MS = 7 * DAY_MS
-const DUE_PROPERTY = 'dueBy'
 const BAD = "('failed', 'aborted')"
 
 const SQL = {
@@ -149,7 +148,7 @@ function overUsualItems({ overview }: TaskItemsDeps, known: ReadonlySet<string>)
     )
 }
 
-/** Tasks with a due time in their custom property that have not succeeded since their planned start. */
+/** Tasks with a due time, by their custom property or a policy, that have not succeeded since their planned start. */
 function overdueItems(
   { db, clock, overview, timezone }: TaskItemsDeps,
   tasks: ReadonlyMap<string, SiteTask>,
@@ -159,7 +158,7 @@ function overdueItems(
   const offsets = overview.site.offsets(timezone)
   const items: Item[] = []
   for (const task of tasks.values()) {
-    const rules = valuesOf(task, DUE_PROPERTY).flatMap((text) => parseDue(text) ?? [])
+    const rules = overview.dueRulesOf(task)
     if (rules.length === 0) continue
     const planned = lastPlanned(overview.site, triggers, task.id, now)
     const due = planned === null ? null : dueAt(rules, planned, offsets)

@@ -94,6 +94,9 @@ function* propertyUses(config: Config): Generator<PropertyUse> {
   yield* access(config)
   yield* destinations(config)
   yield* routes(config)
+  for (const [index, { match }] of footman.taskPolicies.entries()) {
+    yield* matched(`footman.taskPolicies[${index}].match`, match ?? [])
+  }
   const policies = [
     ['retryPolicy', footman.retryPolicy, 'retry policies like 3x/5m'],
     ['watchdog', footman.watchdog, 'limits like late=30m; stuck=2h'],

@@ -1,5 +1,6 @@
 /** The JSON Schema of the configuration file, for editors and other tools. */
 import { z } from 'zod'
+import { FORM_ONLY } from '../../platform/form-meta.ts'
 import { butler } from '../schema.ts'
 
 export interface JsonSchema {
@@ -45,6 +46,7 @@ export function configJsonSchema(): JsonSchema {
 function publish(schema: JsonSchema): JsonSchema {
   const { nullable, defaultText, range, ignored, closed, format, properties, items, ...rest } = schema
   const result: JsonSchema = { ...rest }
+  for (const key of FORM_ONLY) delete result[key]
   if (isEmpty(result.default)) delete result.default
   if (nullable && typeof result.type === 'string') result.type = [result.type, 'null']
   if (ignored) result.deprecated = true

@@ -46,6 +46,7 @@ const FOLLOWED = {
     'footman.reportTask.baseUrl',
     'footman.logging.accessLog',
   ],
+  policies: ['footman.taskPolicies'],
   console: ['footman.console', 'qlikSenseUrls'],
   customProperties: ['emailNotification', 'incidentTool'],
   services: ['serviceMonitor', 'footman.serviceMonitor'],

@@ -118,3 +118,39 @@ export function taskSelectors(description: string) {
     ),
   })).meta({ description })
 }
+
+/** Globs of names of tags, one of which must be found, or all. */
+export const tags = (description: string) =>
+  z
+    .union([
+      globText,
+      z.array(globText),
+      object(() => ({ all: z.array(globText).meta({ description: 'Globs that must all be found.' }) })),
+    ])
+    .transform((value) => {
+      if (typeof value === 'string') return { any: [value] }
+      return Array.isArray(value) ? { any: value } : value
+    })
+    .optional()
+    .meta({ description, lookup: 'tag' })
+
+/** Globs of values by the name of a custom property. */
+export const properties = (description: string) =>
+  z.record(z.string(), oneOrMany('Values.', globText)).optional().meta({ description, lookup: 'customProperty' })
+
+/** Ids, ignoring case. */
+export const ids = (description: string) => oneOrMany(description, z.string()).optional()
+
+/** The fields of a match by which tasks are found, in rules and in policies; what Qlik Sense tells about a task is enough for them. */
+export const taskFields = () => ({
+  task: globs('Names of tasks.').meta({ label: 'Tasks', lookup: 'task', group: 'match' }),
+  app: globs('Names of apps.').meta({ label: 'Apps', lookup: 'app', group: 'match' }),
+  stream: globs('Names of streams; "" = unpublished.').meta({ label: 'Streams', lookup: 'stream', group: 'match' }),
+  taskId: ids('Task ids.').meta({ label: 'Ids of tasks', lookup: 'task', group: 'match', advanced: true }),
+  appId: ids('App ids.').meta({ label: 'Ids of apps', lookup: 'app', group: 'match', advanced: true }),
+  taskTag: tags('Tags of the task.').meta({ label: 'Tags of the task', group: 'match' }),
+  taskProperty: properties('Custom properties of the task and their values.').meta({
+    label: 'Custom properties of the task',
+    group: 'match',
+  }),
+})

@@ -120,21 +120,51 @@ const optionalZone = z
 
 /** Recurring on the wall clock, or with `start` and `end` a single one. */
 const anyWindow = object(() => ({
-  days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
-    .optional()
-    .meta({ description: 'Days of the week: mon, mon-fri, or a list.', defaultText: 'every day' }),
-  from: clockTime.optional().meta({ description: 'Begin, "HH:MM"; included.', defaultText: 'start of the day' }),
+  days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays).optional().meta({
+    description: 'Days of the week: mon, mon-fri, or a list.',
+    defaultText: 'every day',
+    label: 'Days of the week',
+    group: 'recurring',
+  }),
+  from: clockTime.optional().meta({
+    description: 'Begin, "HH:MM"; included.',
+    defaultText: 'start of the day',
+    label: 'From',
+    group: 'recurring',
+  }),
   to: clockTime.optional().meta({
     description: 'End, "HH:MM"; excluded. Not after `from` = on the next day.',
     defaultText: 'end of the day',
+    label: 'To',
+    hint: 'HH:MM. A time that is not after the begin lies on the next day.',
+    group: 'recurring',
   }),
-  on: oneOrMany('Calendars with the days on which the window applies.', nameText).optional(),
-  notOn: oneOrMany('Calendars with the days on which the window does not apply.', nameText).optional(),
-  start: isoTime
+  on: oneOrMany('Calendars with the days on which the window applies.', nameText)
     .optional()
-    .meta({ description: 'Begin of a single window; without an offset in the zone of the window.' }),
-  end: isoTime.optional().meta({ description: 'End of a single window, likewise.' }),
-  timezone: optionalZone.meta({ description: 'IANA time zone.', defaultText: 'Butler.footman.timezone' }),
+    .meta({ label: 'Only on days of', lookup: 'calendar', group: 'recurring' }),
+  notOn: oneOrMany('Calendars with the days on which the window does not apply.', nameText)
+    .optional()
+    .meta({ label: 'Not on days of', lookup: 'calendar', group: 'recurring' }),
+  start: isoTime.optional().meta({
+    description: 'Begin of a single window; without an offset in the zone of the window.',
+    label: 'Begin of a single window',
+    group: 'single',
+    advanced: true,
+  }),
+  end: isoTime.optional().meta({
+    description: 'End of a single window, likewise.',
+    label: 'End of a single window',
+    group: 'single',
+    advanced: true,
+  }),
+  timezone: optionalZone.meta({
+    description: 'IANA time zone.',
+    defaultText: 'Butler.footman.timezone',
+    label: 'Time zone',
+    lookup: 'timezone',
+    group: 'recurring',
+    advanced: true,
+  }),
 })).superRefine((value, context) => {
   const single = value.start !== undefined || value.end !== undefined
   if (!single) return
@@ -159,14 +189,17 @@ export const windowObject = noted(anyWindow, { description: 'A window of time.',
 /** The name of an entry of `Butler.footman.windows`, or a window. */
 export const windowReference = z.union([nameText, windowObject])
 
+/** A set of days. */
+export const calendar = object(() => ({
+  file: file('An .ics, .yaml or .csv file with days.').meta({ label: 'File', group: 'days', advanced: true }),
+  dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional().meta({ label: 'Dates', group: 'days' }),
+  days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
+    .optional()
+    .meta({ label: 'Days of the week', group: 'days' }),
+  except: oneOrMany('Calendars whose days are taken out.', nameText)
+    .optional()
+    .meta({ label: 'Without the days of', lookup: 'calendar', group: 'days' }),
+}))
+
 /** Sets of days by name. */
-export const namedCalendars = map(
-  'Sets of days, by name.',
-  object(() => ({
-    file: file('An .ics, .yaml or .csv file with days.'),
-    dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional(),
-    days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays).optional(),
-    except: oneOrMany('Calendars whose days are taken out.', nameText).optional(),
-  })),
-  nameText,
-)
+export const namedCalendars = map('Sets of days, by name.', calendar, nameText)

@@ -304,6 +304,9 @@ const trigger = () =>
   })
 export type Trigger = Shape<typeof trigger>
 
+const policySource = () => z.strictObject({ kind: z.enum(['customProperty', 'policy']), name: z.string() })
+export type PolicySource = Shape<typeof policySource>
+
 export const TASK = contract({
   method: 'GET',
   path: '/v4/tasks/{taskId}',
@@ -317,13 +320,22 @@ export const TASK = contract({
         usual: usual(),
         triggers: z.array(trigger()),
         followedBy: z.array(taskRef().extend({ on: on(), alsoNeeds: z.array(taskRef()) })),
-        retryPolicy: text(),
-        watchPolicy: text(),
+        retryPolicy: text().describe('By the custom property of the task, or the policy that covers it.'),
+        watchPolicy: text().describe('Fixed limits, likewise.'),
         due: z
-          .strictObject({ at: z.string(), kind: z.enum(['property', 'usual']), plannedAt: z.string() })
+          .strictObject({ at: z.string(), kind: z.enum(['property', 'policy', 'usual']), plannedAt: z.string() })
           .nullable()
-          .describe('Of the last planned start within a day: by the custom property `dueBy`, or the usual end.'),
-        dueBy: z.array(z.string()).describe('Values of the custom property.'),
+          .describe(
+            'Of the last planned start within a day: by the custom property `dueBy`, a policy, or the usual end.',
+          ),
+        dueBy: z.array(z.string()).describe('Due times of the custom property, or of the policy.'),
+        policySources: z
+          .strictObject({
+            retry: policySource().nullable(),
+            watch: policySource().nullable(),
+            dueBy: policySource().nullable(),
+          })
+          .describe('Where they come from; null = the default.'),
         consecutiveFailures: z.int(),
         lastSuccessAt: text(),
         failingSince: text(),

@@ -2,12 +2,13 @@
 import type { TaskInfo } from '../executions/contract.ts'
 import { isoOf } from '../executions/status.ts'
 import { taskState } from '../executions/store.ts'
+import { parseDue } from '../safety-net/config-policies.ts'
 import { planText } from '../schedule/plan.ts'
 import type { TaskDetail, Trigger } from './contract.ts'
-import { dueAt, parseDue, usualDistance } from './due.ts'
+import { dueAt, usualDistance } from './due.ts'
 import type { TimelineRouteDeps } from './http-timeline.ts'
 import { failingSince, liveEta } from './queries.ts'
-import { type SiteTask, type Triggers, valuesOf } from './site.ts'
+import { qrsTaskOf, type SiteTask, type Triggers } from './site.ts'
 import { lastPlanned, nameOf, type PlanSettings, tasksOf } from './timeline.ts'
 import { instantsOf, isBroken, textOfSchema } from './triggers.ts'
 
@@ -18,10 +19,8 @@ const BACK_MS = 60 * DAY_MS
 /** Runs from which the usual end is learnt. */
 const RUNS = 30
 const EARLY_MS = 2 * 60_000
-export const DUE_PROPERTY = 'dueBy'
 
 type Deps = Omit<TimelineRouteDeps, 'maintenance'>
-type Settings = PlanSettings & { readonly retryPolicy: string }
 
 /** The execution under way, else the last outcome in the history; null without one. */
 export const stateNow = ({ db, site }: Pick<Deps, 'db' | 'site'>, taskId: string): TaskDetail['state'] =>
@@ -30,7 +29,7 @@ export const stateNow = ({ db, site }: Pick<Deps, 'db' | 'site'>, taskId: string
 /** The last state of the site is enough: nothing is asked of Qlik Sense. */
 export async function describeTask(
   deps: Deps,
-  settings: Settings,
+  settings: PlanSettings,
   taskId: string,
 ): Promise<Omit<TaskDetail, keyof TaskInfo | 'stale'>> {
   const { db, site, reader, clock } = deps
@@ -81,13 +80,27 @@ export async function describeTask(
       ...gatesOf(triggers, tasks, taskId),
     ],
     followedBy: followers(triggers, tasks, taskId),
-    retryPolicy: task ? (valuesOf(task, settings.retryPolicy)[0] ?? null) : null,
-    watchPolicy: task ? valuesOf(task, settings.watchPolicy).join('; ') || null : null,
+    ...policiesOf(deps, task),
     due: await dueOf(deps, settings, task, triggers),
-    dueBy: task ? valuesOf(task, DUE_PROPERTY) : [],
     consecutiveFailures: state?.consecutiveFailures ?? 0,
     lastSuccessAt: isoOf(state?.lastSuccessAt ?? null),
     failingSince: state && isFailing ? isoOf(failingSince(db, state)) : null,
+  }
+}
+
+function policiesOf(
+  { policies }: Deps,
+  task: SiteTask | undefined,
+): Pick<TaskDetail, 'retryPolicy' | 'watchPolicy' | 'dueBy' | 'policySources'> {
+  const asked = task && qrsTaskOf(task)
+  const retry = asked && policies.retryOf(asked)
+  const watch = asked && policies.watchOf(asked)
+  const due = asked && policies.dueOf(asked)
+  return {
+    retryPolicy: retry?.text ?? null,
+    watchPolicy: watch?.text ?? null,
+    dueBy: [...(due?.value ?? [])],
+    policySources: { retry: retry?.from ?? null, watch: watch?.from ?? null, dueBy: due?.from ?? null },
   }
 }
 
@@ -178,16 +191,21 @@ function followers(
 /** When the run of the last planned start is due; null without a planned start within a day, or without a rule. */
 async function dueOf(
   deps: Deps,
-  { timezone }: Settings,
+  { timezone }: PlanSettings,
   task: SiteTask | undefined,
   triggers: Triggers,
 ): Promise<TaskDetail['due']> {
-  const { site, clock } = deps
+  const { site, clock, policies } = deps
   const planned = task ? lastPlanned(site, triggers, task.id, clock.now()) : null
   if (!task || planned === null) return null
-  const rules = valuesOf(task, DUE_PROPERTY).flatMap((value) => parseDue(value) ?? [])
-  const byProperty = dueAt(rules, planned, site.offsets(timezone))
-  if (byProperty !== null) return { at: isoOf(byProperty), kind: 'property', plannedAt: isoOf(planned) }
+  const { value: texts, from } = policies.dueOf(qrsTaskOf(task))
+  const wanted = dueAt(
+    texts.flatMap((text) => parseDue(text) ?? []),
+    planned,
+    site.offsets(timezone),
+  )
+  const kind = from?.kind === 'policy' ? 'policy' : 'property'
+  if (wanted !== null) return { at: isoOf(wanted), kind, plannedAt: isoOf(planned) }
   const distance = usualDistance(await distances(deps, triggers, task.id))
   return distance === null ? null : { at: isoOf(planned + distance), kind: 'usual', plannedAt: isoOf(planned) }
 }

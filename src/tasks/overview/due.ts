@@ -1,45 +1,8 @@
-/** Definitions of due and missing: the custom property `dueBy`, and planned starts to which no execution belongs. */
-import { DAY_MS, dayOf, WEEKDAYS } from '../../platform/calendar.ts'
-import { parseDuration } from '../../platform/duration.ts'
+/** Definitions of due and missing: when a run has to have ended, and planned starts to which no execution belongs. */
+import { DAY_MS, dayOf } from '../../platform/calendar.ts'
 import type { Offsets } from '../../platform/offsets.ts'
+import type { DueRule } from '../safety-net/config-policies.ts'
 import { deviation, median } from '../safety-net/policies.ts'
-
-/** One value of `dueBy`: a time of day, on some days of the week, or a length of time from the planned start. */
-type DueRule =
-  | { readonly kind: 'after'; readonly ms: number }
-  /** Milliseconds of the day; days as numbers, 0 = Monday; null = every day. */
-  | { readonly kind: 'clock'; readonly timeOfDay: number; readonly days: ReadonlySet<number> | null }
-
-const CLOCK = /^(?:(\w{3}(?:-\w{3})?(?:\s*,\s*\w{3}(?:-\w{3})?)*)\s+)?([01]?\d|2[0-3]):([0-5]\d)$/i
-
-/** `07:30`, `mon-fri 07:30`, `+45m`; null when it has none of these forms. */
-export function parseDue(text: string): DueRule | null {
-  const trimmed = text.trim()
-  if (trimmed.startsWith('+')) {
-    const duration = parseDuration(trimmed.slice(1))
-    return duration.ok ? { kind: 'after', ms: duration.value } : null
-  }
-  const [whole, days, hours, minutes] = CLOCK.exec(trimmed) ?? []
-  if (whole === undefined) return null
-  const wanted = days === undefined ? null : daysOf(days.toLowerCase())
-  if (wanted?.size === 0) return null
-  return { kind: 'clock', timeOfDay: (Number(hours) * 60 + Number(minutes)) * 60_000, days: wanted }
-}
-
-/** Empty when a name is none. */
-function daysOf(text: string): ReadonlySet<number> {
-  const found = new Set<number>()
-  for (const part of text.split(',')) {
-    const [first = '', last = first] = part.trim().split('-')
-    const [from, to] = [first, last].map((name) => WEEKDAYS.indexOf(name as (typeof WEEKDAYS)[number]))
-    if (from === undefined || to === undefined || from < 0 || to < 0) return new Set()
-    for (let day = from; ; day = (day + 1) % 7) {
-      found.add(day)
-      if (day === to) break
-    }
-  }
-  return found
-}
 
 /** When a run that was planned then is due, by the first rule that fits; null without one. */
 export function dueAt(rules: readonly DueRule[], plannedAt: number, offsets: Offsets): number | null {

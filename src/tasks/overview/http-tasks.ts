@@ -20,17 +20,12 @@ interface TaskRoutesDeps extends TimelineRouteDeps {
   readonly describeTasks: TaskDescriber
 }
 
-export interface TaskSettings extends PlanSettings {
-  /** Custom property with the retry policy. */
-  readonly retryPolicy: string
-}
-
 const DAY_MS = 86_400_000
-export function taskRoutes(deps: TaskRoutesDeps, settings: TaskSettings): ApiRoute[] {
+export function taskRoutes(deps: TaskRoutesDeps, settings: PlanSettings): ApiRoute[] {
   return [readOne(deps, settings), durations(deps, settings), strips(deps, settings), listExecutions(deps)]
 }
 
-function readOne(deps: TaskRoutesDeps, settings: TaskSettings): ApiRoute {
+function readOne(deps: TaskRoutesDeps, settings: PlanSettings): ApiRoute {
   return route({
     ...TASK,
     scope: 'task:read',
@@ -46,7 +41,7 @@ function readOne(deps: TaskRoutesDeps, settings: TaskSettings): ApiRoute {
   })
 }
 
-function durations({ reader, clock }: TaskRoutesDeps, { timezone }: TaskSettings): ApiRoute {
+function durations({ reader, clock }: TaskRoutesDeps, { timezone }: PlanSettings): ApiRoute {
   return route({
     ...DURATIONS,
     scope: 'task:read',
@@ -66,7 +61,7 @@ function durations({ reader, clock }: TaskRoutesDeps, { timezone }: TaskSettings
   })
 }
 
-function strips(deps: TaskRoutesDeps, { timezone }: TaskSettings): ApiRoute {
+function strips(deps: TaskRoutesDeps, { timezone }: PlanSettings): ApiRoute {
   const { reader, clock } = deps
   return route({
     ...STRIPS,

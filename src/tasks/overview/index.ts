@@ -9,13 +9,15 @@ import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
 import type { Eta, Usual } from '../executions/durations.ts'
 import type { HistoryReader } from '../executions/history-reader.ts'
 import type { TaskDescriber } from '../executions/tasks.ts'
+import { type DueRule, parseDue } from '../safety-net/config-policies.ts'
+import type { TaskPolicies } from '../safety-net/task-policies.ts'
 import type { ReportFirings } from './calendar.ts'
 import { calendarRoute } from './http-calendar.ts'
-import { type TaskSettings, taskRoutes } from './http-tasks.ts'
+import { taskRoutes } from './http-tasks.ts'
 import { timelineRoute } from './http-timeline.ts'
 import { liveEta, type RunningTask } from './queries.ts'
-import { createSite, type Site } from './site.ts'
-import type { TimelineDeps } from './timeline.ts'
+import { createSite, qrsTaskOf, type Site, type SiteTask } from './site.ts'
+import type { PlanSettings, TimelineDeps } from './timeline.ts'
 
 interface OverviewDeps {
   readonly db: Database
@@ -25,14 +27,14 @@ interface OverviewDeps {
   readonly schedules: TimelineDeps['schedules']
   readonly reports: ReportFirings
   readonly alerts: { readonly maintenance: TimelineDeps['maintenance'] }
+  readonly policies: TaskPolicies
 }
 
 /** Sections of the configuration that overviews read. */
 interface OverviewSettings {
   readonly footman: {
     readonly timezone: string
-    readonly watchdog: { readonly neverStartedAfter: number; readonly customPropertyName: string }
-    readonly retryPolicy: { readonly customPropertyName: string }
+    readonly watchdog: { readonly neverStartedAfter: number }
   }
 }
 
@@ -45,6 +47,8 @@ export interface Overview {
   running(): readonly RunningNow[]
   /** Those that run by so many milliseconds longer than the 90th percentile of their sample. */
   overUsual(marginMs: number): readonly RunningNow[]
+  /** When a run of the task has to have ended, by its custom property or a policy. */
+  dueRulesOf(task: SiteTask): readonly DueRule[]
   readonly observers: { event(event: TaskEvent): void }
 }
 
@@ -53,15 +57,13 @@ interface RunningNow extends RunningTask, Eta {
 }
 
 export function createOverview(
-  { db, clock, qlik, executions, schedules, reports, alerts }: OverviewDeps,
-  { footman: { timezone, watchdog, retryPolicy } }: OverviewSettings,
+  { db, clock, qlik, executions, schedules, reports, alerts, policies }: OverviewDeps,
+  { footman: { timezone, watchdog } }: OverviewSettings,
   { qrsConnection }: { readonly qrsConnection: boolean },
 ): Overview {
   const site = createSite({ qrs: qlik.qrs, clock, isConnected: qrsConnection })
-  const settings: TaskSettings = {
+  const settings: PlanSettings = {
     neverStartedAfter: watchdog.neverStartedAfter,
-    watchPolicy: watchdog.customPropertyName,
-    retryPolicy: retryPolicy.customPropertyName,
     timezone: timezone || hostZone(),
   }
   let usuals: ReadonlyMap<string, Usual> = new Map()
@@ -83,7 +85,16 @@ export function createOverview(
     })
   }
 
-  const deps = { db, clock, site, schedules, reports, maintenance: alerts.maintenance, reader: executions.reader }
+  const deps = {
+    db,
+    clock,
+    site,
+    policies,
+    schedules,
+    reports,
+    maintenance: alerts.maintenance,
+    reader: executions.reader,
+  }
   return {
     site,
     async refresh() {
@@ -99,6 +110,7 @@ export function createOverview(
           state === 'running' && usual.basis === 'history' && now - since > usual.p90Ms + marginMs,
       )
     },
+    dueRulesOf: (task) => policies.dueOf(qrsTaskOf(task)).value.flatMap((text) => parseDue(text) ?? []),
     routes: [
       timelineRoute(deps, settings),
       calendarRoute(deps, settings),

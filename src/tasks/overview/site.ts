@@ -5,8 +5,8 @@ import { createOffsets, type Offsets } from '../../platform/offsets.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { QrsCompositeEvent, QrsSchemaEvent, TriggerReader } from '../../qlik/qrs/triggers.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import { TASK_TYPES } from '../executions/kinds.ts'
 import { lastResultOf, taskTypeText } from '../executions/status.ts'
-import { parseWatchPolicy, type WatchPolicy } from '../safety-net/policies.ts'
 import { createLiveReader } from '../safety-net/site.ts'
 import type { StartSelection } from '../schedule/types.ts'
 import type { RunningTask } from './queries.ts'
@@ -193,10 +193,21 @@ function siteTask(task: QrsTask): SiteTask {
 export const valuesOf = (task: SiteTask, property: string): string[] =>
   task.customProperties.flatMap(({ name, value }) => (name === property ? value : []))
 
-/** The limits of the watchdog that a custom property sets; values that make no sense set none. */
-export function watchPolicyOf(task: SiteTask, property: string): WatchPolicy {
-  const parsed = parseWatchPolicy(valuesOf(task, property).join('; '))
-  return parsed.ok ? parsed.policy : {}
+/** In the form that matches and policies read. */
+export function qrsTaskOf(task: SiteTask): QrsTask {
+  const { id, name, type, enabled, tags, customProperties, appId, appName, stream } = task
+  return {
+    id,
+    name,
+    taskType: (TASK_TYPES as readonly string[]).indexOf(type),
+    enabled,
+    tags: tags.map((tag) => ({ id: '', name: tag })),
+    customProperties: customProperties.map((one) => ({ value: one.value, definition: { id: '', name: one.name } })),
+    app:
+      appId === null
+        ? null
+        : { id: appId, name: appName ?? '', stream: stream === null ? null : { id: '', name: stream } },
+  }
 }
 
 /** Whether a schedule starts the task. */

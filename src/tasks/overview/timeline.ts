@@ -2,14 +2,14 @@
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { QrsCompositeEvent } from '../../qlik/qrs/triggers.ts'
-import type { QrsTask } from '../../qlik/qrs/types.ts'
 import { TASK_TYPES } from '../executions/kinds.ts'
+import { eventAbout } from '../safety-net/events.ts'
 import { isReported, RECONCILED, readMark } from '../safety-net/store.ts'
-import { maintenanceEvent } from '../safety-net/watchdog.ts'
+import type { TaskPolicies } from '../safety-net/task-policies.ts'
 import type { Run, Schedule } from '../schedule/types.ts'
 import type { Planned } from './due.ts'
 import type { FoundRow, TimelineAnswer, TimelineQuery } from './queries.ts'
-import { isSelected, type Site, type SiteTask, type Triggers, watchPolicyOf } from './site.ts'
+import { isSelected, qrsTaskOf, type Site, type SiteTask, type Triggers } from './site.ts'
 import { instantsOf } from './triggers.ts'
 
 /** Milliseconds since 1970. */
@@ -22,6 +22,7 @@ interface Band {
 export interface TimelineDeps {
   readonly db: Database
   readonly site: Site
+  readonly policies: TaskPolicies
   readonly schedules: {
     list(): readonly Schedule[]
     runsBetween(from: number, to: number): readonly Run[]
@@ -34,8 +35,6 @@ export interface TimelineDeps {
 
 export interface PlanSettings {
   readonly neverStartedAfter: number
-  /** Custom property with limits of the watchdog. */
-  readonly watchPolicy: string
   /** IANA name of the site's clock. */
   readonly timezone: string
 }
@@ -67,7 +66,7 @@ export async function plannedStarts(
   const limits: Record<string, number> = {}
   const watched = new Map<string, SiteTask>()
   for (const task of tasks.values()) {
-    const limit = watchPolicyOf(task, settings.watchPolicy).neverStarted
+    const limit = deps.policies.watchOf(qrsTaskOf(task)).value.neverStarted
     if (limit !== 'off' && task.enabled) watched.set(task.id, task)
     if (typeof limit === 'number') limits[task.id] = limit
   }
@@ -204,27 +203,11 @@ function quietTest({ maintenance }: TimelineDeps, [from, to]: readonly [from: nu
   return (task: SiteTask, at: number): boolean => {
     if (!bands.some((band) => at >= band.from && at < band.to)) return false
     const type = TASK_TYPES.find((one) => one === task.type) ?? 'reload'
-    const event = maintenanceEvent(
-      { type, outcome: 'neverStarted', taskId: task.id, taskName: task.name, task: qrsTask(task) },
+    const event = eventAbout(
+      { type, outcome: 'neverStarted', taskId: task.id, taskName: task.name, task: qrsTaskOf(task) },
       at,
     )
-    return maintenance.nameFor(event as TaskEvent, at) !== null
-  }
-}
-
-/** In the form that matches of maintenance read. */
-function qrsTask({ id, name, type, enabled, tags, customProperties, appId, appName, stream }: SiteTask): QrsTask {
-  return {
-    id,
-    name,
-    taskType: Math.max(0, (TASK_TYPES as readonly string[]).indexOf(type)),
-    enabled,
-    tags: tags.map((tag) => ({ id: '', name: tag })),
-    customProperties: customProperties.map((one) => ({ value: one.value, definition: { id: '', name: one.name } })),
-    app:
-      appId === null
-        ? null
-        : { id: appId, name: appName ?? '', stream: stream === null ? null : { id: '', name: stream } },
+    return maintenance.nameFor(event, at) !== null
   }
 }
 

@@ -2,17 +2,22 @@
 import type { z } from 'zod'
 import { choice, count, duration, flag, number, section, text } from '../../config/fields.ts'
 
+export { taskPolicies } from './config-policies.ts'
+
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-export const retryPolicy = section('Starting failed tasks again; nothing happens without the custom property.', () => ({
-  enable: flag('Honour the custom property.', true),
-  customPropertyName: text('Custom property of tasks whose value is the policy, like 3x/5m*2.', 'retryPolicy'),
-  alert: choice('Alert after the last try or after each.', ['last', 'each'], 'last'),
-  maxPerTaskPerDay: count('Most retries of one task in a day.', 10, { min: 1, max: 1_000_000 }),
-  maxPerHour: count('Most retries of all tasks in an hour.', 20, { min: 1, max: 1_000_000 }),
-}))
+export const retryPolicy = section(
+  'Starting failed tasks again; nothing happens without the custom property or a policy.',
+  () => ({
+    enable: flag('Honour the custom property and taskPolicies.', true),
+    customPropertyName: text('Custom property of tasks whose value is the policy, like 3x/5m*2.', 'retryPolicy'),
+    alert: choice('Alert after the last try or after each.', ['last', 'each'], 'last'),
+    maxPerTaskPerDay: count('Most retries of one task in a day.', 10, { min: 1, max: 1_000_000 }),
+    maxPerHour: count('Most retries of all tasks in an hour.', 20, { min: 1, max: 1_000_000 }),
+  }),
+)
 
 export const reconciler = section('Finding executions in QRS that no message announced.', () => ({
   enable: flag('Look for them.', true),

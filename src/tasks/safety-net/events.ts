@@ -2,7 +2,14 @@
 
 import type { EventEmitter } from '../../events/emit.ts'
 import { takeDedupKey } from '../../events/store.ts'
-import type { EventOutcome, EventSource, EventType, TaskMessage, WatchdogDetails } from '../../events/types.ts'
+import type {
+  EventOutcome,
+  EventSource,
+  EventType,
+  TaskEvent,
+  TaskMessage,
+  WatchdogDetails,
+} from '../../events/types.ts'
 import { once } from '../../platform/once.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -73,3 +80,39 @@ export function createLogTime(timezone: string): (instant: number) => string {
   )
   return (instant) => `${format().format(instant)},${String(new Date(instant).getUTCMilliseconds()).padStart(3, '0')}`
 }
+
+/** An event about a task as matches of maintenance and of policies see it, without an execution. */
+export function eventAbout(
+  event: Pick<TaskEvent, 'type' | 'outcome' | 'taskId' | 'taskName' | 'task'>,
+  at: number,
+): TaskEvent {
+  return {
+    ...EMPTY_EVENT,
+    ...event,
+    receivedAt: at,
+    appId: event.task?.app?.id ?? '',
+    appName: event.task?.app?.name ?? '',
+    severity: 'warning',
+    source: 'watchdog',
+  }
+}
+
+const EMPTY_EVENT = {
+  id: '',
+  host: '',
+  user: '',
+  logTimeStamp: '',
+  logLevel: '',
+  executionId: '',
+  logMessage: '',
+  details: null,
+  code: null,
+  history: null,
+  retry: null,
+  app: null,
+  owner: null,
+  execution: null,
+  scriptLog: null,
+  missingParts: [],
+  test: false,
+} as const

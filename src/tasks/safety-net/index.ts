@@ -15,12 +15,13 @@ import { knowsTaskFromQlik, lastSuccesses } from '../executions/store.ts'
 import type { ExecutionFollower } from '../executions/types.ts'
 import type { StartOutcome, StartRequest, StartTask } from '../start/types.ts'
 import type { ReconcilerConfig, RetryPolicyConfig, WatchdogConfig } from './config.ts'
-import { createLogTime, createSafetyNetEvents } from './events.ts'
+import { createLogTime, createSafetyNetEvents, eventAbout } from './events.ts'
 import { createLostMessages, createReconciler } from './reconciler.ts'
 import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retrySuppression } from './retries.ts'
 import { createLiveReader, type RunningTask, runningTasks } from './site.ts'
 import { purgeFindings, purgeRetries, retryOfEvent } from './store.ts'
-import { createWatchdog, maintenanceEvent, type WatchdogDeps } from './watchdog.ts'
+import type { TaskPolicies } from './task-policies.ts'
+import { createWatchdog, type WatchdogDeps } from './watchdog.ts'
 
 export interface SafetyNetDeps {
   readonly db: Database
@@ -43,6 +44,7 @@ export interface SafetyNetDeps {
     confirmSuccess(eventId: string, task: QrsTask): Promise<void>
   }
   readonly emitter: EventEmitter
+  readonly policies: TaskPolicies
   readonly on: {
     readonly retry: NonNullable<RetryRunnerDeps['onResult']>
     /** The watchdog has read which tasks wait and run. */
@@ -100,7 +102,7 @@ const MEASURE_MS = 60_000
 const KEEP_MS = 60 * DAY_MS
 
 export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, options: SafetyNetOptions): SafetyNet {
-  const { db, writer, clock, log, qlik, executions, alerts } = deps
+  const { db, writer, clock, log, qlik, executions, alerts, policies } = deps
   const { history } = executions
   const { retryPolicy, node, timezone, reconciler, watchdog: watchdogSettings } = config.footman
   const isActive = node.role === 'primary' && options.qrsConnection
@@ -119,7 +121,10 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
       deps.on.messagesLost(host, count)
     },
   })
-  const planner = createRetryPlanner({ clock, log, onPlanned: () => setImmediate(runner.wake) }, retryPolicy)
+  const planner = createRetryPlanner(
+    { clock, log, policyOf: (task) => policies.retryOf(task).value, onPlanned: () => setImmediate(runner.wake) },
+    retryPolicy,
+  )
   const runner = createRetryRunner(
     {
       db,
@@ -166,7 +171,8 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
       qrs: qlik.qrs,
       live,
       successes: (taskId, since, limit) => lastSuccesses(db, taskId, since, limit),
-      isQuiet: (event, at) => alerts.maintenance.nameFor(maintenanceEvent(event, at), at) !== null,
+      isQuiet: (event, at) => alerts.maintenance.nameFor(eventAbout(event, at), at) !== null,
+      policyOf: (task) => policies.watchOf(task).value,
       typeOf,
       onLiveTasks: deps.on.liveTasks,
       onFound: deps.on.watchdogFinding,

@@ -11,15 +11,10 @@ import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import { meaningOf } from '../executions/status.ts'
 import type { StartOutcome, StartTask, TaskResult } from '../start/types.ts'
-import { delayBefore, parseRetryPolicy, type RetryPolicy } from './policies.ts'
+import type { RetryPolicy } from './config-policies.ts'
+import { delayBefore } from './policies.ts'
 import * as store from './store.ts'
 import { countRetries } from './store.ts'
-
-interface RetrySettings {
-  readonly customPropertyName: string
-  readonly maxPerTaskPerDay: number
-  readonly maxPerHour: number
-}
 
 interface RetryPlanner {
   /** The event with where its series of retries stands; in a transaction of the caller. */
@@ -33,6 +28,8 @@ interface RetryPlanner {
 interface RetryPlannerDeps {
   readonly clock: Clock
   readonly log: Logger
+  /** By the custom property of the task, or a policy; null: it is not started again. */
+  readonly policyOf: (task: QrsTask) => RetryPolicy | null
   /** A retry was planned. */
   readonly onPlanned: () => void
 }
@@ -41,27 +38,15 @@ const TASK_TYPES: readonly EventType[] = ['reload', 'externalProgram', 'userSync
 /** A failure that is older than that is left alone. */
 const MAX_AGE_MS = 15 * 60_000
 
-export function createRetryPlanner({ clock, log, onPlanned }: RetryPlannerDeps, settings: RetrySettings): RetryPlanner {
-  /** Values that make no sense, so that each is logged once. */
-  const complainedAbout = new Map<string, string>()
-
-  function policyOf(task: QrsTask | null): RetryPolicy | null {
-    const property = task?.customProperties.find(({ definition }) => definition.name === settings.customPropertyName)
-    if (!task || !property) return null
-    const parsed = parseRetryPolicy(property.value)
-    if (parsed.ok) return parsed.policy
-    if (complainedAbout.get(task.id) !== property.value) {
-      log.warn(`RETRY: ${settings.customPropertyName} of task "${task.name}" (${task.id}) is ignored: ${parsed.error}`)
-      complainedAbout.set(task.id, property.value)
-    }
-    return null
-  }
-
+export function createRetryPlanner(
+  { clock, log, policyOf, onPlanned }: RetryPlannerDeps,
+  settings: Breakers,
+): RetryPlanner {
   function planFailure(db: Database, event: TaskEvent): RetryState | null {
     const before = store.retryOfExecution(db, event.taskId, event.executionId)
     // It goes on waiting: when its time has come, Qlik Sense says which failure was the last one.
     const waiting = store.openRetriesOf(db, event.taskId).find(({ state }) => state === 'due')
-    const policy = policyOf(event.task)
+    const policy = event.task && policyOf(event.task)
     if (!policy) return before ? { attempt: before.attempt, max: before.max, nextAt: null, refused: null } : null
     const attempt = before?.attempt ?? (waiting ? waiting.attempt - 1 : 0)
     const state: RetryState = { attempt, max: policy.max, nextAt: null, refused: null }

@@ -2,7 +2,7 @@
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { EndedExecution } from '../executions/types.ts'
-import type { WatchName } from './policies.ts'
+import type { WatchName } from './config-policies.ts'
 
 /** Tables of the safety net. */
 export const safetyNetMigrations: readonly Migration[] = [

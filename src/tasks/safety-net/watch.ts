@@ -3,7 +3,8 @@
  * Reads no clock and does nothing; `watchdog.ts` asks Qlik Sense and the tables, and carries out the effects.
  */
 import type { QrsTask } from '../../qlik/qrs/types.ts'
-import { queueLimit, type Run, runLimit, type WatchName, type WatchPolicy } from './policies.ts'
+import type { WatchName, WatchPolicy } from './config-policies.ts'
+import { queueLimit, type Run, runLimit } from './policies.ts'
 import { instant, type LiveTask } from './site.ts'
 import type { Finding } from './store.ts'
 

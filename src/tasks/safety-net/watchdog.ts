@@ -4,8 +4,9 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
 import { SAMPLE_MS, SAMPLE_RUNS } from '../executions/durations.ts'
+import type { WatchName, WatchPolicy } from './config-policies.ts'
 import type { FoundEvent, SafetyNetEvents } from './events.ts'
-import { parseWatchPolicy, type Run, type WatchName } from './policies.ts'
+import type { Run } from './policies.ts'
 import { createSiteJob, type LiveReader, type LiveTask, type RunningTask, runningTasks } from './site.ts'
 import * as store from './store.ts'
 import {
@@ -34,6 +35,8 @@ export interface WatchdogDeps {
   readonly successes: (taskId: string, since: number, limit: number) => readonly Run[]
   /** True while maintenance covers the task, as it is asked about in an event. */
   readonly isQuiet: (event: Pick<TaskEvent, 'type' | 'outcome' | 'taskId' | 'taskName' | 'task'>, at: number) => boolean
+  /** Fixed limits of the task, by its custom property or a policy. */
+  readonly policyOf: (task: QrsTask) => WatchPolicy
   readonly typeOf: (task: QrsTask) => TaskEvent['type'] | null
   readonly logTime: (instant: number) => string
   /** Gets the tasks that wait and run. */
@@ -42,7 +45,6 @@ export interface WatchdogDeps {
 }
 
 interface WatchdogSettings extends Rules {
-  readonly customPropertyName: string
   /** Default 60 s. */
   readonly intervalMs?: number
   /** From the start to the first look; default 10 s. */
@@ -64,7 +66,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     isDue: (taskId, dueAt) => store.isDue(db, taskId, dueAt),
     ranSince: (taskId, at) => store.ranSince(db, taskId, at),
     isReported: (finding) => store.isReported(db, finding),
-    policyOf: createPolicies(settings.customPropertyName, log),
+    policyOf: deps.policyOf,
     successes: (taskId, now) => deps.successes(taskId, now - SAMPLE_MS, SAMPLE_RUNS),
     isQuiet(task, outcome, at) {
       const type = deps.typeOf(task)
@@ -204,55 +206,6 @@ function createExecutionIds(qrs: Pick<ExecutionReader, 'resultsById'>) {
     },
   }
 }
-
-/** Policies by the custom property of that name. A value that makes no sense is logged once. */
-function createPolicies(name: string, log: Logger): Facts['policyOf'] {
-  const complainedAbout = new Map<string, string>()
-  return (task) => {
-    const values = task.customProperties.filter(({ definition }) => definition.name === name)
-    const text = values.map(({ value }) => value).join('; ')
-    const parsed = parseWatchPolicy(text)
-    if (parsed.ok) return parsed.policy
-    if (complainedAbout.get(task.id) !== text) {
-      log.warn(`WATCHDOG: ${name} of task "${task.name}" (${task.id}) is ignored: ${parsed.error}`)
-      complainedAbout.set(task.id, text)
-    }
-    return {}
-  }
-}
-
-/** An event of the watchdog as maintenance sees it, for `isQuiet`. */
-export function maintenanceEvent(event: Parameters<WatchdogDeps['isQuiet']>[0], at: number) {
-  return {
-    ...EMPTY_EVENT,
-    ...event,
-    receivedAt: at,
-    appId: event.task?.app?.id ?? '',
-    appName: event.task?.app?.name ?? '',
-    severity: 'warning',
-    source: 'watchdog',
-  } as const
-}
-
-const EMPTY_EVENT = {
-  id: '',
-  host: '',
-  user: '',
-  logTimeStamp: '',
-  logLevel: '',
-  executionId: '',
-  logMessage: '',
-  details: null,
-  code: null,
-  history: null,
-  retry: null,
-  app: null,
-  owner: null,
-  execution: null,
-  scriptLog: null,
-  missingParts: [],
-  test: false,
-} as const
 
 const WARNINGS: Readonly<Record<Extract<Effect, { do: 'warn' }>['of'], (example: string) => string>> = {
   dues: (example) =>

@@ -7,8 +7,11 @@ import { createOffsets } from '../../../src/platform/offsets.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import type { QrsCompositeEvent, QrsSchemaEvent } from '../../../src/qlik/qrs/triggers.ts'
 import { recordExecution } from '../../../src/tasks/executions/store.ts'
-import type { SiteTask } from '../../../src/tasks/overview/site.ts'
-import { endedExecution, HOUR, MINUTE, NOW } from '../../support/safety-net.ts'
+import type { Overview } from '../../../src/tasks/overview/index.ts'
+import { qrsTaskOf, type SiteTask } from '../../../src/tasks/overview/site.ts'
+import { parseDue } from '../../../src/tasks/safety-net/config-policies.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+import { endedExecution, HOUR, MINUTE, NOW, policiesOf } from '../../support/safety-net.ts'
 
 const open: Database[] = []
 afterEach(() => {
@@ -76,6 +79,8 @@ const daily = (taskId: string, hour: number): QrsSchemaEvent => ({
   filter: [],
 })
 
+const policies = policiesOf(recordingLog())
+
 function itemsOf(
   db: Database,
   tasks: readonly SiteTask[],
@@ -89,7 +94,9 @@ function itemsOf(
     last: { running: [], triggers: { times, gates, after }, tasks: new Map(tasks.map((one) => [one.id, one])) },
     offsets: createOffsets,
   }
-  const overview = { site, overUsual: () => [] } as never
+  const dueRulesOf: Overview['dueRulesOf'] = (one) =>
+    policies.dueOf(qrsTaskOf(one)).value.flatMap((text) => parseDue(text) ?? [])
+  const overview = { site, overUsual: () => [], dueRulesOf } as never
   return taskItems({ db, clock: { now: () => NOW }, overview, timezone: 'UTC' })
 }
 

@@ -29,7 +29,7 @@ export const accessRules: Check = ({ config: { footman, restServerConfig }, repo
 }
 
 export const uniqueNames: Check = ({ config: { footman }, report }) => {
-  for (const list of ['alertRoutes', 'maintenance'] as const) {
+  for (const list of ['alertRoutes', 'maintenance', 'taskPolicies'] as const) {
     duplicates(footman[list].map(({ name }) => name)).forEach((index) => {
       report('error', `footman.${list}[${index}].name`, 'is used twice', { hint: 'give each its own name' })
     })

@@ -104,7 +104,7 @@ interface Named {
 
 export async function selectionFindings(site: Site, context: DoctorContext): Promise<readonly Finding[]> {
   const { config } = context
-  const named = [...ofFilter(config), ...ofRoutes(config), ...(await ofSchedules(context))]
+  const named = [...ofFilter(config), ...ofRoutes(config), ...ofPolicies(config), ...(await ofSchedules(context))]
   if (named.length === 0) return []
   const known = await knownOf(site, named)
   const findings = named.filter((one) => !known[one.kind].has(keyOf(one))).map(unknown)
@@ -182,9 +182,18 @@ function ofRoutes({ footman }: Config): Named[] {
   })
 }
 
+function ofPolicies({ footman }: Config): Named[] {
+  return footman.taskPolicies.flatMap(({ match = [] }, index) =>
+    match.flatMap((one) => ofMatch(one, `footman.taskPolicies[${index}].match`)),
+  )
+}
+
 type Match = NonNullable<Config['footman']['alertRoutes'][number]['match']>[number]
 
-function ofMatch({ taskId, appId, taskTag, appTag }: Match, key: string): Named[] {
+function ofMatch(
+  { taskId, appId, taskTag, appTag }: Pick<Match, 'taskId' | 'appId' | 'taskTag' | 'appTag'>,
+  key: string,
+): Named[] {
   const tags = [taskTag, appTag].flatMap((tag) => (tag ? ('any' in tag ? tag.any : tag.all) : []))
   return [
     ...(taskId ?? []).map((value) => ({ kind: 'task', value, key: `${key}.taskId` }) as const),

@@ -9,7 +9,7 @@ import { openRetries } from '../../../../src/tasks/safety-net/store.ts'
 import { createStartTask } from '../../../../src/tasks/start/start.ts'
 import { closePipelines, startPipeline } from '../../../support/pipeline.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
-import { safetyNetDatabase, setTaskProperty } from '../../../support/safety-net.ts'
+import { policiesOf, safetyNetDatabase, setTaskProperty } from '../../../support/safety-net.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../../../support/simulator.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -43,9 +43,10 @@ async function scene(filter: { enable: boolean } = { enable: false }) {
   let offset = 0
   const clock = { now: () => Date.now() + offset }
   const db = safetyNetDatabase()
+  const policies = policiesOf(log)
   const planner = createRetryPlanner(
-    { clock, log, onPlanned: () => undefined },
-    { customPropertyName: 'retryPolicy', ...LIMITS },
+    { clock, log, policyOf: (task) => policies.retryOf(task).value, onPlanned: () => undefined },
+    LIMITS,
   )
   const completer: EventCompleter = { complete: (_db, event) => planner.plan(db, event), needs: planner.needs }
   const pipeline = await startPipeline({ client, completer, needs: [] })

@@ -6,7 +6,7 @@ import { createEndedReader } from '../../../../src/tasks/executions/history.ts'
 import { createLiveReader } from '../../../../src/tasks/safety-net/site.ts'
 import { createWatchdog } from '../../../../src/tasks/safety-net/watchdog.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
-import { eventList, safetyNetDatabase, setTaskProperty } from '../../../support/safety-net.ts'
+import { eventList, policiesOf, safetyNetDatabase, setTaskProperty } from '../../../support/safety-net.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../../../support/simulator.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -158,6 +158,7 @@ describe('the watchdog, when times of the site make no sense', () => {
     const clock = { now: Date.now }
     const { emitted, events } = eventList(db, clock)
     let looks = 0
+    const policies = policiesOf(all.log)
     const watchdog = createWatchdog(
       {
         db,
@@ -169,6 +170,7 @@ describe('the watchdog, when times of the site make no sense', () => {
         successes: () => [],
         isQuiet: () => false,
         typeOf: ({ taskType }) => taskTypeOf(taskType),
+        policyOf: (task) => policies.watchOf(task).value,
         logTime: (at) => new Date(at).toISOString(),
         onLiveTasks() {
           looks += 1
@@ -179,7 +181,6 @@ describe('the watchdog, when times of the site make no sense', () => {
         stuckFactor: 3,
         neverStartedAfter: 1_800_000,
         minRuns: 5,
-        customPropertyName: 'watchPolicy',
         intervalMs: 50,
         firstMs: 0,
       },

@@ -53,6 +53,36 @@ describe('inside Butler.footman', () => {
       `reportTask: {enable: true, fonts: [${Array.from({ length: 9 }, (_, n) => `f${n}.ttf`).join(', ')}]}`,
       'reportTask.fonts: has 9 files, 8 are possible',
     ],
+    ['taskPolicies: [{name: a}, {name: b}, {name: a}]', 'taskPolicies[2].name: is used twice'],
+    ['taskPolicies: [{match: {task: x}}]', 'taskPolicies[0].name: is missing'],
+    [
+      'taskPolicies: [{name: a, match: {tasks: x}}]',
+      'taskPolicies[0].match.tasks: unknown key. Hint: did you mean task?',
+    ],
+    [
+      'taskPolicies: [{name: a, match: {type: service}}]',
+      'taskPolicies[0].match.type: must be reload, externalProgram, userSync, distribute or preload, found "service"',
+    ],
+    [
+      'taskPolicies: [{name: a, retry: often}]',
+      'taskPolicies[0].retry: must be a retry policy; "often" is neither none nor of the form 3x/5m',
+    ],
+    [
+      'taskPolicies: [{name: a, retry: 3x/5s}]',
+      'taskPolicies[0].retry: must be a retry policy; "5s" is not a time from 10s to 24h',
+    ],
+    [
+      'taskPolicies: [{name: a, watch: {stuck: soon}}]',
+      'taskPolicies[0].watch.stuck: must be off or a time from 1m to 30d, found "soon"',
+    ],
+    [
+      'taskPolicies: [{name: a, watch: {late: 30}}]',
+      'taskPolicies[0].watch.late: must be off or a time like 30m, found 30',
+    ],
+    [
+      'taskPolicies: [{name: a, watch: {dueBy: ["07:30", "tomorrow"]}}]',
+      'taskPolicies[0].watch.dueBy[1]: must be a time like "07:30", "mon-fri 07:30" or "+45m", found "tomorrow"',
+    ],
     ['alertRoutes: [{name: a, to: [nowhere]}]', 'alertRoutes[0].to[0]: no destination is called "nowhere"'],
     [
       'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [m, {destination: m, priority: low}]}]',

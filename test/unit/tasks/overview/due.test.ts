@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createOffsets } from '../../../../src/platform/offsets.ts'
-import { dueAt, missingStarts, parseDue, usualDistance } from '../../../../src/tasks/overview/due.ts'
+import { dueAt, missingStarts, usualDistance } from '../../../../src/tasks/overview/due.ts'
+import { parseDue } from '../../../../src/tasks/safety-net/config-policies.ts'
 
 const STOCKHOLM = createOffsets('Europe/Stockholm')
 const at = (text: string) => Date.parse(text)

@@ -1,21 +1,20 @@
 /** The texts in custom properties, and the arithmetic behind them. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createLogTime } from '../../../../src/tasks/safety-net/events.ts'
 import {
-  delayBefore,
-  deviation,
-  median,
   parseRetryPolicy,
   parseWatchPolicy,
-  queueLimit,
-  runLimit,
-} from '../../../../src/tasks/safety-net/policies.ts'
+  type RetryPolicy,
+} from '../../../../src/tasks/safety-net/config-policies.ts'
+import { createLogTime } from '../../../../src/tasks/safety-net/events.ts'
+import { delayBefore, deviation, median, queueLimit, runLimit } from '../../../../src/tasks/safety-net/policies.ts'
 
 const MINUTE = 60_000
 
 describe('a retry policy', () => {
-  test.each([
+  test.each<[string, RetryPolicy | null]>([
+    ['none', null],
+    [' None ', null],
     ['3x/5m', { max: 3, delayMs: 300_000, factor: 1, condition: null }],
     [' 10X / 24h ', { max: 10, delayMs: 86_400_000, factor: 1, condition: null }],
     ['3x/5m*2', { max: 3, delayMs: 300_000, factor: 2, condition: null }],
@@ -47,8 +46,9 @@ describe('a retry policy', () => {
 
   test('delays grow by the factor, to a day at most', () => {
     const parsed = parseRetryPolicy('10x/5m*2')
-    if (!parsed.ok) throw new Error(parsed.error)
-    const delays = [1, 2, 3, 10].map((attempt) => delayBefore(parsed.policy, attempt) / MINUTE)
+    if (!parsed.ok || parsed.policy === null) throw new Error('no policy')
+    const { policy } = parsed
+    const delays = [1, 2, 3, 10].map((attempt) => delayBefore(policy, attempt) / MINUTE)
     expect(delays).toEqual([5, 10, 20, 1440])
   })
 

@@ -15,7 +15,16 @@ import type { StartOutcome, StartRequest } from '../../../../src/tasks/start/typ
 import { TASK_ID, taskEvent } from '../../../support/events.ts'
 import { executionResult, qrsTask } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
-import { executionId, HOUR, MINUTE, movedClock, NOW, SECOND, safetyNetDatabase } from '../../../support/safety-net.ts'
+import {
+  executionId,
+  HOUR,
+  MINUTE,
+  movedClock,
+  NOW,
+  policiesOf,
+  SECOND,
+  safetyNetDatabase,
+} from '../../../support/safety-net.ts'
 import { until } from '../../../support/wait.ts'
 
 const policy = (value: string): Partial<QrsTask> => ({
@@ -53,9 +62,10 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
     ...NOTHING,
     started: [{ taskId: TASK_ID, taskName: 'T', executionId: executionId(100 + requests.length) }],
   })
+  const policies = policiesOf(log)
   const planner = createRetryPlanner(
-    { clock, log, onPlanned: () => undefined },
-    { customPropertyName: 'retryPolicy', ...limits },
+    { clock, log, policyOf: (task) => policies.retryOf(task).value, onPlanned: () => undefined },
+    limits,
   )
 
   function createRunner(): RetryRunner {

@@ -17,6 +17,7 @@ import {
   movedClock,
   NOW,
   pastRuns,
+  policiesOf,
   SECOND,
   safetyNetDatabase,
 } from '../../../support/safety-net.ts'
@@ -49,6 +50,7 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
       allTasks: async () => (task ? [task] : []),
     },
   })
+  const policies = policiesOf(log)
   const deps = {
     db,
     clock,
@@ -63,6 +65,7 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
     isQuiet: options.isQuiet ?? (() => false),
     typeOf: ({ taskType }: QrsTask) => taskTypeOf(taskType),
     logTime: iso,
+    policyOf: (one: QrsTask) => policies.watchOf(one).value,
     onLiveTasks: (tasks: readonly { type: string; state: string }[]) =>
       void live.splice(0, live.length, ...tasks.map(({ state }) => state)),
   }
@@ -71,7 +74,6 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
     stuckFactor: 3,
     neverStartedAfter: 30 * MINUTE,
     minRuns: 5,
-    customPropertyName: 'watchPolicy',
     firstMs: 0,
     intervalMs: MINUTE,
   }
