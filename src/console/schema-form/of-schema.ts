@@ -34,8 +34,16 @@ function plainOf(type: z.ZodType): Plain {
       return { ...inner(), isNullable: true, meta: { ...inner().meta, ...meta } }
     case 'default':
       return { ...inner(), preset: def.defaultValue, meta: { ...inner().meta, ...meta } }
-    case 'prefault':
-      return { ...inner(), preset: type.safeParse(undefined).data, meta: { ...inner().meta, ...meta } }
+    case 'prefault': {
+      const source = inner()
+      // An object with the defaults of its members; a text as it is written, before it is converted.
+      const preset = source.def.type === 'object' ? type.safeParse(undefined).data : def.defaultValue
+      return { ...source, preset, meta: { ...source.meta, ...meta } }
+    }
+    case 'lazy': {
+      const source = plainOf(def.getter())
+      return { ...source, meta: { ...source.meta, ...meta } }
+    }
     case 'pipe': {
       // Members that are converted first have the type that is meant behind it.
       const source = plainOf(def.in._zod.def.type === 'transform' ? def.out : def.in)
@@ -101,8 +109,12 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
       if (isNullable) return [{ ...base, as: 'group', fields, constants: constantsOf(def.shape) }]
       return fields.map((field) => ({ ...field, at: `${at}.${field.at}`, group: field.group ?? base.group }))
     }
-    case 'union':
+    case 'union': {
+      // One value or a list of them: the form has the list.
+      const list = alternatives(plain).find((one) => one.def.type === 'array')
+      if (list) return [arrayField(base, plainOf(list.def.element), meta)]
       return [{ ...base, as: def.options.every(isScalar) ? 'line' : 'json' }]
+    }
     default:
       if (meta.lookup) return [{ ...base, as: 'ref', to: meta.lookup }]
       return [meta.texts ? { ...base, as: 'choice', options: Object.entries(meta.texts) } : { ...base, as: 'line' }]
@@ -117,6 +129,10 @@ const constantsOf = (shape: Shape): Members =>
       return def.type === 'literal' ? [[name, def.values[0]]] : []
     }),
   )
+
+/** The types of a union, those of unions in it too. */
+const alternatives = ({ def }: Plain): Plain[] =>
+  def.options.map(plainOf).flatMap((one: Plain) => (one.def.type === 'union' ? alternatives(one) : [one]))
 
 const SCALARS = ['string', 'number', 'enum', 'literal']
 const isScalar = (type: z.ZodType): boolean => SCALARS.includes(plainOf(type).def.type)

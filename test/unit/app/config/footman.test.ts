@@ -57,11 +57,11 @@ describe('inside Butler.footman', () => {
     ['taskPolicies: [{match: {task: x}}]', 'taskPolicies[0].name: is missing'],
     [
       'taskPolicies: [{name: a, match: {tasks: x}}]',
-      'taskPolicies[0].match.tasks: unknown key. Hint: did you mean task?',
+      'taskPolicies[0].match.tasks: unknown key; Footman does not start. Hint: did you mean task?',
     ],
     [
       'taskPolicies: [{name: a, match: {type: service}}]',
-      'taskPolicies[0].match.type: must be reload, externalProgram, userSync, distribute or preload, found "service"',
+      'taskPolicies[0].match.type: must be reload, externalProgram, userSync, distribute, preload or a list, found "service"',
     ],
     [
       'taskPolicies: [{name: a, retry: often}]',

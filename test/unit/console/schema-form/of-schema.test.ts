@@ -72,6 +72,15 @@ describe('the field of a member', () => {
     ['a text with suggestions', z.string().meta({ suggest: 'zone' }).optional(), { as: 'line', suggest: 'zone' }],
     ['a text that the form offers', z.string().meta({ texts: { '1h': '1 hour' } }), { options: [['1h', '1 hour']] }],
     ['one that the form needs', z.object({ a: z.string().optional() }).required().shape.a, { as: 'line' }],
+    ['a text that is converted, with a default', z.string().transform(Number).prefault('5m'), { preset: '5m' }],
+    ['a type that is made later', z.lazy(() => z.string().meta({ label: 'To' })), { as: 'line', label: 'To' }],
+    ['one text or several', z.union([z.string(), z.array(z.string())]).transform(String), { as: 'lines' }],
+    [
+      'one word or several',
+      z.union([z.literal('*'), z.union([z.enum(['a']), z.array(z.enum(['a']))])]),
+      { as: 'choices' },
+    ],
+    ['one object or several', z.union([z.object({}), z.array(z.object({ a: z.string() }))]), { as: 'items' }],
     ['a rare one', z.string().optional().meta({ advanced: true }), { advanced: true }],
     ['objects', z.array(z.object({ a: z.string() })).meta({ ordered: true }), { as: 'items', ordered: true }],
   ])('%s', (_, type, expected) => {

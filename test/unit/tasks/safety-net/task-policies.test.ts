@@ -188,7 +188,7 @@ test('each task belongs to one policy at most: the first that matches it', () =>
         qrsTask({ id: `t${n}`, taskType, app: { ...named('app'), stream: named(stream) } }),
       )
       const wanted = found.map(({ stream, taskType }) =>
-        matches.findIndex((one) => one.stream.includes(stream) && one.type.includes(TASK_TYPES[taskType] ?? '')),
+        matches.findIndex((one) => one.stream.includes(stream) && one.type.includes(TASK_TYPES.at(taskType) ?? '')),
       )
       expect(tasks.map((one) => policies.indexOf(policyOf(policies, one)!))).toEqual(wanted)
       const covered = policies.map((one, n) => tasksOfPolicy(one, tasks, policies.slice(0, n)).map(({ id }) => id))
