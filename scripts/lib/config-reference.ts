@@ -93,6 +93,7 @@ const PAGES: Readonly<Record<string, readonly [title: string, ...sections: strin
     'footman.startFilter',
     'footman.startQueue',
     'footman.retryPolicy',
+    'footman.taskPolicies',
     'scheduler',
     'footman.scheduler',
     'footman.reportTask',

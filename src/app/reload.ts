@@ -220,7 +220,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     action: 'config.reload',
     summary: 'Read the configuration file again',
     description:
-      'Rules, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
+      'Rules, destinations, windows, calendars, policies of tasks, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
     body: undefined,
     readByHandler: () => ({ body: reloadBody() }),

@@ -15,6 +15,7 @@ import {
   ATTENTION,
   type AttentionItem,
   DURATIONS,
+  type PolicySource,
   STRIPS,
   TASK,
   type TaskDetail,
@@ -174,8 +175,15 @@ export const taskPage: Page = {
                   <Explained asked={routes} />
                   <Facts
                     facts={[
-                      ['Retry', <Name text={data.retryPolicy ?? 'none'} />],
-                      ['Watch', <Name text={data.watchPolicy ?? 'as the site'} />],
+                      ['Retry', <PolicyText text={data.retryPolicy ?? 'none'} from={data.policySources.retry} />],
+                      [
+                        'Watch',
+                        <PolicyText text={data.watchPolicy ?? 'as the site'} from={data.policySources.watch} />,
+                      ],
+                      data.dueBy.length > 0 && [
+                        'Due by',
+                        <PolicyText text={data.dueBy.join('; ')} from={data.policySources.dueBy} />,
+                      ],
                       data.due && [
                         'Due',
                         <>
@@ -240,6 +248,19 @@ export const taskPage: Page = {
     }
   },
 }
+
+/** A part of the policy of the task, and where it comes from. */
+const PolicyText: FC<{ readonly text: string; readonly from: PolicySource | null }> = ({ text, from }) => (
+  <>
+    <Name text={text} />
+    {from && (
+      <span class="small muted">
+        {' '}
+        {from.kind === 'policy' ? 'policy' : 'custom property'} <Name text={from.name} />
+      </span>
+    )}
+  </>
+)
 
 interface RelatedProps<T> {
   readonly id: string
