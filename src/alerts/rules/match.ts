@@ -159,7 +159,7 @@ export function testMatches(matches: readonly EventMatch[], event: TaskEvent, at
   return anyHolds(matches.map((match) => match.test(event, at)))
 }
 
-/** Whether one of the matches holds for certain; without matches, of every event. What could not be read does not match. */
+/** Whether one of the matches holds for certain; without matches every event passes. Data that could not be read do not match. */
 export function certainTest(
   matches: readonly MatchConfig[] | undefined,
   context: FieldContext,

@@ -141,7 +141,7 @@ export const properties = (description: string) =>
 /** Ids, ignoring case. */
 export const ids = (description: string) => oneOrMany(description, z.string()).optional()
 
-/** The fields of a match by which tasks are found, in rules and in policies; what Qlik Sense tells about a task is enough for them. */
+/** The fields of a match by which tasks are found, in rules and in policies: a task as QRS returns it is enough for them. */
 export const taskFields = () => ({
   task: globs('Names of tasks.').meta({ label: 'Tasks', lookup: 'task', group: 'match' }),
   app: globs('Names of apps.').meta({ label: 'Apps', lookup: 'app', group: 'match' }),

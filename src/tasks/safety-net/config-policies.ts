@@ -83,7 +83,7 @@ export function parseWatchPolicy(text: string): ParsedPolicy {
   return { ok: true, policy }
 }
 
-/** As it would stand in a custom property; null without limits. */
+/** The text of the limits in a custom property; null without limits. */
 export function watchText(policy: WatchPolicy): string | null {
   const limits = WATCHED.flatMap((name) => {
     const limit = policy[name]

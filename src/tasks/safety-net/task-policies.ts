@@ -26,7 +26,7 @@ export interface PolicySource {
 
 export interface Applied<T> {
   readonly value: T
-  /** As it would stand in a custom property; null without one. */
+  /** The text in a custom property that means the same; null without one. */
   readonly text: string | null
   /** Null: the default. */
   readonly from: PolicySource | null

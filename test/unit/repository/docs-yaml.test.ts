@@ -20,6 +20,7 @@ const PLACES: Readonly<Record<string, readonly string[] | null>> = {
   clientCertificates: ['footman', 'access'],
   alertRoutes: ['footman'],
   butlerRoutes: ['footman'],
+  taskPolicies: ['footman'],
   maintenance: ['footman'],
   testMode: ['footman', 'email'],
   butlerSchedule: null,
