@@ -76,7 +76,7 @@ function latestHashes(live: () => Config): () => Record<string, string> {
 /** Hash by section that all nodes need alike, as the leader works by its own. */
 export function configHashes(config: Config): Record<string, string> {
   const { footman, emailNotification, slackNotification, teamsNotification, webhookNotification, incidentTool } = config
-  const { alertRoutes, destinations, maintenance, windows, calendars, scheduler, retention } = footman
+  const { alertRoutes, destinations, maintenance, windows, calendars, taskPolicies, scheduler, retention } = footman
   const shared = {
     emailNotification,
     slackNotification,
@@ -88,6 +88,7 @@ export function configHashes(config: Config): Record<string, string> {
     maintenance,
     windows,
     calendars,
+    taskPolicies,
     scheduler,
     retention,
     deduplication: config.udpServerConfig.deduplication,

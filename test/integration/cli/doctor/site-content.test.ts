@@ -203,6 +203,13 @@ describe('what the configuration names', () => {
     expect(codes(found)).toEqual(['selection.known'])
   })
 
+  test('tasks of policies', async () => {
+    const taskPolicies = [{ name: 'p', match: { taskId: [KNOWN, UNKNOWN] }, retry: '1x/1m' }]
+    const found = await look('selection', { footman: { taskPolicies } })
+    expect(complaints(found)).toEqual(['warning selection.task'])
+    expect(finding(found, 'selection.task').key).toBe('footman.taskPolicies[0].match.taskId')
+  })
+
   test('tasks of the schedule file, tags and apps of routes', async () => {
     const configfile = directory.join('schedule.yaml')
     const schedule = { name: 'nightly', cronSchedule: '0 1 * * *', timezone: 'Europe/Paris', startupState: 'started' }

@@ -109,6 +109,7 @@ footman:
   destinations: {mail: {type: email, recipientProperty: whom}, chat: {type: slack, webhookURL: 'https://h.example/x'}}
   alertRoutes:
     - {name: r, to: [chat], match: [{taskProperty: {kind: [x, 'y*']}}, {appProperty: {level: gold}}], except: {taskProperty: {level: silver}}}
+  taskPolicies: [{name: p, match: {taskProperty: {priority: [high, 'u*']}}}]
 `
   expect((await wanted(yaml)).map(({ name, values, objects, required }) => [name, values, objects, required])).toEqual([
     ['Butler_SuccessReloadTask_InfluxDB', ['Yes'], ['ReloadTask'], true],
@@ -118,6 +119,7 @@ footman:
     ['whom', [], ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask'], true],
     ['kind', ['x'], ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask'], true],
     ['level', ['gold', 'silver'], ['App', 'ExternalProgramTask', 'ReloadTask', 'UserSyncTask'], true],
+    ['priority', ['high'], ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask'], true],
   ])
 })
 
