@@ -8,7 +8,7 @@ import type { TaskDetail, Trigger } from './contract.ts'
 import { dueAt, usualDistance } from './due.ts'
 import type { TimelineRouteDeps } from './http-timeline.ts'
 import { failingSince, liveEta } from './queries.ts'
-import { qrsTaskOf, type SiteTask, type Triggers } from './site.ts'
+import type { SiteTask, Triggers } from './site.ts'
 import { lastPlanned, nameOf, type PlanSettings, tasksOf } from './timeline.ts'
 import { instantsOf, isBroken, textOfSchema } from './triggers.ts'
 
@@ -92,10 +92,9 @@ function policiesOf(
   { policies }: Deps,
   task: SiteTask | undefined,
 ): Pick<TaskDetail, 'retryPolicy' | 'watchPolicy' | 'dueBy' | 'policySources'> {
-  const asked = task && qrsTaskOf(task)
-  const retry = asked && policies.retryOf(asked)
-  const watch = asked && policies.watchOf(asked)
-  const due = asked && policies.dueOf(asked)
+  const retry = task && policies.retryOf(task)
+  const watch = task && policies.watchOf(task)
+  const due = task && policies.dueOf(task)
   return {
     retryPolicy: retry?.text ?? null,
     watchPolicy: watch?.text ?? null,
@@ -198,7 +197,7 @@ async function dueOf(
   const { site, clock, policies } = deps
   const planned = task ? lastPlanned(site, triggers, task.id, clock.now()) : null
   if (!task || planned === null) return null
-  const { value: texts, from } = policies.dueOf(qrsTaskOf(task))
+  const { value: texts, from } = policies.dueOf(task)
   const wanted = dueAt(
     texts.flatMap((text) => parseDue(text) ?? []),
     planned,

@@ -16,7 +16,7 @@ import { calendarRoute } from './http-calendar.ts'
 import { taskRoutes } from './http-tasks.ts'
 import { timelineRoute } from './http-timeline.ts'
 import { liveEta, type RunningTask } from './queries.ts'
-import { createSite, qrsTaskOf, type Site, type SiteTask } from './site.ts'
+import { createSite, createSitePolicies, type Site, type SiteTask } from './site.ts'
 import type { PlanSettings, TimelineDeps } from './timeline.ts'
 
 interface OverviewDeps {
@@ -62,6 +62,7 @@ export function createOverview(
   { qrsConnection }: { readonly qrsConnection: boolean },
 ): Overview {
   const site = createSite({ qrs: qlik.qrs, clock, isConnected: qrsConnection })
+  const sitePolicies = createSitePolicies(policies)
   const settings: PlanSettings = {
     neverStartedAfter: watchdog.neverStartedAfter,
     timezone: timezone || hostZone(),
@@ -89,7 +90,7 @@ export function createOverview(
     db,
     clock,
     site,
-    policies,
+    policies: sitePolicies,
     schedules,
     reports,
     maintenance: alerts.maintenance,
@@ -110,7 +111,7 @@ export function createOverview(
           state === 'running' && usual.basis === 'history' && now - since > usual.p90Ms + marginMs,
       )
     },
-    dueRulesOf: (task) => policies.dueOf(qrsTaskOf(task)).value.flatMap((text) => parseDue(text) ?? []),
+    dueRulesOf: (task) => sitePolicies.dueOf(task).value.flatMap((text) => parseDue(text) ?? []),
     routes: [
       timelineRoute(deps, settings),
       calendarRoute(deps, settings),

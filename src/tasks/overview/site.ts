@@ -8,6 +8,7 @@ import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.t
 import { TASK_TYPES } from '../executions/kinds.ts'
 import { lastResultOf, taskTypeText } from '../executions/status.ts'
 import { createLiveReader } from '../safety-net/site.ts'
+import type { TaskPolicies } from '../safety-net/task-policies.ts'
 import type { StartSelection } from '../schedule/types.ts'
 import type { RunningTask } from './queries.ts'
 
@@ -207,6 +208,25 @@ export function qrsTaskOf(task: SiteTask): QrsTask {
       appId === null
         ? null
         : { id: appId, name: appName ?? '', stream: stream === null ? null : { id: '', name: stream } },
+  }
+}
+
+/** The policies of tasks that a site has read. */
+export type SitePolicies = {
+  readonly [K in 'retryOf' | 'watchOf' | 'dueOf']: (task: SiteTask) => ReturnType<TaskPolicies[K]>
+}
+
+export function createSitePolicies({ retryOf, watchOf, dueOf }: TaskPolicies): SitePolicies {
+  const forms = new WeakMap<SiteTask, QrsTask>()
+  const formOf = (task: SiteTask): QrsTask => {
+    const form = forms.get(task) ?? qrsTaskOf(task)
+    forms.set(task, form)
+    return form
+  }
+  return {
+    retryOf: (task) => retryOf(formOf(task)),
+    watchOf: (task) => watchOf(formOf(task)),
+    dueOf: (task) => dueOf(formOf(task)),
   }
 }
 

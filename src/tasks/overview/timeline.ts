@@ -5,11 +5,10 @@ import type { QrsCompositeEvent } from '../../qlik/qrs/triggers.ts'
 import { TASK_TYPES } from '../executions/kinds.ts'
 import { eventAbout } from '../safety-net/events.ts'
 import { isReported, RECONCILED, readMark } from '../safety-net/store.ts'
-import type { TaskPolicies } from '../safety-net/task-policies.ts'
 import type { Run, Schedule } from '../schedule/types.ts'
 import type { Planned } from './due.ts'
 import type { FoundRow, TimelineAnswer, TimelineQuery } from './queries.ts'
-import { isSelected, qrsTaskOf, type Site, type SiteTask, type Triggers } from './site.ts'
+import { isSelected, qrsTaskOf, type Site, type SitePolicies, type SiteTask, type Triggers } from './site.ts'
 import { instantsOf } from './triggers.ts'
 
 /** Milliseconds since 1970. */
@@ -22,7 +21,7 @@ interface Band {
 export interface TimelineDeps {
   readonly db: Database
   readonly site: Site
-  readonly policies: TaskPolicies
+  readonly policies: SitePolicies
   readonly schedules: {
     list(): readonly Schedule[]
     runsBetween(from: number, to: number): readonly Run[]
@@ -66,7 +65,7 @@ export async function plannedStarts(
   const limits: Record<string, number> = {}
   const watched = new Map<string, SiteTask>()
   for (const task of tasks.values()) {
-    const limit = deps.policies.watchOf(qrsTaskOf(task)).value.neverStarted
+    const limit = deps.policies.watchOf(task).value.neverStarted
     if (limit !== 'off' && task.enabled) watched.set(task.id, task)
     if (typeof limit === 'number') limits[task.id] = limit
   }

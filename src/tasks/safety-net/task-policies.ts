@@ -62,6 +62,8 @@ export function createTaskPolicies(
   { taskPolicies, retryPolicy, watchdog }: Settings,
 ): TaskPolicies {
   let policies = compilePolicies(taskPolicies, compile)
+  /** Lists of a site are asked about again and again. */
+  let known = new WeakMap<QrsTask, { readonly policy: CompiledPolicy | undefined }>()
   /** Values that make no sense, by property and task, so that each is logged once. */
   const complainedAbout = new Map<string, string>()
 
@@ -70,6 +72,12 @@ export function createTaskPolicies(
     if (complainedAbout.get(key) === value) return
     log.warn(`${prefix}: ${property} of task "${task.name}" (${task.id}) is ignored: ${error}`)
     complainedAbout.set(key, value)
+  }
+
+  function policyFor(task: QrsTask): CompiledPolicy | undefined {
+    const found = known.get(task) ?? { policy: policyOf(policies, task) }
+    known.set(task, found)
+    return found.policy
   }
 
   return {
@@ -81,7 +89,7 @@ export function createTaskPolicies(
         if (parsed.ok) return { value: parsed.policy, text, from: { kind: 'customProperty', name: property } }
         complain('RETRY', property, task, text, parsed.error)
       }
-      const policy = policyOf(policies, task)
+      const policy = policyFor(task)
       if (policy?.retry === undefined) return { value: null, text: null, from: null }
       const parsed = parseRetryPolicy(policy.retry)
       return { value: parsed.ok ? parsed.policy : null, text: policy.retry, from: sourceOf(policy) }
@@ -94,7 +102,7 @@ export function createTaskPolicies(
         if (parsed.ok) return { value: parsed.policy, text, from: { kind: 'customProperty', name: property } }
         complain('WATCHDOG', property, task, text, parsed.error)
       }
-      const policy = policyOf(policies, task)
+      const policy = policyFor(task)
       const limits = policy && watchText(policy.watch)
       return policy && limits
         ? { value: policy.watch, text: limits, from: sourceOf(policy) }
@@ -103,13 +111,14 @@ export function createTaskPolicies(
     dueOf(task) {
       const values = valuesOf(task, DUE_PROPERTY)
       if (values.length > 0) return dueTimes(values, { kind: 'customProperty', name: DUE_PROPERTY })
-      const policy = policyOf(policies, task)
+      const policy = policyFor(task)
       return policy?.watch.dueBy ? dueTimes(policy.watch.dueBy, sourceOf(policy)) : dueTimes([], null)
     },
     prepare(config) {
       const next = compilePolicies(config, compile)
       return () => {
         policies = next
+        known = new WeakMap()
       }
     },
   }
@@ -129,16 +138,20 @@ const valuesOf = ({ customProperties }: QrsTask, property: string): string[] =>
 export const compilePolicies = (config: readonly TaskPolicyConfig[], compile: CompileMatches): CompiledPolicy[] =>
   config.map((policy) => ({ ...policy, covers: compile(policy.match) }))
 
-/** Whether the match of a policy holds for a task. A task of a kind that Footman does not have is never covered. */
-export function matchesPolicy({ covers }: CompiledPolicy, task: QrsTask): boolean {
+/** The form of a task that matches read; null for a kind of task that Footman does not have, which no policy covers. */
+function eventOf(task: QrsTask): TaskEvent | null {
   const type = taskTypeOf(task.taskType)
-  if (type === null) return false
-  return covers(eventAbout({ type, outcome: 'failed', taskId: task.id, taskName: task.name, task }, 0), 0)
+  return type && eventAbout({ type, outcome: 'failed', taskId: task.id, taskName: task.name, task }, 0)
 }
 
+/** Whether the match of a policy holds for a task. */
+export const matchesPolicy = (policy: CompiledPolicy, task: QrsTask): boolean => policyOf([policy], task) === policy
+
 /** The first policy that covers the task. */
-export const policyOf = (policies: readonly CompiledPolicy[], task: QrsTask): CompiledPolicy | undefined =>
-  policies.find((policy) => matchesPolicy(policy, task))
+export function policyOf(policies: readonly CompiledPolicy[], task: QrsTask): CompiledPolicy | undefined {
+  const event = eventOf(task)
+  return event ? policies.find(({ covers }) => covers(event, event.receivedAt)) : undefined
+}
 
 /** The tasks that a policy covers, without those that one of the policies before it covers. */
 export const tasksOfPolicy = (

@@ -8,7 +8,7 @@ import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import type { QrsCompositeEvent, QrsSchemaEvent } from '../../../src/qlik/qrs/triggers.ts'
 import { recordExecution } from '../../../src/tasks/executions/store.ts'
 import type { Overview } from '../../../src/tasks/overview/index.ts'
-import { qrsTaskOf, type SiteTask } from '../../../src/tasks/overview/site.ts'
+import { createSitePolicies, type SiteTask } from '../../../src/tasks/overview/site.ts'
 import { parseDue } from '../../../src/tasks/safety-net/config-policies.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { endedExecution, HOUR, MINUTE, NOW, policiesOf } from '../../support/safety-net.ts'
@@ -79,7 +79,7 @@ const daily = (taskId: string, hour: number): QrsSchemaEvent => ({
   filter: [],
 })
 
-const policies = policiesOf(recordingLog())
+const policies = createSitePolicies(policiesOf(recordingLog()))
 
 function itemsOf(
   db: Database,
@@ -94,8 +94,7 @@ function itemsOf(
     last: { running: [], triggers: { times, gates, after }, tasks: new Map(tasks.map((one) => [one.id, one])) },
     offsets: createOffsets,
   }
-  const dueRulesOf: Overview['dueRulesOf'] = (one) =>
-    policies.dueOf(qrsTaskOf(one)).value.flatMap((text) => parseDue(text) ?? [])
+  const dueRulesOf: Overview['dueRulesOf'] = (one) => policies.dueOf(one).value.flatMap((text) => parseDue(text) ?? [])
   const overview = { site, overUsual: () => [], dueRulesOf } as never
   return taskItems({ db, clock: { now: () => NOW }, overview, timezone: 'UTC' })
 }
