@@ -79,7 +79,9 @@ const daily = (taskId: string, hour: number): QrsSchemaEvent => ({
   filter: [],
 })
 
-const policies = createSitePolicies(policiesOf(recordingLog()))
+const policies = createSitePolicies(
+  policiesOf(recordingLog(), [{ name: 'early', match: { task: 'Task by-policy' }, watch: { dueBy: '06:00' } }]),
+)
 
 function itemsOf(
   db: Database,
@@ -134,9 +136,16 @@ test('a task with a due time that has not succeeded since its planned start is o
   ended(db, 'late', 11 * 60, 'success')
   ended(db, 'good', 5 * 60, 'success')
   // NOW is 12:00; both are planned at 02:00, and `late` succeeded at 01:00, `good` at 07:00.
-  const found = itemsOf(db, [task('late', due), task('good', due)], [], [daily('late', 2), daily('good', 2)])
+  const tasks = [task('late', due), task('good', due), task('by-policy'), task('without')]
+  const found = itemsOf(
+    db,
+    tasks,
+    [],
+    tasks.map(({ id }) => daily(id, 2)),
+  )
   expect(found).toMatchObject([
     { key: 'overdue:late', severity: 'warning', dueAt: Date.parse('2026-03-02T07:30:00Z'), title: 'Task late' },
+    { key: 'overdue:by-policy', dueAt: Date.parse('2026-03-02T06:00:00Z') },
   ])
 })
 

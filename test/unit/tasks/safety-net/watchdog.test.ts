@@ -1,6 +1,7 @@
 /** The watchdog with a moved clock and a site made of tables. */
 import { describe, expect, test } from 'bun:test'
 import { taskTypeOf } from '../../../../src/events/task-type.ts'
+import type { EventOutcome } from '../../../../src/events/types.ts'
 import type { QrsExecutionResult, QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { lastSuccesses, recordExecution } from '../../../../src/tasks/executions/store.ts'
 import { createLiveReader } from '../../../../src/tasks/safety-net/site.ts'
@@ -26,7 +27,7 @@ import { until } from '../../../support/wait.ts'
 const NEVER = '1753-01-01T00:00:00.000Z'
 const iso = (at: number) => new Date(at).toISOString()
 
-function scene(options: { isQuiet?: () => boolean } = {}) {
+function scene(options: { isQuiet?: () => boolean; taskPolicies?: readonly object[] } = {}) {
   const db = safetyNetDatabase()
   const clock = movedClock()
   const log = recordingLog()
@@ -50,7 +51,7 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
       allTasks: async () => (task ? [task] : []),
     },
   })
-  const policies = policiesOf(log)
+  const policies = policiesOf(log, options.taskPolicies)
   const deps = {
     db,
     clock,
@@ -175,6 +176,19 @@ describe('a task that runs', () => {
     await look()
     expect(emitted.map(({ outcome }) => outcome)).toEqual(['stuck'])
     expect(emitted[0]!.details).toMatchObject({ elapsedMs: 12 * MINUTE })
+  })
+
+  test.each<[what: string, Partial<QrsTask>, EventOutcome[]]>([
+    ['a policy', {}, ['stuck']],
+    ['its custom property before a policy', watchPolicy('stuck=off'), []],
+  ])('is judged by %s', async (_what, changes, outcomes) => {
+    const { look, set, clock, emitted } = scene({
+      taskPolicies: [{ name: 'short', match: { taskTag: 'hourly-*' }, watch: { stuck: '2m' } }],
+    })
+    set(changes, started(NOW))
+    clock.advance(2 * MINUTE + SECOND)
+    await look()
+    expect(emitted.map(({ outcome }) => outcome)).toEqual(outcomes)
   })
 
   test.each(['off', 'stuck=off'])('is let alone with watchPolicy=%s', async (policy) => {
