@@ -41,6 +41,9 @@ import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
+import { createSettings } from '../settings/index.ts'
+import { type KeySettings, readSealer } from '../settings/sealed.ts'
+import { createSettingStore, needsSealer, openSettings, type SettingStore } from '../settings/store.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
 import { createOverview, type Overview } from '../tasks/overview/index.ts'
@@ -54,6 +57,7 @@ import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { clusterRoutes } from './cluster-http.ts'
+import { referencesIn } from './config/checks/footman.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
 import { withDraftRoutes } from './config/draft-routes.ts'
 import { createExecutionTopic } from './execution-topic.ts'
@@ -68,7 +72,7 @@ import {
 } from './listeners.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { createObservers, eventAnnouncer } from './observers.ts'
-import { createConfigReload } from './reload.ts'
+import { type ConfigReload, createConfigReload } from './reload.ts'
 import { buildReports } from './reports.ts'
 import { createRetention } from './retention.ts'
 import { createScheduleWebhooks } from './schedule-webhook.ts'
@@ -81,7 +85,7 @@ export type { App, AppDeps, AppOptions }
 /** Opens the database; everything else waits for `start`. Each part is built after those that it needs. */
 export function createApp(deps: AppDeps, options: AppOptions): App {
   const { config, shadow, qrsConnection } = options
-  const { base, observers, storage, reload } = openGround(deps, options)
+  const { base, observers, storage, reload, settings } = openGround(deps, options)
   const { log, db, clock, on, shared } = base
   const live = () => reload.config
   // Parts that run once in a cluster see a satellite in a follower.
@@ -201,6 +205,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     delivering({ services: [properties] }),
     monitors,
     here(reload),
+    buildSettings(base, { ...settings, reload }),
     { routes: ownRoutes({ base, overview, live }, deps, options) },
     here(pages),
   ]
@@ -283,8 +288,18 @@ function openGround(deps: AppDeps, { config, dataDirectory }: AppOptions) {
   const times = createZoneTimes(config.footman.timezone)
   /** Each part takes from it the members that it names. */
   const base = { db, writer, clock, times, log, paths, on, databaseFile, workerEntry, shared }
-  const reload = createConfigReload({ ...base, source: deps.configuration }, config)
-  return { base, observers, storage, reload }
+  const settings = createSettingStore(base)
+  const sealed = { dataDirectory, key: config.footman.settings.key }
+  const opened = async () => {
+    const rows = settings.all()
+    return openSettings(rows, needsSealer(rows) ? await readSealer(sealed) : null)
+  }
+  const reload = createConfigReload({ ...base, source: deps.configuration, settings: opened }, config)
+  // Another node has changed them; errors are logged.
+  shared.onApplied((tables) => {
+    if (tables.has('setting')) void reload.reload().catch(() => undefined)
+  })
+  return { base, observers, storage, reload, settings: { store: settings, ...sealed } }
 }
 
 type Base = ReturnType<typeof openGround>['base']
@@ -319,6 +334,31 @@ function buildPipeline(
     },
     pipelineSettings(config, dataDirectory, qrsConnection),
   )
+}
+
+interface SettingParts extends KeySettings {
+  readonly store: SettingStore
+  readonly reload: ConfigReload
+}
+
+/** Settings that people change, beside those of the file that `reload` reads. */
+function buildSettings(base: Base, { store, reload, ...at }: SettingParts): Part {
+  const whole = {
+    get settings() {
+      return reload.latest?.settings ?? []
+    },
+    nodeAt: (path: readonly (string | number)[]) => reload.latest?.nodeAt(path),
+    placeOf: (path: string) => reload.latest?.placeOf(path) ?? { file: '', line: 0 },
+    references: () => referencesIn(reload.config),
+  }
+  const user = {
+    ...reload,
+    get settings() {
+      return whole.settings
+    },
+  }
+  const startTopics = () => [reload.config.mqttConfig.taskStartTopic, reload.config.mqttConfig.subscriptionRootTopic]
+  return createSettings({ ...base, store, user, whole, live: () => reload.config.footman.settings, startTopics }, at)
 }
 
 interface OwnRouteParts {

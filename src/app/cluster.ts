@@ -94,6 +94,7 @@ export function configHashes(config: Config): Record<string, string> {
     deduplication: config.udpServerConfig.deduplication,
     startTaskFilter: config.startTaskFilter,
     schedule: config.scheduler.enable,
+    settingsKey: config.footman.settings.key,
   }
   const hash = (value: unknown) =>
     createHash('sha256')

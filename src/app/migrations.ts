@@ -23,6 +23,7 @@ import { storageMigrations } from '../platform/storage/note.ts'
 import { type UpgradableDatabase, type UpgradeDeps, upgradeDatabases } from '../platform/upgrade.ts'
 import { VERSION } from '../platform/version.ts'
 import { reportMigrations } from '../reports/migrations.ts'
+import { settingMigrations } from '../settings/store.ts'
 import { historyMigrations } from '../tasks/executions/store.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/store.ts'
 import { schedulerMigrations } from '../tasks/schedule/store.ts'
@@ -56,6 +57,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...maintenanceMigrations,
   ...auditExportMigrations,
   ...keyUseMigrations,
+  ...settingMigrations,
 ]
 
 /** The databases of a data directory, whether they exist or not. */

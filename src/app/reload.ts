@@ -10,6 +10,9 @@ import { errorText } from '../platform/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import { entryAt } from '../settings/kinds.ts'
+import type { MergedSetting } from '../settings/merge.ts'
+import type { OpenedSetting } from '../settings/store.ts'
 import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
 import type { LoadResult } from './config/load.ts'
 import { type CurrentConfig, configRoutes } from './current-config.ts'
@@ -20,10 +23,12 @@ import type { Config } from './schema.ts'
 export interface ConfigurationSource {
   /** The result that Footman started with. */
   readonly initial: LoadResult
-  /** Reads and checks the file again. */
-  load(): Promise<LoadResult>
+  /** Reads and checks the file again, with these stored settings. */
+  load(settings: readonly OpenedSetting[]): Promise<LoadResult>
   /** Log level, secrets and cluster settings of the new configuration. */
   use(result: LoadResult, config: Config): void
+  /** Builds all parts anew with the configuration that `use` got last; `because` ends a sentence of the log. */
+  rebuild(because: string): void
 }
 
 /**
@@ -45,6 +50,8 @@ export interface ConfigReloadDeps {
   readonly source: ConfigurationSource | undefined
   /** `configuration` is called with what is wrong with the file after each reload; null = nothing. */
   readonly on: Pick<Topics, 'configuration'>
+  /** The stored settings, as they are now. */
+  readonly settings: () => Promise<readonly OpenedSetting[]>
 }
 
 export interface ConfigReload {
@@ -57,6 +64,20 @@ export interface ConfigReload {
   readonly services: readonly Service[]
   /** Rejects with a `Refusal` when the file cannot be used; everything runs on as it did then. */
   reload(options?: { readonly dryRun?: boolean }): Promise<ReloadResult>
+  /** Stored settings are changed: as a reload, with those that are to be. */
+  change(change: SettingsChange): Promise<void>
+  /** What the configuration in use was made of; null = there is no file. */
+  readonly latest: LoadResult | null
+}
+
+/** A change of stored settings between a check of the whole and its use. */
+export interface SettingsChange {
+  /** Called first, when no other change is under way; throws the refusal of one that comes too late. */
+  readonly next: () => Promise<readonly OpenedSetting[]>
+  /** Throws when the whole with them is not as it should be. */
+  readonly accept: (settings: readonly MergedSetting[], errors: readonly Problem[]) => void
+  /** Makes the change; after it everything takes it into use. Absent: it is only tried. */
+  readonly commit?: () => Promise<void>
 }
 
 interface Issue {
@@ -74,8 +95,10 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
   let following: Following | null = null
   const known = new Set((source?.initial.problems ?? []).map(renderPlace))
 
+  let latest = source?.initial ?? null
+
   async function read({ load }: ConfigurationSource): Promise<LoadResult & { readonly config: Config }> {
-    const result = await load()
+    const result = await load(await deps.settings())
     // Errors that did not prevent the start do not prevent a reload.
     const errors = errorsOf(result.problems).filter((problem) => !result.config || !known.has(renderPlace(problem)))
     if (errors.length > 0 || !result.config) throw invalid(errors.map(issueOf), errors.map(renderProblem))
@@ -98,22 +121,45 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
       inUseSince: new Date(inUseSince).toISOString(),
     }
     if (dryRun) return answer
+    await use(from, result, { next, changes, needsRestart })
+    return { ...answer, inUseSince: new Date(inUseSince).toISOString() }
+  }
+
+  /** `commit` makes the change last, between what may fail and what cannot. */
+  async function use(
+    from: ConfigurationSource,
+    result: LoadResult,
+    { next, changes, needsRestart }: ReturnType<typeof compare>,
+    commit: () => Promise<void> = async () => {},
+  ): Promise<void> {
     for (const problem of result.problems) if (!known.has(renderPlace(problem))) log.warn(logLineOf(problem))
     const changed = changes.map(({ path }) => path)
-    await apply(next, changed)
+    const before = latest
+    await apply(next, changed, commit)
     from.use(result, next)
+    latest = result
     config = next
     for (const { path, before, after } of changes.flatMap(({ details }) => details)) {
       log.info(`CONFIG: Butler.${path} changed from ${before} to ${after}`)
     }
     if (changes.length > 0) inUseSince = clock.now()
-    for (const { path } of needsRestart) log.warn(`CONFIG: Butler.${path} has changed and needs a restart`)
-    log.info(`CONFIG: Reloaded: ${changes.length} settings changed, ${needsRestart.length} need a restart`)
-    return { ...answer, inUseSince: new Date(inUseSince).toISOString() }
+    const anew = needsRestart.filter(({ path }) => isStored(result, path) || isStored(before, path))
+    const waiting = needsRestart.filter((one) => !anew.includes(one))
+    for (const { path } of waiting) log.warn(`CONFIG: Butler.${path} has changed and needs a restart`)
+    log.info(`CONFIG: Reloaded: ${changes.length} settings changed, ${waiting.length} need a restart`)
+    if (anew.length > 0) from.rebuild(`${anew.map(({ path }) => `Butler.${path}`).join(', ')} has changed`)
+  }
+
+  async function changeNow(from: ConfigurationSource, { next, accept, commit }: SettingsChange): Promise<void> {
+    const result = await from.load(await next())
+    const errors = errorsOf(result.problems).filter((problem) => !result.config || !known.has(renderPlace(problem)))
+    accept(result.settings, errors)
+    if (!result.config) throw invalid(errors.map(issueOf), errors.map(renderProblem))
+    if (commit) await use(from, result, compare(result.config), commit)
   }
 
   /** First everything that may fail, then everything that cannot. */
-  async function apply(next: Config, changed: readonly string[]): Promise<void> {
+  async function apply(next: Config, changed: readonly string[], commit: () => Promise<void>): Promise<void> {
     const uses: Use[] = []
     try {
       for (const part of partsConcerned(changed)) {
@@ -123,7 +169,16 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
       const message = errorText(error)
       throw invalid([{ path: '', message }], [message])
     }
+    await commit()
     for (const use of uses) await use()
+  }
+
+  function change(wanted: SettingsChange): Promise<void> {
+    if (!source)
+      return Promise.reject(refusal('SETTINGS_LOCKED', 'There is no configuration file that settings could join'))
+    const work = busy.then(() => changeNow(source, wanted))
+    busy = work.catch(() => undefined)
+    return work
   }
 
   function reload({ dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<ReloadResult> {
@@ -147,7 +202,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
   let looked: { readonly key: string; readonly found: ReturnType<CurrentConfig['look']> } | null = null
 
   async function lookAt({ load }: ConfigurationSource): ReturnType<CurrentConfig['look']> {
-    const { problems, config: found } = await load()
+    const { problems, config: found } = await load(await deps.settings())
     if (!found) return { problems, changes: [], needsRestart: [] }
     const { changes, needsRestart } = compare(found)
     return { problems, changes: [...changes, ...needsRestart], needsRestart: needsRestart.map(({ path }) => path) }
@@ -187,8 +242,16 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     },
     services: file && startup.footman.watchConfig ? [createFileWatch({ file }, () => onFileChange(file))] : [],
     reload,
+    change,
+    get latest() {
+      return latest
+    },
   }
 }
+
+/** A setting that people change takes effect without a restart of the process, even where all parts have to be built anew. */
+const isStored = (result: LoadResult | null, path: string): boolean =>
+  result !== null && result.written(path) && entryAt(result.placeOf(path).file) !== null
 
 const errorsOf = (problems: readonly Problem[]) => problems.filter(({ severity }) => severity === 'error')
 /** The same error on another line is the same error. */

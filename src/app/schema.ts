@@ -14,6 +14,7 @@ import * as monitors from '../monitors/config.ts'
 import * as mqtt from '../mqtt/config.ts'
 import * as qlik from '../qlik/config.ts'
 import * as reports from '../reports/config.ts'
+import * as settings from '../settings/config.ts'
 import * as safetyNet from '../tasks/safety-net/config.ts'
 import * as scheduler from '../tasks/schedule/config.ts'
 import * as startTask from '../tasks/start/config.ts'
@@ -64,6 +65,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   versionMonitor: monitors.footmanVersionMonitor,
   licenseRelease: monitors.licenseRelease,
   reportTask: reports.reportTask,
+  settings: settings.settings,
   console: console.footmanConsole,
 }))
 

@@ -10,6 +10,8 @@ export interface RestartableDeps {
   readonly log: Pick<Logger, 'info'>
   /** `restart` may be called at any time; see `Restart`. */
   readonly build: (restart: Restart) => App
+  /** Called before each build but the first. */
+  readonly prepare?: () => Promise<void>
   /** Takes messages in while nothing else runs. */
   readonly handover: Pick<IngestHandover, 'begin' | 'end'>
   /** It could not be started again; nothing runs any more. */
@@ -25,7 +27,7 @@ const RESTART_GRACE_MS = 1000
 
 /** Builds the app; throws what that throws. */
 export function createRestartable(
-  { log, build, handover, onFailed }: RestartableDeps,
+  { log, build, prepare = async () => {}, handover, onFailed }: RestartableDeps,
   settings: { readonly graceMs: number },
 ): Pick<App, 'start' | 'stop' | 'reload' | 'isAlive'> & { readonly restart: Restart } {
   let isRunning = false
@@ -58,6 +60,7 @@ export function createRestartable(
     try {
       await app.stop(graceMs)
       if (isStopping) return
+      await prepare()
       app = build(restart)
       await app.start()
     } finally {

@@ -3,7 +3,7 @@ import { arch, hostname, platform, release } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
 import { buildCluster, resetCluster } from '../app/cluster.ts'
-import { type LoadResult, loadConfig } from '../app/config/load.ts'
+import { type LoadOptions, type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
 import { loadReports } from '../app/reports.ts'
 import type { Config } from '../app/schema.ts'
@@ -24,6 +24,7 @@ import { serviceManager } from '../platform/service-manager.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
 import { type Logger, type LogLevel, systemClock } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
+import { readStoredSettings } from '../settings/store.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { createRestartable, type Restart } from './restartable.ts'
 import { closeToOthers } from './service/folders.ts'
@@ -70,8 +71,9 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
     )
     return EXIT.badInput
   }
-  const load = () => loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides })
-  const loaded = await load()
+  const load: Loading['load'] = (settings) =>
+    loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides, settings })
+  const loaded = await load(readStoredSettings)
   if (!loaded.config) {
     for (const problem of sortProblems(loaded.problems)) io.err(renderProblem(problem))
     return EXIT.badInput
@@ -82,7 +84,7 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
 interface Loading {
   readonly loaded: LoadResult
   /** Reads the same file again, in the same way. */
-  readonly load: () => Promise<LoadResult>
+  readonly load: (settings: LoadOptions['settings']) => Promise<LoadResult>
 }
 
 async function runConfigured(config: Config, { loaded, load }: Loading, options: RunOptions): Promise<number> {
@@ -140,7 +142,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     if (options.clusterReset) await resetCluster(log, config, dataDirectory)
     const handover = createIngestHandover()
     const restHandover = createRestHandover<RunningServer>()
-    const reports = await loadReports(config)
+    let reports = await loadReports(config)
     cluster = await buildCluster(
       {
         log,
@@ -179,6 +181,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
               hosts = [...new Set([...hosts, ...result.hosts])]
               log.setLevel(logLevel)
             },
+            rebuild: (because) => restart(because),
           },
         },
         {
@@ -200,7 +203,10 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
       },
       end: async () => void (await Promise.all([handover.end(), restHandover.end()])),
     }
-    app = createRestartable({ log, build, handover: handovers, onFailed }, { graceMs: grace })
+    const prepare = async () => {
+      reports = await loadReports(latest.config ?? config)
+    }
+    app = createRestartable({ log, build, prepare, handover: handovers, onFailed }, { graceMs: grace })
     cluster?.start()
     await app.start()
     manager.ready(statusOf(config))

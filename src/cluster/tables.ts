@@ -107,6 +107,8 @@ export const SHARED_TABLES: readonly SharedTable[] = [
   // Marks of people on the attention list, which is the same everywhere.
   leader('attention_taken', ['key']),
   leader('task_state', ['task_id']),
+  leader('setting', ['kind', 'name']),
+  leader('setting_history', ['kind', 'name', 'revision']),
   ...REPORT_ENTITIES.map((name) => leader(`report_${name}`, ['id'])),
   leader('report_template', ['report_id']),
   leader('report_reference', ['to_kind', 'to_id', 'from_kind', 'from_id']),

@@ -10,6 +10,7 @@ import { matchCase, matchKeys } from '../../config/keys.ts'
 import { summarised, translateLegacy } from '../../config/legacy/translate.ts'
 import { collectHosts, collectSecrets } from '../../config/mask.ts'
 import { applyOverrides, type Overrides } from '../../config/overrides.ts'
+import { createPathResolver } from '../../config/paths.ts'
 import { createProblemList, type Place, type Problem, type ProblemList } from '../../config/problems.ts'
 import { decode, ENCODING_HINT, readAs, withButler } from '../../config/root.ts'
 import { isSecret } from '../../config/secrets.ts'
@@ -24,17 +25,22 @@ import {
   scalar,
   setAt,
   stepsOf,
+  type TreeNode,
   takeAt,
 } from '../../config/tree.ts'
 import { readYaml } from '../../config/yaml.ts'
 import { formatProblem } from '../../platform/encodings.ts'
 import { hostZone } from '../../platform/zone.ts'
-import { butler, type Config } from '../schema.ts'
+import type { MergedSetting } from '../../settings/merge.ts'
+import type { KeySettings } from '../../settings/sealed.ts'
+import type { OpenedSetting } from '../../settings/store.ts'
+import { butler, type Config, defaults } from '../schema.ts'
 import type { CheckContext } from './checks/check.ts'
 import { CHECKS } from './checks/index.ts'
 import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from './compatibility.ts'
 import { type Consequence, consequenceAt, switchedOffAround } from './consequences.ts'
 import { parseConfig } from './parse.ts'
+import { withSettings } from './stored.ts'
 
 export interface LoadOptions {
   /** The argument of `-c`; absent = the file is looked for where older Butlers had it. */
@@ -44,6 +50,8 @@ export interface LoadOptions {
   readonly overrides?: Overrides
   /** Values from outside the file that this account cannot read are no errors; for commands that need none of them. */
   readonly withoutSecrets?: boolean
+  /** Stored settings, or where they are read once the data directory is known; absent = none. */
+  readonly settings?: readonly OpenedSetting[] | ((at: KeySettings) => Promise<readonly OpenedSetting[]>)
 }
 
 export interface LoadResult {
@@ -61,10 +69,14 @@ export interface LoadResult {
   readonly secrets: readonly string[]
   /** Host names, which stay readable there. */
   readonly hosts: readonly string[]
+  /** The stored settings, and what became of each. */
+  readonly settings: readonly MergedSetting[]
   /** Where a key (below `Butler`) is written, or the nearest section above it. */
   placeOf(path: string): Place
   /** Whether the file (or the environment) has a key below `Butler`. */
   written(path: string): boolean
+  /** What stands at a path, which begins with `Butler`. */
+  nodeAt(path: Path): TreeNode | undefined
 }
 
 const MAX_BYTES = 5 * 1024 * 1024
@@ -80,8 +92,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     qlikConnection: false,
     secrets: [],
     hosts: [],
+    settings: [],
     placeOf: () => ({ file: options.file ?? '', line: 0, column: 0 }),
     written: () => false,
+    nodeAt: () => undefined,
   }
   const found = await findConfigFile(options.file, env, cwd)
   if (!found.ok) {
@@ -105,9 +119,16 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   for (const note of summarised(notes.all, found.file.shown)) problems.add(note)
   applyOverrides(root, overrides)
   matchKeys(nodeAt(root, ['Butler'])!, butler, problems)
-  const config = parse(root, { compatibility, lenient: overrides.skipVerification === true }, problems)
-  if (config) check(root, config, overrides, problems)
-  if (config && overrides.skipVerification) keepLocked(root, config, problems)
+  const mode = { compatibility, lenient: overrides.skipVerification === true }
+  const stored = await settingsFor(root, options, directory)
+  const outside = { env, directory, found: external }
+  const { settings, result } = await withSettings(root, stored, outside, problems, (tree, found, isUnusable) => {
+    const config = parse(tree, mode, found)
+    if (config) check(tree, config, { overrides, isUnusable }, found)
+    if (config && overrides.skipVerification) keepLocked(tree, config, found)
+    return { config, tree }
+  })
+  const { config, tree } = result
   const blocked = problems.all.some(({ severity, feature }) => severity === 'error' && feature === undefined)
   const usable = blocked && !overrides.skipVerification ? null : config
   return {
@@ -117,11 +138,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     directory,
     qlikConnection: usable !== null && overrides.qlikConnection !== false && !problems.all.some(concernsConnection),
     secrets: [
-      ...new Set([...external.filter(({ length }) => length > 3), ...collectSecrets(plain(nodeAt(root, ['Butler'])!))]),
+      ...new Set([...external.filter(({ length }) => length > 3), ...collectSecrets(plain(nodeAt(tree, ['Butler'])!))]),
     ],
-    hosts: collectHosts(plain(nodeAt(root, ['Butler'])!)),
-    placeOf: (key) => placeOf(root, ['Butler', ...stepsOf(key)]),
-    written: (key) => isWritten(root, key),
+    hosts: collectHosts(plain(nodeAt(tree, ['Butler'])!)),
+    settings,
+    placeOf: (key) => placeOf(tree, ['Butler', ...stepsOf(key)]),
+    written: (key) => isWritten(tree, key),
+    nodeAt: (steps) => nodeAt(tree, steps),
   }
 }
 
@@ -160,6 +183,25 @@ async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, 
     const message = `CONFIG: ignoring ${stray}; only the file given with -c is read`
     problems.add({ severity: 'warning', path: '', message, standalone: true, ...place })
   }
+}
+
+/** The stored settings that join this file. */
+async function settingsFor(
+  root: MapNode,
+  { settings = [], cwd }: LoadOptions,
+  directory: string,
+): Promise<readonly OpenedSetting[]> {
+  if (typeof settings !== 'function') return settings
+  const textAt = (...path: string[]): string => {
+    const node = nodeAt(root, ['Butler', 'footman', ...path])
+    return node?.kind === 'scalar' && typeof node.value === 'string' ? node.value : ''
+  }
+  const { footman } = defaults()
+  const paths = createPathResolver({ configDirectory: directory, cwd })
+  return settings({
+    dataDirectory: paths.data(textAt('dataDirectory') || footman.dataDirectory),
+    key: textAt('settings', 'key'),
+  })
 }
 
 interface ParseMode {
@@ -292,11 +334,17 @@ function keepLocked(root: MapNode, { restServerConfig }: Config, problems: Probl
   problems.add({ severity: 'error', path, message, feature: 'Butler.restServerConfig', ...placeOf(root, place) })
 }
 
-function check(root: MapNode, config: Config, overrides: Overrides, problems: ProblemList): void {
+interface Checking {
+  readonly overrides: Overrides
+  readonly isUnusable: NonNullable<CheckContext['isUnusable']>
+}
+
+function check(root: MapNode, config: Config, { overrides, isUnusable }: Checking, problems: ProblemList): void {
   const context: CheckContext = {
     config,
     qlikConnection: overrides.qlikConnection !== false,
     written: (path) => isWritten(root, path),
+    isUnusable,
     report: (severity, path, message, { hint, standalone, feature } = {}) =>
       problems.add({
         severity,

@@ -38,6 +38,7 @@ const TAGS: Readonly<Record<string, string>> = {
   message: 'Messages',
   event: 'Events and alerts',
   report: 'Reports',
+  setting: 'Settings',
   metrics: 'Metrics',
   admin: 'Administration',
 }

@@ -8,6 +8,8 @@ export interface CheckContext {
   readonly qlikConnection: boolean
   /** True when the file (or the environment) has the key. Paths are below `Butler`. */
   written(path: string): boolean
+  /** Whether a stored setting of that name is kept and not used. */
+  readonly isUnusable?: (kind: string, name: string) => boolean
   report(severity: ProblemSeverity, path: string, message: string, options?: ReportOptions): void
 }
 

@@ -1,8 +1,8 @@
 /** References and rules inside `Butler.footman`. */
 import { butlerRouteNames } from '../../../config/butler-route-names.ts'
 import { nearest } from '../../../config/nearest.ts'
-import { overriddenDestination } from '../../schema.ts'
-import type { Check, CheckContext } from './check.ts'
+import { type Config, overriddenDestination } from '../../schema.ts'
+import type { Check } from './check.ts'
 
 export const accessRules: Check = ({ config: { footman, restServerConfig }, report }) => {
   const { access } = footman
@@ -69,17 +69,22 @@ export const disabledRoutes: Check = ({ config, report }) => {
   }
 }
 
-/** Names of destinations, windows and calendars must exist. */
-export const references: Check = (context) => {
-  const { footman } = context.config
-  const destination = checker(context, 'destination', Object.keys(footman.destinations))
-  const window = checker(context, 'window', Object.keys(footman.windows))
-  const calendar = checker(context, 'calendar', Object.keys(footman.calendars))
+/** A key below `Butler` that names a destination, window or calendar. */
+export interface Reference {
+  readonly path: string
+  readonly kind: 'destination' | 'window' | 'calendar'
+  readonly name: string
+}
+
+/** Every place of the configuration that names an entry of another section. */
+export function referencesIn({ footman }: Pick<Config, 'footman'>): Reference[] {
+  const found: Reference[] = []
+  const add = (kind: Reference['kind'], path: string, name: string) => found.push({ kind, path, name })
 
   for (const [index, route] of footman.alertRoutes.entries()) {
     const path = `footman.alertRoutes[${index}]`
-    for (const [item, target] of route.to.entries()) destination(`${path}.to[${item}]`, target.destination)
-    for (const [item, name] of route.fallback.entries()) destination(`${path}.fallback[${item}]`, name)
+    for (const [item, target] of route.to.entries()) add('destination', `${path}.to[${item}]`, target.destination)
+    for (const [item, name] of route.fallback.entries()) add('destination', `${path}.fallback[${item}]`, name)
     for (const [key, matches] of [
       ['match', route.match],
       ['except', route.except],
@@ -90,39 +95,47 @@ export const references: Check = (context) => {
   for (const [index, item] of footman.maintenance.entries()) {
     windowsOf(`footman.maintenance[${index}].during`, item.during)
     for (const [place, name] of item.summaryTo.entries())
-      destination(`footman.maintenance[${index}].summaryTo[${place}]`, name)
+      add('destination', `footman.maintenance[${index}].summaryTo[${place}]`, name)
   }
   for (const [item, name] of footman.butlerRoutes.fallback.entries())
-    destination(`footman.butlerRoutes.fallback[${item}]`, name)
-  for (const [item, name] of footman.selfAlerts.to.entries()) destination(`footman.selfAlerts.to[${item}]`, name)
+    add('destination', `footman.butlerRoutes.fallback[${item}]`, name)
+  for (const [item, name] of footman.selfAlerts.to.entries()) add('destination', `footman.selfAlerts.to[${item}]`, name)
   for (const [name, value] of Object.entries(footman.windows)) calendarsOf(`footman.windows.${name}`, value)
   for (const [name, { except }] of Object.entries(footman.calendars)) {
-    for (const other of except ?? []) calendar(`footman.calendars.${name}.except`, other)
+    for (const other of except ?? []) add('calendar', `footman.calendars.${name}.except`, other)
   }
+  return found
 
   function windowsOf(path: string, windows: readonly (string | CalendarUse)[]): void {
     for (const item of windows) {
-      if (typeof item === 'string') window(path, item)
+      if (typeof item === 'string') add('window', path, item)
       else calendarsOf(path, item)
     }
   }
 
   function calendarsOf(path: string, { on, notOn }: CalendarUse): void {
-    for (const name of on ?? []) calendar(`${path}.on`, name)
-    for (const name of notOn ?? []) calendar(`${path}.notOn`, name)
+    for (const name of on ?? []) add('calendar', `${path}.on`, name)
+    for (const name of notOn ?? []) add('calendar', `${path}.notOn`, name)
+  }
+}
+
+/** The named entries must exist. One that is stored and cannot be used is only missed: that must not prevent a start. */
+export const references: Check = ({ config, report, isUnusable }) => {
+  const { destinations, windows, calendars } = config.footman
+  const known = { destination: destinations, window: windows, calendar: calendars }
+  for (const { path, kind, name } of referencesIn(config)) {
+    if (Object.hasOwn(known[kind], name)) continue
+    if (isUnusable?.(kind, name)) {
+      report('warning', path, `the stored ${kind} "${name}" cannot be used now, so it counts as switched off`)
+      continue
+    }
+    const similar = nearest(name, Object.keys(known[kind]))
+    const hint = similar ? `did you mean ${similar}?` : `add it to Butler.footman.${kind}s`
+    report('error', path, `no ${kind} is called "${name}"`, { hint })
   }
 }
 
 interface CalendarUse {
   readonly on?: readonly string[]
   readonly notOn?: readonly string[]
-}
-
-function checker({ report }: CheckContext, what: string, known: readonly string[]) {
-  return (path: string, name: string): void => {
-    if (known.includes(name)) return
-    const similar = nearest(name, known)
-    const hint = similar ? `did you mean ${similar}?` : `add it to Butler.footman.${what}s`
-    report('error', path, `no ${what} is called "${name}"`, { hint })
-  }
 }

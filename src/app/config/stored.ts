@@ -1,0 +1,116 @@
+/** Stored settings in the configuration of the whole: their schemas, and which of them go with the rest. */
+import { z } from 'zod'
+import { resolvePlaceholders } from '../../config/external.ts'
+import type { Environment } from '../../config/find.ts'
+import { createProblemList, type Problem, type ProblemList } from '../../config/problems.ts'
+import { clone, type MapNode } from '../../config/tree.ts'
+import { entryAt, kindOf, placeName, SWITCHES } from '../../settings/kinds.ts'
+import { type MergedSetting, mergeSettings, pointerOf, type SchemaOf, type SettingIssue } from '../../settings/merge.ts'
+import type { OpenedSetting } from '../../settings/store.ts'
+import { butler } from '../schema.ts'
+
+/** The schema of a kind of settings is that of the section of the file. */
+export const settingSchema: SchemaOf = (kind, name) => {
+  const { at, form } = kindOf(kind)
+  if (form === 'key') {
+    const value = (SWITCHES as readonly string[]).includes(name) ? schemaAt(name.split('.')) : null
+    return value && { value, name: null }
+  }
+  const section = bare(schemaAt(at.split('.')))
+  if (section instanceof z.ZodRecord)
+    return { value: section.valueType as z.ZodType, name: section.keyType as z.ZodType }
+  return section instanceof z.ZodArray ? { value: section.element as z.ZodType, name: null } : null
+}
+
+function schemaAt(steps: readonly string[]): z.ZodType {
+  return steps.reduce<z.ZodType>((schema, step) => {
+    const object = bare(schema)
+    return (object as z.ZodObject).shape[step] as z.ZodType
+  }, butler)
+}
+
+/** Without defaults and laziness. */
+function bare(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional)
+    return bare(schema.def.innerType as z.ZodType)
+  return schema instanceof z.ZodLazy ? bare(schema.unwrap() as z.ZodType) : schema
+}
+
+interface Outside {
+  readonly env: Environment
+  readonly directory: string
+}
+
+interface Merged<T> {
+  readonly settings: readonly MergedSetting[]
+  readonly result: T
+}
+
+/**
+ * Merges, and checks the whole with `check`, which gets a tree of its own. Entries that the checks refuse (a rule whose destination is
+ * gone) are left out, and the whole is checked again, so that a stored entry never keeps Footman from starting.
+ */
+export async function withSettings<T>(
+  root: MapNode,
+  settings: readonly OpenedSetting[],
+  outside: Outside & { readonly found: string[] },
+  problems: ProblemList,
+  check: (root: MapNode, problems: ProblemList, isUnusable: (kind: string, name: string) => boolean) => T,
+): Promise<Merged<T>> {
+  if (settings.length === 0) return { settings: [], result: check(root, problems, () => false) }
+  const refused = new Map<OpenedSetting, readonly SettingIssue[]>()
+  for (;;) {
+    const tree = clone(root) as MapNode
+    const found = createProblemList()
+    const merged = await mergeSettings(tree, settings, {
+      schemaOf: settingSchema,
+      refused,
+      resolve: resolveIn(outside),
+    })
+    const lost = new Set(
+      merged.filter(({ state }) => state.state === 'unusable').map(({ setting }) => `${setting.kind} ${setting.name}`),
+    )
+    const result = check(tree, found, (kind, name) => lost.has(`${kind} ${name}`))
+    const wrong = found.all.filter(({ severity, file }) => severity === 'error' && entryAt(file) !== null)
+    const before = refused.size
+    for (const { setting, state } of merged) {
+      const own = wrong.filter(({ file }) => file === placeName(setting.kind, setting.name))
+      if (own.length > 0 && state.state === 'used') refused.set(setting, own.map(issueOf))
+    }
+    if (refused.size > before) continue
+    for (const problem of [...found.all, ...merged.flatMap(problemsOf)]) problems.add(problem)
+    return { settings: merged, result }
+  }
+}
+
+/** Values from outside go to `found`, as they are secrets. */
+const resolveIn =
+  ({ env, directory, found }: Outside & { readonly found: string[] }) =>
+  async (node: Parameters<typeof resolvePlaceholders>[0]): Promise<SettingIssue[]> => {
+    const problems = createProblemList()
+    found.push(...(await resolvePlaceholders(node, { env, directory, needed: true }, problems)))
+    return problems.all.map(issueOf)
+  }
+
+/** Steps of a path below the entry: `Butler.footman.alertRoutes[2].to[0]` is `/to/0`. */
+function issueOf({ path, message, hint, file }: Problem): SettingIssue {
+  const entry = entryAt(file)
+  const steps = path.split(/[.[\]]+/).filter(Boolean)
+  const above = entry === null ? 0 : depthOf(entry.kind, entry.name)
+  const text = hint ? `${message} (${hint})` : message
+  return { path: steps[0] === 'Butler' ? pointerOf(steps.slice(above)) : pointerOf(steps), message: text }
+}
+
+function depthOf(kind: Parameters<typeof kindOf>[0], name: string): number {
+  const { at, form } = kindOf(kind)
+  // The key Butler, the section, and the name or index of the entry.
+  return form === 'key' ? 1 + name.split('.').length : 1 + at.split('.').length + 1
+}
+
+function problemsOf({ setting, state }: MergedSetting): Problem[] {
+  if (state.state !== 'unusable') return []
+  const reasons = state.issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
+  const message = `CONFIG: The stored ${setting.kind} ${setting.name} is not used: ${reasons}`
+  const file = placeName(setting.kind, setting.name)
+  return [{ severity: 'warning', path: '', message, standalone: true, file, line: 0, column: 0 }]
+}

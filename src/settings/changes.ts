@@ -1,0 +1,270 @@
+/** Changes of stored settings: checked with the whole configuration, made in one transaction, in use at once. */
+
+import type { Place, Problem } from '../config/problems.ts'
+import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
+import type { Refusal } from '../http/errors.ts'
+import { refusal } from '../http/errors.ts'
+import { kindOf, type SettingKind } from './kinds.ts'
+import { type LimitsContext, limitIssues } from './limits.ts'
+import { type MergedSetting, pointerOf } from './merge.ts'
+import { isSealed, type Sealer } from './sealed.ts'
+import {
+  hasSecret,
+  MASK,
+  mapTexts,
+  type OpenedSetting,
+  openSettings,
+  type SettingStore,
+  type SettingValue,
+  type SettingWrite,
+  type StoredSetting,
+  sealValue,
+  type WrittenBy,
+} from './store.ts'
+
+/** One entry as a caller wants it. */
+export interface WantedSetting {
+  readonly kind: SettingKind
+  readonly name: string
+  /** null = deleted. Masks keep the secret that is stored. */
+  readonly value: SettingValue | null
+  /** The revision that it replaces: 0 = none, null = any. */
+  readonly expected: number | null
+  /** Absent: where it is, or the last. */
+  readonly position?: number
+  /** Another name that it had until now. */
+  readonly formerly?: string
+  /** The value comes from the history: its secrets are encrypted, and it was allowed then. */
+  readonly restores?: boolean
+}
+
+/** The configuration that takes changes into use; see `ConfigReload`. */
+export interface SettingsUser {
+  readonly settings: readonly MergedSetting[]
+  change(change: {
+    readonly next: () => Promise<readonly OpenedSetting[]>
+    readonly accept: (settings: readonly MergedSetting[], errors: readonly Problem[]) => void
+    readonly commit?: () => Promise<void>
+  }): Promise<void>
+}
+
+export interface ChangesDeps {
+  readonly store: SettingStore
+  readonly user: SettingsUser
+  /** The key of the secrets; made with the first one. Rejects when it cannot be kept. */
+  readonly sealer: () => Promise<Sealer>
+  readonly readSealer: () => Promise<Sealer | null>
+  /** Why nothing may be changed; null = changes are allowed. */
+  readonly locked: () => string | null
+}
+
+export interface ChangeOptions {
+  readonly dryRun: boolean
+  readonly limits: LimitsContext
+  readonly who: Omit<WrittenBy, 'at'>
+  readonly at: number
+}
+
+export type Changes = ReturnType<typeof createChanges>
+
+export function createChanges({ store, user, sealer, readSealer, locked }: ChangesDeps) {
+  /** All of them, or none: rejects with the refusal of the first that cannot be. */
+  return async function change(wanted: readonly WantedSetting[], options: ChangeOptions): Promise<void> {
+    const reason = locked()
+    if (reason !== null) throw refusal('SETTINGS_LOCKED', reason)
+    const unusableBefore = namesOf(user.settings, 'unusable')
+    let writes: readonly SettingWrite[] = []
+    await user.change({
+      async next() {
+        const rows = store.all()
+        writes = await writesFor(wanted, rows, options)
+        const next = applied(rows, writes, options)
+        return openSettings(next, await readSealer())
+      },
+      accept: (settings, errors) => accept(wanted, { settings, errors, unusableBefore }),
+      ...(!options.dryRun && {
+        commit: async () => void (await store.write(writes, { ...options.who, at: options.at })),
+      }),
+    })
+  }
+
+  async function writesFor(
+    wanted: readonly WantedSetting[],
+    rows: readonly StoredSetting[],
+    { limits }: ChangeOptions,
+  ): Promise<SettingWrite[]> {
+    const writes: SettingWrite[] = []
+    for (const one of wanted) {
+      const { kind, name, value, expected, formerly = name } = one
+      const current = rows.find((row) => row.kind === kind && row.name === name)
+      if (expected !== null && (current?.revision ?? 0) !== expected)
+        throw changedMeanwhile(kind, name, current, expected)
+      const last = Math.max(-1, ...rows.filter((row) => row.kind === kind).map(({ position }) => position))
+      const position = one.position ?? current?.position ?? last + 1
+      if (value === null) {
+        if (!current) throw refusal('SETTING_NOT_FOUND', `There is no stored ${kind} ${name}.`)
+        writes.push({ kind, name, position, value: null })
+        continue
+      }
+      if (kindOf(kind).form !== 'key' && (typeof value !== 'object' || Array.isArray(value)))
+        throw invalidBody([{ path: 'value', message: 'must be an object' }])
+      if (one.restores) {
+        writes.push({ kind, name, position, value })
+        continue
+      }
+      const before = rows.find((row) => row.kind === kind && row.name === formerly)
+      const { value: whole, issues } = unmasked(value, before?.value)
+      const limited = await limitIssues(kind, whole, limits)
+      if (issues.length + limited.length > 0) throw invalidBody([...issues, ...limited].map(inValue))
+      const sealed = hasSecret(one, whole) ? await sealer() : null
+      writes.push({ kind, name, position, value: sealed ? sealValue(one, whole, () => sealed) : whole })
+    }
+    return [...writes, ...renamedUses(wanted, writes, rows)]
+  }
+}
+
+const inValue = ({ path, message }: BodyIssue): BodyIssue => ({ path: `value${path}`, message })
+
+const keyOf = ({ kind, name }: { readonly kind: SettingKind; readonly name: string }): string => `${kind}/${name}`
+
+function namesOf(settings: readonly MergedSetting[], state: MergedSetting['state']['state']): ReadonlySet<string> {
+  return new Set(settings.filter((one) => one.state.state === state).map(({ setting }) => keyOf(setting)))
+}
+
+function changedMeanwhile(
+  kind: SettingKind,
+  name: string,
+  current: StoredSetting | undefined,
+  expected: number,
+): Refusal {
+  const now = current ? `is at revision ${current.revision}, changed by ${current.changedBy}` : 'is not there any more'
+  const why = expected === 0 && current ? 'exists already' : now
+  return refusal('SETTING_CHANGED', `The ${kind} ${name} ${why}. Read it again, then repeat the change.`, {
+    currentRevision: current?.revision ?? 0,
+  })
+}
+
+/** The rows after the writes. */
+function applied(
+  rows: readonly StoredSetting[],
+  writes: readonly SettingWrite[],
+  { at, who }: ChangeOptions,
+): StoredSetting[] {
+  const after = new Map(rows.map((row) => [keyOf(row), row]))
+  for (const { value, ...write } of writes) {
+    const revision = (after.get(keyOf(write))?.revision ?? 0) + 1
+    if (value === null) after.delete(keyOf(write))
+    else after.set(keyOf(write), { ...write, value, revision, changedAt: at, changedBy: who.by })
+  }
+  return [...after.values()].sort(
+    (a, b) => a.kind.localeCompare(b.kind) || a.position - b.position || a.name.localeCompare(b.name),
+  )
+}
+
+/** Members that say where something is sent: with another one, a secret that is kept would go to somebody else. */
+const GOES_TO = /url$|^(?:type|host|server|port|endpoint|address|proxy|region)$/i
+
+/** Puts stored secrets in the place of masks. */
+function unmasked(
+  value: SettingValue,
+  before: SettingValue | undefined,
+): { readonly value: SettingValue; readonly issues: readonly BodyIssue[] } {
+  const kept = new Map<string, string>()
+  const places = new Map<string, string>()
+  const note = (into: Map<string, string>) => (text: string, path: readonly (string | number)[]) => {
+    if (isSealed(text)) kept.set(pointerOf(path), text)
+    else if (GOES_TO.test(String(path.at(-1)))) into.set(pointerOf(path), text)
+    return text
+  }
+  if (before !== undefined) mapTexts(before, [], note(places))
+  const issues: BodyIssue[] = []
+  const now = new Map<string, string>()
+  let keeps = false
+  const whole = mapTexts(value, [], (text, path) => {
+    const at = pointerOf(path)
+    if (isSealed(text)) {
+      issues.push({ path: at, message: 'is no value that can be stored' })
+      return text
+    }
+    if (text !== MASK) {
+      if (GOES_TO.test(String(path.at(-1)))) now.set(at, text)
+      return text
+    }
+    const secret = kept.get(at)
+    if (secret === undefined) issues.push({ path: at, message: 'is a mask: enter the secret' })
+    else keeps = true
+    return secret ?? text
+  })
+  const moved = [...now].find(([at, text]) => places.get(at) !== text)
+  const gone = [...places.keys()].find((at) => !now.has(at) && !kept.has(at))
+  if (keeps && before !== undefined && (moved || gone)) {
+    const path = moved?.[0] ?? gone ?? ''
+    issues.push({ path, message: 'has changed, so the secrets of this setting have to be entered again' })
+  }
+  return { value: whole, issues }
+}
+
+/** Members that hold names of entries, by the kind of the entries. */
+const NAMED_IN: Partial<Record<SettingKind, RegExp>> = {
+  destination: /^(?:to|fallback|summaryTo|destination)$/,
+  window: /^during$/,
+  calendar: /^(?:on|notOn|except)$/,
+}
+
+/** Stored entries that name one that gets another name follow it. */
+function renamedUses(
+  wanted: readonly WantedSetting[],
+  writes: readonly SettingWrite[],
+  rows: readonly StoredSetting[],
+): SettingWrite[] {
+  const renames = wanted.filter(({ name, formerly }) => formerly !== undefined && formerly !== name)
+  const touched = new Set(writes.map(keyOf))
+  return renames.flatMap(({ kind, name, formerly }) => {
+    const members = NAMED_IN[kind]
+    if (!members) return []
+    return rows.flatMap((row) => {
+      if (touched.has(keyOf(row)) || (kind === 'calendar' && row.kind === 'rule')) return []
+      const start = row.kind === 'switch' ? row.name.split('.') : []
+      let found = false
+      const value = mapTexts(row.value, start, (text, path) => {
+        const member = path.findLast((step) => typeof step === 'string')
+        if (text !== formerly || !members.test(String(member))) return text
+        found = true
+        return name
+      })
+      return found ? [{ kind: row.kind, name: row.name, position: row.position, value }] : []
+    })
+  })
+}
+
+interface Outcome {
+  readonly settings: readonly MergedSetting[]
+  readonly errors: readonly Problem[]
+  readonly unusableBefore: ReadonlySet<string>
+}
+
+/** Throws the refusal when the whole is not as it should be. */
+function accept(wanted: readonly WantedSetting[], { settings, errors, unusableBefore }: Outcome): void {
+  const changed = new Set(wanted.map(keyOf))
+  for (const { setting, state } of settings) {
+    if (!changed.has(keyOf(setting))) continue
+    if (state.state === 'hidden') throw fromFile(setting, state.by)
+    if (state.state === 'unusable') throw invalidBody(state.issues.map(inValue))
+  }
+  const broken = settings.filter(
+    ({ setting, state }) =>
+      state.state === 'unusable' && !changed.has(keyOf(setting)) && !unusableBefore.has(keyOf(setting)),
+  )
+  const reasons = [
+    ...broken.map(({ setting, state }) => {
+      const [issue] = state.state === 'unusable' ? state.issues : []
+      return `${setting.kind} ${setting.name}: ${issue?.message ?? ''}`
+    }),
+    ...errors.map(({ path, message, file, line }) => `${path} ${message}${line > 0 ? ` (${file}:${line})` : ''}`),
+  ]
+  if (reasons.length === 0) return
+  throw refusal('SETTING_IN_USE', `Nothing is changed, as this would not work any more: ${reasons.join('; ')}.`)
+}
+
+export const fromFile = ({ kind, name }: Pick<StoredSetting, 'kind' | 'name'>, { file, line }: Place): Refusal =>
+  refusal('FROM_FILE', `The ${kind} ${name} stands in the configuration file (${file}:${line}). Change it there.`)

@@ -1,0 +1,199 @@
+/** The contracts of stored settings. Values stand as they would in the configuration file; secrets are `********`. */
+import { z } from 'zod'
+import { type AnswerOf, contract, type Shape } from '../http/endpoint/contract.ts'
+import { LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
+import { SETTING_KINDS } from './kinds.ts'
+
+const kind = () => z.enum(SETTING_KINDS)
+const issue = () => z.strictObject({ path: z.string().describe('JSON pointer into the value.'), message: z.string() })
+
+const use = () =>
+  z.strictObject({
+    path: z.string().describe('Key below `Butler`.'),
+    file: z.string().nullable().describe('null = a stored setting.'),
+    line: z.int().nullable(),
+    setting: z.strictObject({ kind: kind(), name: z.string() }).nullable(),
+  })
+/** One place that names an entry. */
+export type SettingUse = Shape<typeof use>
+
+const setting = () =>
+  z.strictObject({
+    kind: kind(),
+    name: z.string(),
+    source: z.enum(['file', 'console']),
+    state: z
+      .enum(['used', 'hidden', 'unusable'])
+      .describe('`hidden`: the file has an entry of that name. `unusable`: kept, not used, see `issues`.'),
+    value: z.unknown().describe('As in the configuration file, without the name. Secrets are `********`.'),
+    revision: z.int().nullable().describe('For `If-Match`; null = in the file.'),
+    changedAt: z.string().nullable(),
+    changedBy: z.string().nullable(),
+    file: z.string().nullable().describe('Where it stands, or what hides it.'),
+    line: z.int().nullable(),
+    issues: z.array(issue()),
+    usedBy: z.array(use()),
+  })
+export type Setting = Shape<typeof setting>
+
+const change = () =>
+  z.strictObject({
+    kind: kind(),
+    name: z.string(),
+    revision: z.int(),
+    at: z.string(),
+    by: z.string(),
+    via: z.string().describe('`console`, `api`.'),
+    requestId: z.string(),
+    deleted: z.boolean(),
+    value: z.unknown().describe('After the change; null = deleted.'),
+    difference: z.array(z.string()).describe('Lines of what changed; secrets only as changed.'),
+  })
+export type SettingChange = Shape<typeof change>
+
+const dryRun = () => z.object({ dryRun: queryField.boolean().describe('Only checks.').optional() })
+const params = () => z.object({ kind: kind(), name: z.string().max(200) })
+const REFUSED = {
+  403: 'The caller has not the scope for this kind, or for what the value asks.',
+  404: 'There is no such setting.',
+  409: 'It has another revision, is in use, stands in the file, or settings are locked.',
+  428: 'The revision that is to be replaced is not said (`If-Match`).',
+} as const
+
+export const SETTINGS = contract({
+  method: 'GET',
+  path: '/v4/settings',
+  answers: () => ({
+    200: z
+      .strictObject({
+        editable: z.boolean(),
+        locked: z.string().nullable().describe('Why nothing may be changed.'),
+        kinds: z.array(
+          z.strictObject({
+            kind: kind(),
+            stored: z.int(),
+            inFile: z.int(),
+            unusable: z.int(),
+            hidden: z.int(),
+          }),
+        ),
+      })
+      .describe('The kinds of settings.'),
+  }),
+})
+export type Settings = AnswerOf<typeof SETTINGS>
+
+export const SETTINGS_OF = contract({
+  method: 'GET',
+  path: '/v4/settings/{kind}',
+  params: () => z.object({ kind: kind() }),
+  answers: () => ({
+    200: z.strictObject({ settings: z.array(setting()) }).describe('Those of the file first, in its order.'),
+  }),
+})
+export type SettingsOf = AnswerOf<typeof SETTINGS_OF>
+
+export const SETTING = contract({
+  method: 'GET',
+  path: '/v4/settings/{kind}/{name}',
+  params,
+  answers: () => ({ 200: setting().describe('The setting.'), 404: REFUSED[404] }),
+})
+
+export const PUT_SETTING = contract({
+  method: 'PUT',
+  path: '/v4/settings/{kind}/{name}',
+  params,
+  query: dryRun,
+  body: () =>
+    z.object({
+      value: z
+        .unknown()
+        .describe('As in the configuration file, without the name. `********` keeps the stored secret.'),
+      name: z.string().max(200).optional().describe('A new name; stored settings that name it follow.'),
+    }),
+  answers: () => ({
+    200: setting().describe('Changed, and in use.'),
+    201: setting().describe('Created, and in use.'),
+    ...REFUSED,
+  }),
+})
+
+export const DELETE_SETTING = contract({
+  method: 'DELETE',
+  path: '/v4/settings/{kind}/{name}',
+  params,
+  query: dryRun,
+  answers: () => ({ 204: z.void().describe('Deleted.'), ...REFUSED }),
+})
+
+export const MOVE_SETTING = contract({
+  method: 'PATCH',
+  path: '/v4/settings/{kind}/{name}/position',
+  params,
+  body: () => z.object({ position: z.int().min(0).describe('Among the stored entries of the kind, from 0.') }),
+  answers: () => ({ 200: setting().describe('The setting.'), ...REFUSED }),
+})
+
+export const SETTING_HISTORY = contract({
+  method: 'GET',
+  path: '/v4/settings/{kind}/{name}/history',
+  params,
+  answers: () => ({ 200: z.strictObject({ changes: z.array(change()) }).describe('Newest first.'), 404: REFUSED[404] }),
+})
+
+export const RESTORE_SETTING = contract({
+  method: 'POST',
+  path: '/v4/settings/{kind}/{name}/restore',
+  params,
+  query: dryRun,
+  body: () =>
+    z.object({
+      revision: z
+        .int()
+        .min(0)
+        .describe('The state after that change; 0 = before the first one. One more change is recorded.'),
+    }),
+  answers: () => ({
+    200: z.strictObject({ setting: setting().nullable().describe('null = it was deleted.') }).describe('Restored.'),
+    ...REFUSED,
+  }),
+})
+
+export const SETTING_CHANGES = contract({
+  method: 'GET',
+  path: '/v4/settings/changes',
+  query: () =>
+    z.object({
+      before: LIST_PARAMETERS.to,
+      limit: LIST_PARAMETERS.limit,
+    }),
+  answers: () => ({ 200: z.strictObject({ changes: z.array(change()) }).describe('Of all settings, newest first.') }),
+})
+export type SettingChanges = AnswerOf<typeof SETTING_CHANGES>
+
+export const EXPORT_SETTINGS = contract({
+  method: 'GET',
+  path: '/v4/settings/export',
+  query: () => z.object({ kind: queryField.word(SETTING_KINDS).optional() }),
+  answers: () => ({ 200: z.string().describe('YAML, as it would stand in the file. Secrets are `********`.') }),
+})
+
+export const IMPORT_SETTINGS = contract({
+  method: 'POST',
+  path: '/v4/settings/import',
+  query: dryRun,
+  body: () => z.object({ yaml: z.string().max(1_000_000).describe('As `GET /v4/settings/export` answers it.') }),
+  answers: () => ({
+    200: z
+      .strictObject({
+        dryRun: z.boolean(),
+        entries: z.array(
+          z.strictObject({ kind: kind(), name: z.string(), what: z.enum(['added', 'changed', 'same']) }),
+        ),
+      })
+      .describe('All of them, or none when one is refused.'),
+    ...REFUSED,
+  }),
+})
+export type ImportedSettings = AnswerOf<typeof IMPORT_SETTINGS>

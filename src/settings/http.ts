@@ -1,0 +1,437 @@
+/** `/v4/settings`: what people change while Footman runs. */
+import { parse, stringify } from 'yaml'
+import { asIs } from '../http/endpoint/contract.ts'
+import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
+import { invalidBody, isObject } from '../http/endpoint/validation.ts'
+import { refusal } from '../http/errors.ts'
+import { errorText } from '../platform/errors.ts'
+import type { Clock } from '../platform/types.ts'
+import { type Changes, fromFile, type WantedSetting } from './changes.ts'
+import {
+  DELETE_SETTING,
+  EXPORT_SETTINGS,
+  IMPORT_SETTINGS,
+  MOVE_SETTING,
+  PUT_SETTING,
+  RESTORE_SETTING,
+  SETTING,
+  SETTING_CHANGES,
+  SETTING_HISTORY,
+  SETTINGS,
+  SETTINGS_OF,
+  type Setting,
+  type SettingChange,
+} from './contract.ts'
+import { kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES } from './kinds.ts'
+import type { LimitsContext } from './limits.ts'
+import { type HistoryEntry, maskValue, type SettingStore, type StoredSetting } from './store.ts'
+import { changeOf, countsOf, fileSettings, settingsOf, type WholeConfiguration } from './views.ts'
+
+export interface SettingRoutesDeps {
+  readonly clock: Clock
+  readonly store: SettingStore
+  readonly whole: WholeConfiguration
+  readonly change: Changes
+  readonly locked: () => string | null
+  readonly limits: () => Omit<LimitsContext, 'isAdmin'>
+}
+
+const [READ, WRITE] = ['setting:read', 'setting:write']
+
+export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
+  const { clock, store, whole, change, locked } = deps
+
+  const rowOf = (kind: SettingKind, name: string): StoredSetting | undefined =>
+    store.all().find((row) => row.kind === kind && row.name === name)
+
+  function shown(kind: SettingKind, name: string): Setting {
+    const all = settingsOf(whole, kind)
+    // A stored entry that the file hides is shown with the reason.
+    const found = all.findLast((one) => one.name === name)
+    if (found) return found
+    throw refusal('SETTING_NOT_FOUND', `There is no ${kind} ${name}.`)
+  }
+
+  /** A stored entry; one of the file is refused. */
+  function storedRow(kind: SettingKind, name: string): StoredSetting {
+    const row = rowOf(kind, name)
+    if (row) return row
+    const inFile = fileSettings(whole, kind).find((one) => one.name === name)
+    if (inFile) throw fromFile({ kind, name }, inFile.node.at)
+    throw refusal('SETTING_NOT_FOUND', `There is no stored ${kind} ${name}.`)
+  }
+
+  function make(request: Caller, wanted: readonly WantedSetting[], dryRun: boolean | undefined): Promise<void> {
+    const { caller, requestId, via = 'api' } = request
+    const isAdmin = caller.may('admin')
+    return change(wanted, {
+      dryRun: dryRun === true,
+      at: clock.now(),
+      who: { by: caller.actor, via, requestId },
+      limits: { ...deps.limits(), isAdmin },
+    })
+  }
+
+  return [
+    route({
+      ...SETTINGS,
+      scope: READ,
+      summary: 'Count the settings of each kind',
+      description: 'Settings that people change while Footman runs, beside those of the configuration file.',
+      examples: [{ name: 'all', status: 200 }],
+      handle: (_, answer) => answer(200, { editable: locked() === null, locked: locked(), kinds: countsOf(whole) }),
+    }),
+    route({
+      ...SETTING_CHANGES,
+      scope: READ,
+      summary: 'List the changes of settings',
+      examples: [{ name: 'newest', query: { limit: '20' }, status: 200, answer: { changes: [] } }],
+      handle({ query: { before, limit = 100 }, caller }, answer) {
+        const until = before?.(clock.now()) ?? Number.MAX_SAFE_INTEGER
+        const found = store.changes(until, limit).filter(({ kind }) => mayKind(caller, kind))
+        return answer(200, { changes: found.map((entry) => withBefore(store, entry)) })
+      },
+    }),
+    route({
+      ...EXPORT_SETTINGS,
+      scope: READ,
+      summary: 'Export the stored settings as YAML',
+      examples: [{ name: 'rules', query: { kind: 'rule' }, status: 200 }],
+      handle({ query: { kind }, caller }) {
+        const rows = store.all().filter((row) => (!kind || row.kind === kind) && mayKind(caller, row.kind))
+        const headers = { 'content-type': 'application/yaml; charset=utf-8' }
+        return asIs(new Response(stringify(treeOfRows(rows), { lineWidth: 0 }), { headers }))
+      },
+    }),
+    route({
+      ...IMPORT_SETTINGS,
+      scope: WRITE,
+      action: 'setting.import',
+      bodyLimit: 1_100_000,
+      summary: 'Import settings',
+      description: 'Entries of the same name are replaced, others stay. All of them are taken, or none.',
+      examples: [
+        {
+          name: 'plan',
+          query: { dryRun: 'true' },
+          body: { yaml: 'Butler:\n  footman:\n    calendars:\n      holidays:\n        dates: [2030-12-25]\n' },
+          status: 200,
+        },
+      ],
+      async handle(request, answer) {
+        const { body, query, note } = request
+        const given = entriesIn(body.yaml)
+        for (const { kind } of given) requireKind(request, kind)
+        const rows = store.all()
+        const entries = given.map(({ kind, name, value }) => {
+          const row = rows.find((one) => one.kind === kind && one.name === name)
+          const isSame = row && JSON.stringify(maskValue(row, row.value)) === JSON.stringify(value)
+          return {
+            kind,
+            name,
+            value,
+            what: isSame ? ('same' as const) : row ? ('changed' as const) : ('added' as const),
+          }
+        })
+        const wanted = entries.filter(({ what }) => what !== 'same')
+        note({ target: wanted.map(({ kind, name }) => `${kind}/${name}`), detail: `${wanted.length} changed` })
+        if (wanted.length > 0) {
+          const start = positionsAfter(rows)
+          await make(
+            request,
+            wanted.map((one) => ({ ...one, expected: null, ...start(one) })),
+            query.dryRun,
+          )
+        }
+        const plan = entries.map(({ kind, name, what }) => ({ kind, name, what }))
+        return answer(200, { dryRun: query.dryRun === true, entries: plan })
+      },
+    }),
+    route({
+      ...SETTINGS_OF,
+      scope: READ,
+      summary: 'List the settings of a kind',
+      examples: [{ name: 'destinations', params: { kind: 'destination' }, status: 200, answer: { settings: [] } }],
+      handle({ params: { kind }, caller }, answer) {
+        requireKind({ caller }, kind)
+        return answer(200, { settings: settingsOf(whole, kind) })
+      },
+    }),
+    route({
+      ...SETTING,
+      scope: READ,
+      summary: 'Show a setting',
+      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      handle({ params: { kind, name }, caller }, answer) {
+        requireKind({ caller }, kind)
+        return answer(200, shown(kind, name))
+      },
+    }),
+    route({
+      ...PUT_SETTING,
+      scope: WRITE,
+      action: 'setting.change',
+      summary: 'Create or change a setting',
+      description:
+        'It is checked together with the whole configuration, stored, and in use when the answer comes. An entry that is there needs its revision in `If-Match`; `If-None-Match: *` refuses to replace one.',
+      examples: [
+        {
+          name: 'holidays',
+          params: { kind: 'calendar', name: 'holidays' },
+          query: { dryRun: 'true' },
+          body: { value: { dates: ['2030-12-25', '2030-12-26'] } },
+          status: 201,
+        },
+      ],
+      async handle(request, answer) {
+        const { params, query, body, headers, note } = request
+        const { kind, name } = params
+        const target = body.name ?? name
+        requireKind(request, kind)
+        note({ target: [`${kind}/${target}`] })
+        if (body.value === undefined) throw invalidBody([{ path: 'value', message: 'is missing' }])
+        const row = rowOf(kind, name)
+        const expected = revisionOf(headers, row)
+        if (target !== name) {
+          const { position } = storedRow(kind, name)
+          const entries = [
+            { kind, name: target, value: body.value, expected: 0, position, formerly: name },
+            { kind, name, value: null, expected },
+          ]
+          await make(request, entries, query.dryRun)
+        } else {
+          await make(request, [{ kind, name, value: body.value, expected }], query.dryRun)
+        }
+        note({ target: [`${kind}/${target}`], detail: query.dryRun ? 'dry run' : detailOf(store, kind, target) })
+        const wanted = { kind, name: target, value: body.value }
+        return answer(row ? 200 : 201, query.dryRun ? tried(wanted, row) : shown(kind, target))
+      },
+    }),
+    route({
+      ...DELETE_SETTING,
+      scope: WRITE,
+      action: 'setting.delete',
+      summary: 'Delete a setting',
+      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      async handle(request, answer) {
+        const { kind, name } = request.params
+        requireKind(request, kind)
+        request.note({ target: [`${kind}/${name}`] })
+        const expected = revisionOf(request.headers, storedRow(kind, name), null)
+        await make(request, [{ kind, name, value: null, expected }], request.query.dryRun)
+        return answer(204)
+      },
+    }),
+    route({
+      ...MOVE_SETTING,
+      scope: WRITE,
+      action: 'setting.move',
+      summary: 'Move a setting among those of its kind',
+      examples: [
+        { name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, body: { position: 0 }, status: 404 },
+      ],
+      async handle(request, answer) {
+        const { params, body, headers } = request
+        const { kind, name } = params
+        requireKind(request, kind)
+        request.note({ target: [`${kind}/${name}`], detail: `to ${body.position}` })
+        const row = storedRow(kind, name)
+        revisionOf(headers, row, null)
+        const others = store.all().filter((one) => one.kind === kind && one.name !== name)
+        const order = [...others.slice(0, body.position), row, ...others.slice(body.position)]
+        const moved = order.flatMap((one, position) =>
+          one.position === position
+            ? []
+            : [{ kind, name: one.name, value: one.value, expected: one.revision, position }],
+        )
+        await make(
+          request,
+          moved.map((one) => ({ ...one, value: maskValue(one, one.value) })),
+          false,
+        )
+        return answer(200, shown(kind, name))
+      },
+    }),
+    route({
+      ...SETTING_HISTORY,
+      scope: READ,
+      summary: 'List the changes of a setting',
+      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      handle({ params: { kind, name }, caller }, answer) {
+        requireKind({ caller }, kind)
+        const entries = store.history(kind, name)
+        if (entries.length === 0) throw refusal('SETTING_NOT_FOUND', `There never was a stored ${kind} ${name}.`)
+        return answer(200, { changes: entries.map((entry, n) => changeOf(entry, entries[n + 1]?.value ?? null)) })
+      },
+    }),
+    route({
+      ...RESTORE_SETTING,
+      scope: WRITE,
+      action: 'setting.restore',
+      summary: 'Restore a setting as it was',
+      description: 'Also one that was deleted. Revision 0 is the state before the first change: it is deleted.',
+      examples: [
+        { name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, body: { revision: 1 }, status: 404 },
+      ],
+      async handle(request, answer) {
+        const { params, body, query } = request
+        const { kind, name } = params
+        requireKind(request, kind)
+        request.note({ target: [`${kind}/${name}`], detail: `to revision ${body.revision}` })
+        const entry = store.history(kind, name).find(({ revision }) => revision === body.revision)
+        if (!entry && body.revision !== 0)
+          throw refusal('SETTING_NOT_FOUND', `There is no revision ${body.revision} of the ${kind} ${name}.`)
+        const value = entry?.value ?? null
+        if (value === null && !rowOf(kind, name)) return answer(200, { setting: null })
+        await make(request, [{ kind, name, value, expected: null, restores: true }], query.dryRun)
+        return answer(200, { setting: value === null ? null : shown(kind, name) })
+      },
+    }),
+  ]
+}
+
+type Caller = Pick<ApiRequest, 'caller' | 'requestId' | 'via'>
+
+const mayKind = (caller: ApiRequest['caller'], kind: SettingKind): boolean => {
+  const { scope } = kindOf(kind)
+  return scope === undefined || caller.may(scope)
+}
+
+/** Throws 403 for a kind that needs more than the scopes of settings. */
+function requireKind({ caller }: Pick<ApiRequest, 'caller'>, kind: SettingKind): void {
+  const { scope } = kindOf(kind)
+  const missing = scope === undefined ? null : caller.refusal(scope)
+  if (missing) throw missing
+}
+
+/**
+ * The revision that a caller means to replace: 0 = none. Without a header it is `otherwise`, or, where that is not given, has to
+ * be said for an entry that is there.
+ */
+function revisionOf(headers: Headers, row: StoredSetting | undefined, otherwise?: null): number | null {
+  const [match, none] = [headers.get('if-match'), headers.get('if-none-match')]
+  if (none?.trim() === '*') return 0
+  if (match === null) {
+    if (!row) return 0
+    if (otherwise === null) return null
+    throw refusal(
+      'SETTING_REVISION_NEEDED',
+      `The ${row.kind} ${row.name} is at revision ${row.revision}: send it as If-Match.`,
+    )
+  }
+  const revision = /^\s*(?:W\/)?"?r?(\d+)"?\s*$/.exec(match)?.[1]
+  return revision === undefined ? -1 : Number(revision)
+}
+
+const detailOf = (store: SettingStore, kind: SettingKind, name: string): string => {
+  const [entry, before] = store.history(kind, name)
+  return entry
+    ? changeOf(entry, before?.value ?? null)
+        .difference.join(', ')
+        .slice(0, 500)
+    : ''
+}
+
+function withBefore(store: SettingStore, entry: HistoryEntry): SettingChange {
+  const before = store.history(entry.kind, entry.name).find(({ revision }) => revision < entry.revision)
+  return changeOf(entry, before?.value ?? null)
+}
+
+/** The answer of a dry run: as it would be. */
+function tried({ kind, name, value }: Pick<WantedSetting, 'kind' | 'name' | 'value'>, row?: StoredSetting): Setting {
+  return {
+    kind,
+    name,
+    source: 'console',
+    state: 'used',
+    value: maskValue({ kind, name }, value),
+    revision: row?.revision ?? 0,
+    changedAt: null,
+    changedBy: null,
+    file: null,
+    line: null,
+    issues: [],
+    usedBy: [],
+  }
+}
+
+/** New entries of a list come after those that are there, in the order of the text. */
+function positionsAfter(rows: readonly StoredSetting[]) {
+  const next = new Map<SettingKind, number>()
+  return ({ kind, name }: Pick<WantedSetting, 'kind' | 'name'>): { readonly position?: number } => {
+    if (rows.some((row) => row.kind === kind && row.name === name)) return {}
+    const last = Math.max(-1, ...rows.filter((row) => row.kind === kind).map(({ position }) => position))
+    const position = next.get(kind) ?? last + 1
+    next.set(kind, position + 1)
+    return { position }
+  }
+}
+
+type Tree = { [key: string]: Tree | unknown }
+
+/** Rows as a part of a configuration file. */
+function treeOfRows(rows: readonly StoredSetting[]): Tree {
+  const root: Tree = {}
+  for (const row of rows) {
+    const { form, nameIn = 'name' } = kindOf(row.kind)
+    const value = maskValue(row, row.value)
+    const steps = ['Butler', ...placeOfEntry(row.kind, row.name)]
+    const last = steps.pop()!
+    let at = root
+    for (const step of steps) at = (at[step] ??= {}) as Tree
+    if (form === 'list') at[last] = [...((at[last] as unknown[]) ?? []), { [nameIn]: row.name, ...(value as object) }]
+    else at[last] = value
+  }
+  return root
+}
+
+interface GivenEntry {
+  readonly kind: SettingKind
+  readonly name: string
+  readonly value: unknown
+}
+
+/** The entries of a part of a configuration file. Throws 400 for keys that are no settings, so that nothing is lost silently. */
+function entriesIn(yaml: string): GivenEntry[] {
+  let root: unknown
+  try {
+    root = parse(yaml, { maxAliasCount: 20 })
+  } catch (error) {
+    throw invalidBody([{ path: 'yaml', message: `is not valid YAML: ${errorText(error)}` }])
+  }
+  const butler = isObject(root) && isObject(root.Butler) ? structuredClone(root.Butler) : null
+  if (!butler) throw invalidBody([{ path: 'yaml', message: 'must have the key Butler, as in the configuration file' }])
+  const entries = SETTING_KINDS.flatMap((kind) => taken(butler, kind))
+  const rest = leaves(butler, 'Butler')
+  if (rest.length === 0) return entries
+  throw invalidBody(rest.map((path) => ({ path: `yaml ${path}`, message: 'is no setting that can be stored' })))
+}
+
+function taken(butler: Record<string, unknown>, kind: SettingKind): GivenEntry[] {
+  const { at, form, nameIn = 'name' } = kindOf(kind)
+  if (form === 'key') {
+    return SWITCHES.flatMap((name) => {
+      const value = take(butler, name.split('.'))
+      return value === undefined ? [] : [{ kind, name, value }]
+    })
+  }
+  const section = take(butler, at.split('.'))
+  if (section === undefined || section === null) return []
+  if (form === 'map') return Object.entries(section).map(([name, value]) => ({ kind, name, value: value as unknown }))
+  return [section].flat().map((item, index) => {
+    const { [nameIn]: name, ...value } = isObject(item) ? item : {}
+    if (typeof name === 'string') return { kind, name, value }
+    throw invalidBody([{ path: `yaml ${at}[${index}].${nameIn}`, message: 'is missing' }])
+  })
+}
+
+function take(tree: Record<string, unknown>, steps: readonly string[]): unknown {
+  const [step = '', ...rest] = steps
+  if (rest.length > 0) return isObject(tree[step]) ? take(tree[step], rest) : undefined
+  const value = tree[step]
+  delete tree[step]
+  return value
+}
+
+const leaves = (value: unknown, path: string): string[] =>
+  isObject(value) ? Object.entries(value).flatMap(([key, one]) => leaves(one, `${path}.${key}`)) : [path]

@@ -1,0 +1,44 @@
+/** Settings that people change while Footman runs: destinations, rules, calendars and others, beside those of the file. */
+import type { SharedState } from '../cluster/types.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
+import type { Clock } from '../platform/types.ts'
+import { createChanges, type SettingsUser } from './changes.ts'
+import type { SettingsConfig } from './config.ts'
+import { settingRoutes } from './http.ts'
+import { placeholdersIn } from './kinds.ts'
+import { type KeySettings, openSealer, readSealer } from './sealed.ts'
+import type { SettingStore } from './store.ts'
+import type { WholeConfiguration } from './views.ts'
+
+export interface SettingsDeps {
+  readonly clock: Clock
+  readonly store: SettingStore
+  readonly shared: Pick<SharedState, 'mode'>
+  readonly user: SettingsUser
+  readonly whole: WholeConfiguration
+  /** `Butler.footman.settings` in use. */
+  readonly live: () => SettingsConfig
+  readonly startTopics: () => readonly string[]
+}
+
+export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly routes: readonly ApiRoute[] } {
+  const { clock, store, shared, user, whole, live } = deps
+  const locked = () => (live().editable ? null : 'Butler.footman.settings.editable is false: the files rule')
+  const keyed = () => {
+    if (shared.mode !== 'single' && at.key === '')
+      return Promise.reject(
+        new Error('nodes need Butler.footman.settings.key, the same on all of them, to store secrets'),
+      )
+    return openSealer(at)
+  }
+  const change = createChanges({ store, user, locked, sealer: keyed, readSealer: () => readSealer(at) })
+  const limits = () => {
+    const butler = whole.nodeAt(['Butler'])
+    return {
+      placeholders: butler ? placeholdersIn(butler) : new Set<string>(),
+      allowHosts: live().allowHosts,
+      startTopics: deps.startTopics(),
+    }
+  }
+  return { routes: settingRoutes({ clock, store, whole, change, locked, limits }) }
+}

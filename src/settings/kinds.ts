@@ -1,0 +1,73 @@
+/** The kinds of settings that people change while Footman runs, and where each stands in the configuration. */
+import { scalars, type TreeNode } from '../config/tree.ts'
+
+interface Kind {
+  /** The section below `Butler` that its entries join; '' = the name of an entry is the key itself. */
+  readonly at: string
+  /** `map`: by name. `list`: in an order, with the name as a member. `key`: one value. */
+  readonly form: 'map' | 'list' | 'key'
+  /** The member of an item of a list that has its name. */
+  readonly nameIn?: string
+  /** The scope that a caller needs beside those of all settings. */
+  readonly scope?: 'admin'
+}
+
+export const KINDS = {
+  destination: { at: 'footman.destinations', form: 'map' },
+  rule: { at: 'footman.alertRoutes', form: 'list' },
+  calendar: { at: 'footman.calendars', form: 'map' },
+  window: { at: 'footman.windows', form: 'map' },
+  maintenance: { at: 'footman.maintenance', form: 'list' },
+  policy: { at: 'footman.taskPolicies', form: 'list' },
+  access: { at: 'footman.access.keys', form: 'list', nameIn: 'id', scope: 'admin' },
+  switch: { at: '', form: 'key' },
+} as const satisfies Readonly<Record<string, Kind>>
+
+export type SettingKind = keyof typeof KINDS
+export const SETTING_KINDS = Object.keys(KINDS) as SettingKind[]
+
+/** Without the literal types of the table. */
+export const kindOf = (kind: SettingKind): Kind => KINDS[kind]
+
+/**
+ * Single keys that may be set: each changes what Footman does, none what the machine allows (where data lie, what listens where,
+ * approved directories, TLS, start filters, the cluster).
+ */
+export const SWITCHES = [
+  'footman.reportTask.enable',
+  'scheduler.enable',
+  'restServerEndpointsEnable.keyValueStore',
+  'footman.timezone',
+  'footman.console.publicUrl',
+  'footman.selfAlerts.enable',
+  'footman.selfAlerts.to',
+  'footman.butlerRoutes.recovery',
+] as const
+
+/** Steps to an entry below `Butler`; of a list, those to the list. */
+export function placeOfEntry(kind: SettingKind, name: string): readonly string[] {
+  const { at, form } = kindOf(kind)
+  if (form === 'key') return name.split('.')
+  return form === 'map' ? [...at.split('.'), name] : at.split('.')
+}
+
+/** What a problem and the page say in the place of a file. */
+export const placeName = (kind: SettingKind, name: string): string => `settings:${kind}/${name}`
+
+/** The entry that a place names; null for a place of a file. */
+export function entryAt(file: string): { readonly kind: SettingKind; readonly name: string } | null {
+  const found = /^settings:([a-z]+)\/(.+)$/s.exec(file)
+  return found && found[1]! in KINDS ? { kind: found[1] as SettingKind, name: found[2]! } : null
+}
+
+/** A text that is taken from outside the configuration when it is used: `${env:NAME}`. */
+export const PLACEHOLDER = /\$\{(?:env|file|credential):[^}]*\}/g
+
+/** The placeholders of a tree, each once. */
+export function placeholdersIn(root: TreeNode): ReadonlySet<string> {
+  const found = new Set<string>()
+  for (const { node } of scalars(root)) {
+    if (typeof node.value === 'string') for (const one of node.value.match(PLACEHOLDER) ?? []) found.add(one)
+  }
+  return found
+}

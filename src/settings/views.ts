@@ -1,0 +1,143 @@
+/** Settings as they are shown: those of the file and the stored ones, without secrets. */
+import { differences } from '../config/diff.ts'
+import { nodeAt, type Path, plain, type TreeNode } from '../config/tree.ts'
+import type { Setting, SettingChange, SettingUse } from './contract.ts'
+import { entryAt, kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES } from './kinds.ts'
+import type { MergedSetting } from './merge.ts'
+import { type HistoryEntry, maskValue, type SettingValue } from './store.ts'
+
+/** A key of the configuration that names an entry. */
+export interface SettingReference {
+  /** Below `Butler`. */
+  readonly path: string
+  readonly kind: SettingKind
+  readonly name: string
+}
+
+/** The configuration that settings are part of. */
+export interface WholeConfiguration {
+  readonly settings: readonly MergedSetting[]
+  /** What stands at a path of the file, stored settings included. */
+  readonly nodeAt: (path: Path) => TreeNode | undefined
+  readonly placeOf: (path: string) => { readonly file: string; readonly line: number }
+  readonly references: () => readonly SettingReference[]
+}
+
+interface FileSetting {
+  readonly name: string
+  readonly node: TreeNode
+}
+
+const isStored = ({ at }: TreeNode): boolean => entryAt(at.file) !== null
+
+/** The entries of a kind that stand in the file, in its order. */
+export function fileSettings({ nodeAt: find }: WholeConfiguration, kind: SettingKind): FileSetting[] {
+  const { at, form, nameIn = 'name' } = kindOf(kind)
+  if (form === 'key') {
+    return SWITCHES.flatMap((name) => {
+      const node = find(['Butler', ...placeOfEntry(kind, name)])
+      return node && !isStored(node) ? [{ name, node }] : []
+    })
+  }
+  const section = find(['Butler', ...at.split('.')])
+  if (section?.kind === 'map') {
+    return [...section.entries].flatMap(([name, { node }]) => (isStored(node) ? [] : [{ name, node }]))
+  }
+  if (section?.kind !== 'list') return []
+  return section.items.flatMap((node) => {
+    const name = nodeAt(node, [nameIn])
+    return name?.kind === 'scalar' && !isStored(node) ? [{ name: String(name.value), node }] : []
+  })
+}
+
+/** All entries of a kind: those of the file first, then stored ones in their order. */
+export function settingsOf(whole: WholeConfiguration, kind: SettingKind): Setting[] {
+  const { nameIn = 'name', form } = kindOf(kind)
+  const uses = whole.references().filter((one) => one.kind === kind)
+  const usedBy = (name: string): SettingUse[] => uses.filter((one) => one.name === name).map((one) => useOf(one, whole))
+  const ofFile = fileSettings(whole, kind).map(({ name, node }): Setting => {
+    const value = plain(node)
+    const { [nameIn]: _, ...rest } = form === 'list' ? (value as Record<string, unknown>) : {}
+    const shown = maskValue({ kind, name }, form === 'list' ? rest : value)
+    const { file, line } = node.at
+    const state = { source: 'file' as const, state: 'used' as const, revision: null, changedAt: null, changedBy: null }
+    return { kind, name, ...state, value: shown, file, line, issues: [], usedBy: usedBy(name) }
+  })
+  const stored = whole.settings
+    .filter(({ setting }) => setting.kind === kind)
+    .map(({ setting, state }): Setting => {
+      const { name, value, revision, changedAt, changedBy } = setting
+      const by = state.state === 'hidden' ? state.by : null
+      return {
+        kind,
+        name,
+        source: 'console',
+        state: state.state,
+        value: maskValue(setting, value),
+        revision,
+        changedAt: new Date(changedAt).toISOString(),
+        changedBy,
+        file: by?.file ?? null,
+        line: by?.line ?? null,
+        issues: state.state === 'unusable' ? state.issues : [],
+        usedBy: state.state === 'hidden' ? [] : usedBy(name),
+      }
+    })
+  return [...ofFile, ...stored]
+}
+
+function useOf({ path }: SettingReference, { placeOf }: WholeConfiguration): SettingUse {
+  const { file, line } = placeOf(path)
+  const setting = entryAt(file)
+  return { path, file: setting ? null : file, line: setting ? null : line, setting }
+}
+
+export const countsOf = (whole: WholeConfiguration) =>
+  SETTING_KINDS.map((kind) => {
+    const stored = whole.settings.filter(({ setting }) => setting.kind === kind)
+    const count = (wanted: string) => stored.filter(({ state }) => state.state === wanted).length
+    return {
+      kind,
+      stored: stored.length,
+      inFile: fileSettings(whole, kind).length,
+      unusable: count('unusable'),
+      hidden: count('hidden'),
+    }
+  })
+
+/** A change with what differs from the one before it, which is null for the first. */
+export function changeOf(entry: HistoryEntry, before: SettingValue | null): SettingChange {
+  const { kind, name, revision, at, by, via, requestId, value } = entry
+  return {
+    kind,
+    name,
+    revision,
+    at: new Date(at).toISOString(),
+    by,
+    via,
+    requestId,
+    deleted: value === null,
+    value: value === null ? null : maskValue(entry, value),
+    difference: differenceOf(entry, before),
+  }
+}
+
+/** Lines like `- url: "a"` and `+ url: "b"`. Encrypted texts differ at each change of a secret. */
+function differenceOf(entry: HistoryEntry, before: SettingValue | null): string[] {
+  const wrapped = (value: SettingValue | null) => ({ value: value === null ? undefined : value })
+  return differences(wrapped(before), wrapped(entry.value)).flatMap(({ details }) =>
+    details.flatMap(({ path, before: was, after: is }) => {
+      const member = path.replace(/^value\.?/, '') || entry.name
+      if (was.includes('sealed:1:') || is.includes('sealed:1:')) {
+        const isWhole = was === 'nothing' || is === 'nothing'
+        if (!isWhole) return [`~ ${member}: changed`]
+        const shown = JSON.stringify(maskValue(entry, (is === 'nothing' ? before : entry.value) ?? null))
+        return [is === 'nothing' ? `- ${member}: ${shown}` : `+ ${member}: ${shown}`]
+      }
+      return [
+        ...(was === 'nothing' ? [] : [`- ${member}: ${was}`]),
+        ...(is === 'nothing' ? [] : [`+ ${member}: ${is}`]),
+      ]
+    }),
+  )
+}
