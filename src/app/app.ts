@@ -14,7 +14,7 @@ import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter, type EventAcceptor } from '../events/emit.ts'
 import { inputRoutes } from '../events/http.ts'
-import { createEventPipeline, type EventPipeline, pipelineSettings } from '../events/pipeline.ts'
+import { createEventPipeline, type EventPipeline } from '../events/pipeline.ts'
 import { createFiles } from '../files/index.ts'
 import { createLogFolders } from '../files/script-logs.ts'
 import { createKeyUses } from '../http/auth/key-uses.ts'
@@ -309,7 +309,7 @@ function buildPipeline(
       typeOfTask: lastTaskType,
       onUdpStatus: base.on.udpStatus,
     },
-    pipelineSettings(config, dataDirectory, qrsConnection),
+    { ...config, dataDirectory, qrsConnection },
   )
 }
 
