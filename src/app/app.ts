@@ -43,7 +43,7 @@ import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
 import { createOverview, type Overview } from '../tasks/overview/index.ts'
-import { createSafetyNet, retrySuppressions, type SafetyNet } from '../tasks/safety-net/index.ts'
+import { createSafetyNet, retryHolds, type SafetyNet } from '../tasks/safety-net/index.ts'
 import { createMarks } from '../tasks/safety-net/store.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
@@ -89,9 +89,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const mqtt = createMqtt(base, config, shadow)
   const influx = createInfluxDb(base, config, shadow)
   const time = buildCalendars(base, config)
-  const suppressions = retrySuppressions(config)
+  const holds = retryHolds(config)
   const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
-  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions, draftRoutes }, config, shadow)
+  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, holds, draftRoutes }, config, shadow)
   const messages = createMessages({ ...base, mqtt }, config, shadow)
   const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
   const kv = createKeyValues({ ...base, streams, messages }, config, shadow)
