@@ -4,6 +4,7 @@
  */
 import { parseDuration } from '../../platform/duration.ts'
 import { usualDuration } from '../../platform/usual.ts'
+import type { WatchdogConfig } from './config.ts'
 
 export interface RetryPolicy {
   /** How often it is started again. */
@@ -87,12 +88,6 @@ export interface Run {
   readonly queueMs: number | null
 }
 
-interface LimitSettings {
-  readonly lateAfter: number
-  readonly stuckFactor: number
-  readonly minRuns: number
-}
-
 interface Limit {
   readonly limitMs: number
   /** The median, of waits or of run times; null when nothing is known. */
@@ -104,7 +99,7 @@ const TEN_MINUTES = 600_000
 const DEVIATIONS = 6
 
 /** How long a task may wait in the queue. */
-export function queueLimit(runs: readonly Run[], { lateAfter }: LimitSettings): Limit {
+export function queueLimit(runs: readonly Run[], { lateAfter }: Pick<WatchdogConfig, 'lateAfter'>): Limit {
   const times = runs.flatMap(({ queueMs }) => queueMs ?? [])
   if (times.length === 0) return { limitMs: lateAfter, usualMs: null }
   const middle = median(times)
@@ -113,7 +108,10 @@ export function queueLimit(runs: readonly Run[], { lateAfter }: LimitSettings): 
 }
 
 /** How long a task may run; null while too few of its runs are known. */
-export function runLimit(runs: readonly Run[], { stuckFactor, minRuns }: LimitSettings): Limit | null {
+export function runLimit(
+  runs: readonly Run[],
+  { stuckFactor, minRuns }: Pick<WatchdogConfig, 'stuckFactor' | 'minRuns'>,
+): Limit | null {
   const times = runs.flatMap(({ runMs }) => runMs ?? [])
   if (times.length < minRuns) return null
   const middle = median(times)
