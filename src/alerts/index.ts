@@ -16,7 +16,6 @@ import { createChainGraph, purgeGroups, usualStart, withChains } from '../alerts
 import type { ListedRule } from '../alerts/rules/explain.ts'
 import { createFallbacks } from '../alerts/rules/fallback.ts'
 import { confirmationNeeds } from '../alerts/rules/recovery.ts'
-import { purgeSnoozes, snoozeNeeds } from '../alerts/snoozes.ts'
 import type { Destination, SuppressReason } from '../alerts/types.ts'
 import type { SharedState } from '../cluster/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
@@ -38,8 +37,8 @@ import { createLateLogs } from './late-log.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
-import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
-import type { SuppressionCheck } from './types.ts'
+import { createSnoozes, purgeSnoozes, snoozeRoutes } from './snoozes.ts'
+import type { Hold } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
   readonly paths: Pick<ConfigPaths, 'candidates' | 'output'>
@@ -58,8 +57,8 @@ export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' 
     /** The router has handled an event; in the transaction that stores it. */
     handled(event: TaskEvent, awaited: Awaited): void
   }
-  /** Checks of other features that may suppress a message. */
-  readonly suppressions?: readonly SuppressionCheck[]
+  /** Those of other features. */
+  readonly holds?: readonly Hold[]
   /** The configuration in use with the alert routes of a draft; null when the draft has errors. */
   readonly draftRoutes: (yaml: string) => {
     readonly config: AlertsConfig | null
@@ -133,7 +132,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
 
   // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
-  let snoozes = snoozesIn(plan.current.windows)
+  let snoozes = createSnoozes(plan.current)
   const { windows } = deps.time
   const once = createOnceMaintenance({ db, writer, clock, windows, shared: deps.shared })
   const maintenance = joinMaintenance(() => plan.current.maintenance, once)
@@ -149,12 +148,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       forget(event.id)
       on.handled(event, awaited)
     },
-    suppressions: [
-      maintenance.suppression,
-      (tx, subject) => snoozes.suppression(tx, subject),
-      ...(deps.suppressions ?? []),
-    ],
-    suppressionNeeds: (tx, now) => [...maintenance.needs, ...snoozes.needs(tx, now)],
+    holds: () => [plan.current.maintenance, once, snoozes, ...(deps.holds ?? [])],
     chains: { downstream: graph.downstream, usualStart },
   }
   const router = createRouter(routerDeps, plan.current.rules)
@@ -286,7 +280,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         const concerned = changedDestinations(destinations, next, changed)
         plan.follow(nextPlan)
         decisions.follow({ config: next, routes: knownRoutes(nextPlan) })
-        snoozes = snoozesIn(nextPlan.windows)
+        snoozes = createSnoozes(nextPlan)
         router.follow(nextPlan.rules)
         outbox.destinationsChanged(concerned)
       }
@@ -321,12 +315,6 @@ function createReleases(deps: ReleaseDeps): Pick<Alerts, 'release' | 'releaseLat
     },
   }
 }
-
-const snoozesIn = (windows: Windows) => ({
-  suppression: createSnoozeSuppression({ windows }),
-  find: createSnoozeFinder({ windows }),
-  needs: snoozeNeeds({ windows }),
-})
 
 const knownRoutes = ({ listed, rules }: AlertPlan) =>
   listed.map(({ name, origin, off }) => {

@@ -22,6 +22,7 @@ import {
 } from './contract.ts'
 import { createMaintenance, type Maintenance, maintenanceDetail } from './maintenance.ts'
 import { matchIssues, timeOf } from './snoozes.ts'
+import type { Hold } from './types.ts'
 
 export const maintenanceMigrations: readonly Migration[] = [
   {
@@ -97,10 +98,18 @@ export function createOnceMaintenance(deps: OnceDeps) {
   }
 
   const list = (): Once[] => db.all<Once>(SQL.list, clock.now())
+  const current = (): Maintenance => {
+    compiled ??= createMaintenance({ windows }, list().map(configOf))
+    return compiled
+  }
+  const hold: Required<Hold> = {
+    suppression: (tx, subject) => current().suppression(tx, subject),
+    needs: () => current().needs(),
+  }
   return {
-    get current(): Maintenance {
-      compiled ??= createMaintenance({ windows }, list().map(configOf))
-      return compiled
+    ...hold,
+    get current() {
+      return current()
     },
     list,
     heldBack: (name: string): number => db.get<{ n: number }>(SQL.heldBack, maintenanceDetail(name))?.n ?? 0,
@@ -127,13 +136,9 @@ function configOf({ name, match, stopSchedules, from, until }: Once): Maintenanc
   return { name, during, match: isAll ? [] : [parsed.data], stopSchedules: stopSchedules === 1, summaryTo: [] }
 }
 
-/** One maintenance made of that of the configuration and that set once; the configuration comes first. */
-export function joinMaintenance(file: () => Maintenance, once: OnceMaintenance): Maintenance {
+/** That of the configuration and that set once, as one; the configuration comes first. */
+export function joinMaintenance(file: () => Maintenance, once: OnceMaintenance): Omit<Maintenance, keyof Hold> {
   return {
-    get needs() {
-      return [...new Set([...file().needs, ...once.current.needs])]
-    },
-    suppression: (db, subject) => file().suppression(db, subject) ?? once.current.suppression(db, subject),
     nameFor: (event, at) => file().nameFor(event, at) ?? once.current.nameFor(event, at),
     stopsSchedules: (at) => file().stopsSchedules(at) ?? once.current.stopsSchedules(at),
     isOn: (name, at) => file().isOn(name, at) || once.current.isOn(name, at),

@@ -11,12 +11,11 @@ import type { MaintenanceConfig } from './config-routes.ts'
 import { insertDelivery } from './outbox/store.ts'
 import { compileMatches, EVERYTHING, testMatches } from './rules/match.ts'
 import { type SubjectParts, subjectName, subjectOf } from './rules/subjects.ts'
-import type { DeliveryNote, Rule, SuppressionCheck } from './types.ts'
+import type { DeliveryNote, Hold, Rule } from './types.ts'
 
-export interface Maintenance {
-  readonly suppression: SuppressionCheck
+export interface Maintenance extends Hold {
   /** The data of an event that the matches need. */
-  readonly needs: readonly Need[]
+  needs(): readonly Need[]
   /** The maintenance that an event of this time belongs to; null = none. */
   nameFor(event: TaskEvent, at: number): string | null
   /** The maintenance that stops schedules now; null = none. */
@@ -49,6 +48,8 @@ export function createMaintenance(
   const within = (during: MaintenanceConfig['during'], at: number) =>
     during.some((window) => deps.windows.contains(window, at))
 
+  const needs = [...new Set(compiled.flatMap(({ matches }) => matches.flatMap((match) => match.needs)))]
+
   function find(event: TaskEvent, at: number) {
     // Unknown does not match: a spurious alert is better than a missed one.
     return compiled.find(
@@ -69,7 +70,7 @@ export function createMaintenance(
 
   return {
     nameFor: (event, at) => find(event, at)?.name ?? null,
-    needs: [...new Set(compiled.flatMap(({ matches }) => matches.flatMap(({ needs }) => needs)))],
+    needs: () => needs,
     suppression(_db, { event }) {
       const found = find(event, event.receivedAt)
       if (!found) return null

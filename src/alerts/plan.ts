@@ -101,7 +101,7 @@ export function buildAlertPlan(deps: AlertPlanDeps, windows: Windows, config: Al
     maintenance,
     maintenances,
     summaryNames: maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
-    rules: compileRules(butler, registry, windows, config, maintenance.needs),
+    rules: compileRules(butler, registry, windows, config, maintenance.needs()),
     listed: listRules(butler, config),
     closeMail: () => sender?.close(),
   }

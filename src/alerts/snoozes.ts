@@ -29,7 +29,7 @@ import { windowsOf } from './history/lists.ts'
 import { matchText } from './match-text.ts'
 import { FIELDS, type FieldContext } from './rules/fields.ts'
 import { compileMatch, EVERYTHING, type EventMatch } from './rules/match.ts'
-import type { SuppressionCheck, SuppressionNeeds } from './types.ts'
+import type { Hold } from './types.ts'
 
 interface SnoozeRoutesDeps {
   readonly db: Database
@@ -265,10 +265,13 @@ function compileSnooze(match: string, context: FieldContext): EventMatch | null 
 
 type ActiveSnooze = ReturnType<typeof activeSnoozes>[number]
 
-/** Finds the active snooze that matches an event; null when there is none. */
-export function createSnoozeFinder(
-  context: FieldContext,
-): (db: Database, event: TaskEvent, now: number) => ActiveSnooze | null {
+interface Snoozes extends Required<Hold> {
+  /** The active snooze that matches an event; null when there is none. */
+  find(db: Database, event: TaskEvent, now: number): ActiveSnooze | null
+}
+
+/** Suppresses the alerts that an active snooze matches, and counts them. */
+export function createSnoozes(context: FieldContext): Snoozes {
   const compiled = new Map<string, EventMatch | null>()
 
   function matchOf(id: string, match: string): EventMatch | null {
@@ -279,7 +282,7 @@ export function createSnoozeFinder(
     return made
   }
 
-  return (db, event, now) => {
+  const find: Snoozes['find'] = (db, event, now) => {
     const active = activeSnoozes(db, now)
     if (active.length === 0) {
       compiled.clear()
@@ -288,25 +291,20 @@ export function createSnoozeFinder(
     // Unknown does not match: a spurious alert is better than a missed one.
     return active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true) ?? null
   }
-}
 
-/** Suppresses an alert that an active snooze matches, and counts it. */
-export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
-  const find = createSnoozeFinder(context)
-  return (db, { event, now, peek }) => {
-    const snooze = find(db, event, now)
-    if (!snooze) return null
-    if (!peek) countSuppressed(db, snooze.id)
-    const { id, reason } = snooze
-    const until = new Date(snooze.until).toISOString()
-    const detail = `until ${until}${reason === '' ? '' : `: ${reason}`}`
-    return { reason: 'SNOOZED', detail, by: { snooze: { id, reason, until } } }
+  return {
+    find,
+    suppression(db, { event, now, peek }) {
+      const snooze = find(db, event, now)
+      if (!snooze) return null
+      if (!peek) countSuppressed(db, snooze.id)
+      const { id, reason } = snooze
+      const until = new Date(snooze.until).toISOString()
+      const detail = `until ${until}${reason === '' ? '' : `: ${reason}`}`
+      return { reason: 'SNOOZED', detail, by: { snooze: { id, reason, until } } }
+    },
+    needs: (db, now) => activeSnoozes(db, now).flatMap(({ match }) => compileSnooze(match, context)?.needs ?? []),
   }
-}
-
-/** The data of an event that the active snoozes need. */
-export function snoozeNeeds(context: FieldContext): SuppressionNeeds {
-  return (db, now) => activeSnoozes(db, now).flatMap(({ match }) => compileSnooze(match, context)?.needs ?? [])
 }
 
 interface Snooze {

@@ -97,11 +97,13 @@ export interface MessageTexts {
   readonly template?: string
 }
 
-/** The reason to suppress a delivery that its gates let through; null = none. Called for destinations that notify. */
-export type SuppressionCheck = (db: Database, subject: SuppressionSubject) => Suppression | null
-
-/** The parts of an event that suppression checks need; a part that is unknown suppresses nothing. */
-export type SuppressionNeeds = (db: Database, now: number) => readonly Need[]
+/** Holds messages to people back for a while: a maintenance, a snooze, or a reason of another feature. */
+export interface Hold {
+  /** The reason to suppress a delivery that its gates let through; null = none. */
+  suppression(db: Database, subject: SuppressionSubject): Suppression | null
+  /** The parts of an event that it needs now, absent = none; a part that is unknown suppresses nothing. */
+  needs?(db: Database, now: number): readonly Need[]
+}
 
 export interface SuppressionSubject {
   readonly event: TaskEvent

@@ -15,7 +15,7 @@ import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter, type EventAcceptor } from '../events/emit.ts'
 import { inputRoutes } from '../events/http.ts'
-import { createEventPipeline, type EventPipeline, pipelineSettings } from '../events/pipeline.ts'
+import { createEventPipeline, type EventPipeline } from '../events/pipeline.ts'
 import { createFiles } from '../files/index.ts'
 import { createLogFolders } from '../files/script-logs.ts'
 import { createKeyUses } from '../http/auth/key-uses.ts'
@@ -47,7 +47,7 @@ import { createSettingStore, needsSealer, openSettings, type SettingStore } from
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
 import { createOverview, type Overview } from '../tasks/overview/index.ts'
-import { createSafetyNet, retrySuppressions, type SafetyNet } from '../tasks/safety-net/index.ts'
+import { createSafetyNet, retryHolds, type SafetyNet } from '../tasks/safety-net/index.ts'
 import { createMarks } from '../tasks/safety-net/store.ts'
 import { createTaskPolicies } from '../tasks/safety-net/task-policies.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
@@ -96,9 +96,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const influx = createInfluxDb(base, config, shadow)
   const time = buildCalendars(base, config)
   const policies = createTaskPolicies({ log, compile: (matches) => certainTest(matches, time) }, config.footman)
-  const suppressions = retrySuppressions(config)
+  const holds = retryHolds(config)
   const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
-  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, suppressions, draftRoutes }, config, shadow)
+  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, holds, draftRoutes }, config, shadow)
   const messages = createMessages({ ...base, mqtt }, config, shadow)
   const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
   const kv = createKeyValues({ ...base, streams, messages }, config, shadow)
@@ -332,7 +332,7 @@ function buildPipeline(
       typeOfTask: lastTaskType,
       onUdpStatus: base.on.udpStatus,
     },
-    pipelineSettings(config, dataDirectory, qrsConnection),
+    { ...config, dataDirectory, qrsConnection },
   )
 }
 
@@ -352,12 +352,12 @@ function buildSettings(base: Base, { store, reload, ...at }: SettingParts): Part
     references: () => referencesIn(reload.config),
   }
   const user = {
-    ...reload,
+    change: reload.change,
     get settings() {
       return whole.settings
     },
   }
-  const startTopics = () => [reload.config.mqttConfig.taskStartTopic, reload.config.mqttConfig.subscriptionRootTopic]
+  const startTopics = () => [reload.config.mqttConfig.taskStartTopic]
   return createSettings({ ...base, store, user, whole, live: () => reload.config.footman.settings, startTopics }, at)
 }
 

@@ -251,7 +251,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
 
 /** A setting that people change takes effect without a restart of the process, even where all parts have to be built anew. */
 const isStored = (result: LoadResult | null, path: string): boolean =>
-  result !== null && result.written(path) && entryAt(result.placeOf(path).file) !== null
+  result?.written(path) === true && entryAt(result.placeOf(path).file) !== null
 
 const errorsOf = (problems: readonly Problem[]) => problems.filter(({ severity }) => severity === 'error')
 /** The same error on another line is the same error. */

@@ -90,6 +90,15 @@ export type ScriptLogConfig = z.output<typeof scriptLog>
 export type UdpConfig = z.output<typeof udp>
 export type DistributeConfig = z.output<typeof distribute>
 
+/** The numbers of `footman.delivery` that concern events before their rules; times in milliseconds. */
+export interface DeliveryLimits {
+  readonly maxBacklog: number
+  /** Messages kept in memory while the journal cannot be written. */
+  readonly memoryBacklog: number
+  readonly enrichmentTimeout: number
+  readonly finalStatusTimeout: number
+}
+
 // `Butler.qlikSenseCloud`: events of Qlik Cloud and the alerts about them.
 
 const onlyWithTag = (tag: string) =>

@@ -11,7 +11,7 @@ import type { StorageState } from '../platform/storage/states.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { EventCompleter } from './completer.ts'
-import type { DistributeConfig, UdpConfig, UdpServerConfig } from './config.ts'
+import type { DeliveryLimits, DistributeConfig, UdpConfig, UdpServerConfig } from './config.ts'
 import { createCounters, type IngestCounters } from './counters.ts'
 import { createEnricher } from './enrich/enricher.ts'
 import { createQrsGate } from './enrich/gate.ts'
@@ -47,27 +47,16 @@ interface PipelineDeps {
   readonly handover?: IngestHandover
 }
 
+/** The sections of the configuration that the pipeline is made of, and how Footman was started. */
 export interface PipelineSettings {
+  readonly udpServerConfig: UdpServerConfig
+  readonly footman: {
+    readonly udp: UdpConfig
+    readonly distribute: DistributeConfig
+    readonly delivery: DeliveryLimits
+  }
   readonly dataDirectory: string
-  readonly udp: {
-    readonly host: string
-    readonly port: number
-    readonly maxMessageSize: number
-    readonly allowedSources: readonly string[] | null
-    readonly sharedSecrets: readonly string[]
-    readonly maxMessagesPerMinute: number | null
-    readonly dedupTtlMs: number | null
-    readonly maxConcurrent: number
-    readonly maxSize: number
-    readonly backpressurePercent: number
-  } | null
-  readonly maxBacklog: number
-  readonly memoryBacklog: number
-  readonly enrichmentTimeoutMs: number
-  readonly finalStatusTimeoutMs: number
-  readonly distributePollMs: number
-  readonly distributeMaxAgeMs: number
-  readonly qrsEnabled: boolean
+  readonly qrsConnection: boolean
 }
 
 export interface EventPipeline extends Service {
@@ -108,7 +97,7 @@ const WELL: StorageState = { state: 'up', reason: '' }
 export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettings): EventPipeline {
   const { db, writer, log, shared } = deps
   const counters = createCounters()
-  const { udp } = settings
+  const { udpServerConfig: udp, footman, qrsConnection } = settings
   const gate = createQrsGate({
     probe: (signal) => deps.qrs.ping(signal),
     onOpen() {
@@ -119,14 +108,13 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   const enricher = createEnricher(
     { ...deps, counters, gate },
     {
-      maxConcurrent: udp?.maxConcurrent ?? 10,
-      maxSize: udp?.maxSize ?? 200,
-      distributePollMs: settings.distributePollMs,
-      dedupTtlMs: udp?.dedupTtlMs ?? null,
-      qrsEnabled: settings.qrsEnabled,
+      ...udp.messageQueue,
+      distributePollMs: footman.distribute.pollInterval,
+      dedupTtlMs: dedupTtlOf(udp),
+      qrsEnabled: qrsConnection,
     },
   )
-  const unverified: Unverified | null = settings.qrsEnabled
+  const unverified: Unverified | null = qrsConnection
     ? createUnverified(
         {
           ...deps,
@@ -141,7 +129,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
             enricher.wake()
           },
         },
-        { maxWaiting: Math.ceil(settings.maxBacklog / 10) },
+        { maxWaiting: Math.ceil(footman.delivery.maxBacklog / 10) },
       )
     : null
   let ingest: Ingest | null = null
@@ -154,13 +142,16 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     settings,
     journalFile,
   )
-  const reserved = Math.min(Math.max(settings.memoryBacklog * RESERVED_PER_MESSAGE, RESERVED.least), RESERVED.most)
+  const reserved = Math.min(
+    Math.max(footman.delivery.memoryBacklog * RESERVED_PER_MESSAGE, RESERVED.least),
+    RESERVED.most,
+  )
   const reserve = createReserve(settings.dataDirectory, reserved, log)
   const drops = createDropLog(log, counters)
-  const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
+  const pressure = createPressureLog(log, udp.messageQueue)
 
-  async function startUdp(options: NonNullable<PipelineSettings['udp']>): Promise<void> {
-    if (!mayListen(options, log)) return
+  async function startUdp(): Promise<void> {
+    if (!mayListen(udp, log)) return
     const ingestDeps: IngestDeps = {
       log,
       counters,
@@ -172,11 +163,11 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       onUnwritten: async (messages) => (await journal.intake?.handOver(messages)) ?? false,
     }
     ingestSettings = {
-      ...options,
+      udp,
+      sharedSecrets: footman.udp.sharedSecrets,
+      delivery: footman.delivery,
       journalFile,
       takenUpTo: storedCursor(db),
-      maxBacklog: settings.maxBacklog,
-      memoryBacklog: settings.memoryBacklog,
     }
     const kept = (await deps.handover?.take(ingestSettings)) ?? null
     const { workerEntry, onGivenUp } = deps
@@ -243,7 +234,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     },
     get status() {
       return {
-        udpListening: udp ? (ingest?.isListening ?? false) : null,
+        udpListening: udp.enable ? (ingest?.isListening ?? false) : null,
         qrsReachable: gate.open,
         get pendingEvents() {
           return countPendingEvents(db)
@@ -259,10 +250,10 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     async start() {
       // Events that were accepted earlier are worked off even when the port cannot be opened.
       if (shared.delivers) enricher.start()
-      if (settings.qrsEnabled) gate.watch()
+      if (qrsConnection) gate.watch()
       ticks.start()
       stopHearing = shared.inbox?.onNew(journal.takeOver) ?? stopHearing
-      if (udp) await startUdp(udp)
+      if (udp.enable) await startUdp()
     },
     async stop(graceMs) {
       await ticks.stop()
@@ -286,7 +277,8 @@ interface JournalIntakeDeps extends Omit<IntakeDeps, 'inbox' | 'journal'>, Pick<
 /** The journal that is there now, and the intake that reads it; both are new when another file takes its place. */
 function createJournalIntake(deps: JournalIntakeDeps, settings: PipelineSettings, file: string) {
   const { log } = deps
-  const { udp } = settings
+  const { delivery, distribute } = settings.footman
+  const dedupTtlMs = dedupTtlOf(settings.udpServerConfig)
   let reader: JournalReader | null = null
   let intake: Intake | null = null
   let attaching = Promise.resolve()
@@ -303,21 +295,20 @@ function createJournalIntake(deps: JournalIntakeDeps, settings: PipelineSettings
     reader = null
     reader = openJournalReader(file)
     const journalEnd = end === 'unknown' ? reader.lastId() : end
-    const { enrichmentTimeoutMs, finalStatusTimeoutMs, distributeMaxAgeMs } = settings
     const waitMs = {
-      failed: enrichmentTimeoutMs,
-      aborted: enrichmentTimeoutMs,
-      success: finalStatusTimeoutMs,
-      distribute: distributeMaxAgeMs,
+      failed: delivery.enrichmentTimeout,
+      aborted: delivery.enrichmentTimeout,
+      success: delivery.finalStatusTimeout,
+      distribute: distribute.maxAge,
     }
     const { mode, inbox } = deps.shared
     const isAlone = mode === 'alone'
     const offeredSince = isAlone
-      ? deps.clock.now() - Math.min(OFFERED_MS, udp?.dedupTtlMs ?? OFFERED_MS)
+      ? deps.clock.now() - Math.min(OFFERED_MS, dedupTtlMs ?? OFFERED_MS)
       : (inbox?.offerAgainSince ?? null)
     intake = createIntake(
       { ...deps, inbox, journal: reader },
-      { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd, isShared: mode !== 'single', offeredSince },
+      { dedupTtlMs, waitMs, journalEnd, isShared: mode !== 'single', offeredSince },
       deps.db,
     )
     takeOver()
@@ -368,15 +359,16 @@ function createJournalIntake(deps: JournalIntakeDeps, settings: PipelineSettings
   }
 }
 
-function mayListen({ allowedSources, dedupTtlMs }: NonNullable<PipelineSettings['udp']>, log: Logger): boolean {
-  if (allowedSources?.length === 0) {
+function mayListen(udp: UdpServerConfig, log: Logger): boolean {
+  if (udp.enableSourceValidation && udp.allowedSources.length === 0) {
     log.error(
       '[QSEOW] UDP INIT: enableSourceValidation is on but allowedSources is empty: no sender is allowed, so the UDP server is not started. List the Qlik Sense servers, or turn the validation off',
     )
     return false
   }
-  if (dedupTtlMs !== null) {
-    log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${dedupTtlMs / 60_000} minutes)`)
+  const { enable, ttlMinutes } = udp.deduplication
+  if (enable) {
+    log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${ttlMinutes} minutes)`)
   }
   return true
 }
@@ -400,65 +392,15 @@ function createDropLog(log: Logger, { dropped }: IngestCounters) {
 
 const MINUTE_MS = 60_000
 
-/** The sections of the configuration that the pipeline is made of. */
-interface PipelineSections {
-  readonly udpServerConfig: UdpServerConfig
-  readonly footman: {
-    readonly udp: UdpConfig
-    readonly distribute: DistributeConfig
-    /** Numbers of events; times in milliseconds. */
-    readonly delivery: {
-      readonly maxBacklog: number
-      readonly memoryBacklog: number
-      readonly enrichmentTimeout: number
-      readonly finalStatusTimeout: number
-    }
-  }
-}
-
-export function pipelineSettings(
-  { udpServerConfig: udp, footman }: PipelineSections,
-  dataDirectory: string,
-  qrsEnabled: boolean,
-): PipelineSettings {
-  return {
-    dataDirectory,
-    qrsEnabled,
-    maxBacklog: footman.delivery.maxBacklog,
-    memoryBacklog: footman.delivery.memoryBacklog,
-    enrichmentTimeoutMs: footman.delivery.enrichmentTimeout,
-    finalStatusTimeoutMs: footman.delivery.finalStatusTimeout,
-    distributePollMs: footman.distribute.pollInterval,
-    distributeMaxAgeMs: footman.distribute.maxAge,
-    udp: udp.enable
-      ? {
-          host: udp.serverHost,
-          port: udp.portTaskFailure,
-          maxMessageSize: udp.maxMessageSize,
-          allowedSources: udp.enableSourceValidation ? udp.allowedSources : null,
-          sharedSecrets: footman.udp.sharedSecrets,
-          maxMessagesPerMinute: udp.rateLimit.enable ? udp.rateLimit.maxMessagesPerMinute : null,
-          dedupTtlMs: udp.deduplication.enable ? udp.deduplication.ttlMinutes * MINUTE_MS : null,
-          maxConcurrent: udp.messageQueue.maxConcurrent,
-          maxSize: udp.messageQueue.maxSize,
-          backpressurePercent: udp.messageQueue.backpressureThreshold,
-        }
-      : null,
-  }
-}
-
-interface PressureSettings {
-  /** Events that may wait in memory. */
-  readonly maxSize: number
-  /** Fill level at which the warning begins; it ends below 80 % of that. */
-  readonly percent: number
-}
+/** How long a message is remembered, milliseconds; null = de-duplication is off. */
+const dedupTtlOf = ({ enable, deduplication }: UdpServerConfig): number | null =>
+  enable && deduplication.enable ? deduplication.ttlMinutes * MINUTE_MS : null
 
 const REMINDER_MS = 60_000
 const RELEASE = 0.8
 
 /** Logs that the memory for waiting events fills up. Senders are not slowed down: the rest waits on disk. */
-function createPressureLog(log: Logger, { maxSize, percent }: PressureSettings) {
+function createPressureLog(log: Logger, { maxSize, backpressureThreshold: percent }: UdpServerConfig['messageQueue']) {
   let active = false
   let lastWarning = Number.NEGATIVE_INFINITY
 

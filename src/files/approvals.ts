@@ -1,7 +1,7 @@
 /** `Butler.file...ApprovedDirectories`: where the file operations may work, and the places there that requests name. */
 import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { within } from '../platform/deadline.ts'
-import type { DirectoryPair } from './config.ts'
+import type { DirectoryPair, FilesConfig } from './config.ts'
 import { codeOf, type Directory, openDirectory } from './directory.ts'
 import {
   type AbsolutePath,
@@ -33,22 +33,13 @@ interface Approvals {
   readonly problems: readonly string[]
 }
 
-interface Pair {
-  readonly fromDirectory: string
-  readonly toDirectory: string
-}
-
 export interface ApprovalSettings {
-  readonly fileCopyApprovedDirectories: readonly Pair[]
-  readonly fileMoveApprovedDirectories: readonly Pair[]
+  readonly fileCopyApprovedDirectories: readonly DirectoryPair[]
+  readonly fileMoveApprovedDirectories: readonly DirectoryPair[]
   readonly fileDeleteApprovedDirectories: readonly string[]
   readonly configDirectories: { readonly qvdPath: string }
   readonly footman: {
-    readonly files: {
-      readonly createDirApprovedDirectories?: readonly string[] | undefined
-      readonly createDirAllowAnywhere: boolean
-      readonly allowRootApproval: boolean
-    }
+    readonly files: Pick<FilesConfig, 'createDirApprovedDirectories' | 'createDirAllowAnywhere' | 'allowRootApproval'>
   }
 }
 
@@ -63,7 +54,7 @@ export function readApprovals(settings: ApprovalSettings, rules: PathRules, osNa
     return read.directories
   }
 
-  const pairs = (list: string, given: readonly Pair[]): ApprovedPair[] =>
+  const pairs = (list: string, given: readonly DirectoryPair[]): ApprovedPair[] =>
     given.flatMap(({ fromDirectory, toDirectory }) => {
       const [from, to] = directories(list, [fromDirectory, toDirectory])
       return from && to ? [{ from, to }] : []

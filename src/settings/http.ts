@@ -39,7 +39,15 @@ export interface SettingRoutesDeps {
 const [READ, WRITE] = ['setting:read', 'setting:write']
 
 export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
-  const { clock, store, whole, change, locked } = deps
+  const access = createAccess(deps)
+  return [...listRoutes(deps, access), ...transferRoutes(deps, access), ...entryRoutes(deps, access)]
+}
+
+type Access = ReturnType<typeof createAccess>
+
+/** How endpoints find entries, and have changes made for their caller. */
+function createAccess(deps: SettingRoutesDeps) {
+  const { clock, store, whole, change } = deps
 
   const rowOf = (kind: SettingKind, name: string): StoredSetting | undefined =>
     store.all().find((row) => row.kind === kind && row.name === name)
@@ -72,6 +80,10 @@ export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
     })
   }
 
+  return { rowOf, shown, storedRow, make }
+}
+
+function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown }: Access): ApiRoute[] {
   return [
     route({
       ...SETTINGS,
@@ -92,6 +104,43 @@ export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
         return answer(200, { changes: found.map((entry) => withBefore(store, entry)) })
       },
     }),
+    route({
+      ...SETTINGS_OF,
+      scope: READ,
+      summary: 'List the settings of a kind',
+      examples: [{ name: 'destinations', params: { kind: 'destination' }, status: 200, answer: { settings: [] } }],
+      handle({ params: { kind }, caller }, answer) {
+        requireKind({ caller }, kind)
+        return answer(200, { settings: settingsOf(whole, kind) })
+      },
+    }),
+    route({
+      ...SETTING,
+      scope: READ,
+      summary: 'Show a setting',
+      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      handle({ params: { kind, name }, caller }, answer) {
+        requireKind({ caller }, kind)
+        return answer(200, shown(kind, name))
+      },
+    }),
+    route({
+      ...SETTING_HISTORY,
+      scope: READ,
+      summary: 'List the changes of a setting',
+      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      handle({ params: { kind, name }, caller }, answer) {
+        requireKind({ caller }, kind)
+        const entries = store.history(kind, name)
+        if (entries.length === 0) throw refusal('SETTING_NOT_FOUND', `There never was a stored ${kind} ${name}.`)
+        return answer(200, { changes: entries.map((entry, n) => changeOf(entry, entries[n + 1]?.value ?? null)) })
+      },
+    }),
+  ]
+}
+
+function transferRoutes({ store }: SettingRoutesDeps, { make }: Access): ApiRoute[] {
+  return [
     route({
       ...EXPORT_SETTINGS,
       scope: READ,
@@ -147,26 +196,11 @@ export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
         return answer(200, { dryRun: query.dryRun === true, entries: plan })
       },
     }),
-    route({
-      ...SETTINGS_OF,
-      scope: READ,
-      summary: 'List the settings of a kind',
-      examples: [{ name: 'destinations', params: { kind: 'destination' }, status: 200, answer: { settings: [] } }],
-      handle({ params: { kind }, caller }, answer) {
-        requireKind({ caller }, kind)
-        return answer(200, { settings: settingsOf(whole, kind) })
-      },
-    }),
-    route({
-      ...SETTING,
-      scope: READ,
-      summary: 'Show a setting',
-      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
-      handle({ params: { kind, name }, caller }, answer) {
-        requireKind({ caller }, kind)
-        return answer(200, shown(kind, name))
-      },
-    }),
+  ]
+}
+
+function entryRoutes({ store }: SettingRoutesDeps, { rowOf, shown, storedRow, make }: Access): ApiRoute[] {
+  return [
     route({
       ...PUT_SETTING,
       scope: WRITE,
@@ -250,18 +284,6 @@ export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
           false,
         )
         return answer(200, shown(kind, name))
-      },
-    }),
-    route({
-      ...SETTING_HISTORY,
-      scope: READ,
-      summary: 'List the changes of a setting',
-      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
-      handle({ params: { kind, name }, caller }, answer) {
-        requireKind({ caller }, kind)
-        const entries = store.history(kind, name)
-        if (entries.length === 0) throw refusal('SETTING_NOT_FOUND', `There never was a stored ${kind} ${name}.`)
-        return answer(200, { changes: entries.map((entry, n) => changeOf(entry, entries[n + 1]?.value ?? null)) })
       },
     }),
     route({
@@ -378,7 +400,10 @@ function treeOfRows(rows: readonly StoredSetting[]): Tree {
     const steps = ['Butler', ...placeOfEntry(row.kind, row.name)]
     const last = steps.pop()!
     let at = root
-    for (const step of steps) at = (at[step] ??= {}) as Tree
+    for (const step of steps) {
+      at[step] ??= {}
+      at = at[step] as Tree
+    }
     if (form === 'list') at[last] = [...((at[last] as unknown[]) ?? []), { [nameIn]: row.name, ...(value as object) }]
     else at[last] = value
   }

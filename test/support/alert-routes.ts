@@ -10,14 +10,8 @@ import { adjustButlerRules, asideRule, compileRule } from '../../src/alerts/rule
 import { explainEvent, type ListedRule } from '../../src/alerts/rules/explain.ts'
 import { createFallbacks } from '../../src/alerts/rules/fallback.ts'
 import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
-import { createSnoozeSuppression, snoozeNeeds } from '../../src/alerts/snoozes.ts'
-import type {
-  DeliveryResult,
-  RenderInput,
-  Rule,
-  SuppressionCheck,
-  TargetedDestination,
-} from '../../src/alerts/types.ts'
+import { createSnoozes } from '../../src/alerts/snoozes.ts'
+import type { DeliveryResult, Hold, RenderInput, Rule, TargetedDestination } from '../../src/alerts/types.ts'
 import { NOTHING_AWAITED } from '../../src/events/event-router.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
@@ -45,7 +39,7 @@ export interface RoutesSetup {
   readonly windows?: Readonly<Record<string, Window>>
   readonly calendars?: Readonly<Record<string, CalendarDefinition>>
   readonly chains?: Chains
-  readonly suppressions?: readonly SuppressionCheck[]
+  readonly holds?: readonly Hold[]
   readonly deliver?: (destination: string) => DeliveryResult
   readonly start?: string
   readonly file?: string
@@ -122,6 +116,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const configs = alertRoutes.parse(setup.routes ?? [])
   const maintenances = maintenanceSection.parse(setup.maintenance ?? [])
   const maintenance = createMaintenance({ windows }, maintenances)
+  const snoozes = createSnoozes({ windows })
   const butler = adjustButlerRules(
     setup.butler?.routes ?? [],
     butlerRoutes.parse(setup.butler?.settings ?? {}),
@@ -142,8 +137,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       log,
       onDeliveries,
       observe: (change) => void changes.push(change),
-      suppressions: [maintenance.suppression, createSnoozeSuppression({ windows }), ...(setup.suppressions ?? [])],
-      suppressionNeeds: (tx, at) => [...maintenance.needs, ...snoozeNeeds({ windows })(tx, at)],
+      holds: () => [maintenance, snoozes, ...(setup.holds ?? [])],
       ...(setup.chains && { chains: setup.chains }),
       onDecided: (tx, event, decided) => decisions.record(tx, event, decided),
     },

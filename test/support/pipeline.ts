@@ -1,13 +1,15 @@
 /** The event pipeline with its ingest worker, a repository made of tables, and a router that only listens. */
 
 import { createSocket } from 'node:dgram'
+import type { z } from 'zod'
 import { createRouter } from '../../src/alerts/router.ts'
 import type { Rule } from '../../src/alerts/types.ts'
 import { createLocalState } from '../../src/cluster/local.ts'
 import type { EventCompleter } from '../../src/events/completer.ts'
+import { type DeliveryLimits, type DistributeConfig, udpServerConfig } from '../../src/events/config.ts'
 import { createEventEmitter } from '../../src/events/emit.ts'
 import type { EventRouter } from '../../src/events/event-router.ts'
-import { createEventPipeline, type PipelineSettings } from '../../src/events/pipeline.ts'
+import { createEventPipeline } from '../../src/events/pipeline.ts'
 import type { Need, TaskEvent } from '../../src/events/types.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import type { QrsClient } from '../../src/qlik/qrs/types.ts'
@@ -29,8 +31,14 @@ export interface PipelineOptions {
   needs?: readonly Need[]
   /** Deliveries are made by these, and stay in the database. */
   routes?: readonly Rule[]
-  settings?: Partial<Omit<PipelineSettings, 'udp'>>
-  udp?: Partial<NonNullable<PipelineSettings['udp']>>
+  delivery?: Partial<DeliveryLimits>
+  distribute?: Partial<DistributeConfig>
+  sharedSecrets?: string[]
+  /** Default: true. */
+  qrsConnection?: boolean
+  udp?: z.input<typeof udpServerConfig>
+  /** Smaller than a configuration may make it, too. */
+  messageQueue?: { maxConcurrent: number; maxSize: number }
   directory?: TempDirectory
 }
 
@@ -66,6 +74,12 @@ export async function startPipeline(options: PipelineOptions = {}) {
   }
   const port = await freeUdpPort()
   const statuses: string[] = []
+  const udp = udpServerConfig.parse({
+    enable: true,
+    serverHost: '127.0.0.1',
+    portTaskFailure: port,
+    ...options.udp,
+  })
   const pipeline = createEventPipeline(
     {
       db,
@@ -84,26 +98,18 @@ export async function startPipeline(options: PipelineOptions = {}) {
     },
     {
       dataDirectory: directory.path,
-      maxBacklog: 1_000_000,
-      memoryBacklog: 10_000,
-      enrichmentTimeoutMs: 60_000,
-      finalStatusTimeoutMs: 600_000,
-      distributePollMs: 30_000,
-      distributeMaxAgeMs: 21_600_000,
-      qrsEnabled: true,
-      ...options.settings,
-      udp: {
-        host: '127.0.0.1',
-        port,
-        maxMessageSize: 65507,
-        allowedSources: null,
-        sharedSecrets: [],
-        maxMessagesPerMinute: null,
-        dedupTtlMs: 600_000,
-        maxConcurrent: 10,
-        maxSize: 200,
-        backpressurePercent: 80,
-        ...options.udp,
+      qrsConnection: options.qrsConnection ?? true,
+      udpServerConfig: { ...udp, messageQueue: { ...udp.messageQueue, ...options.messageQueue } },
+      footman: {
+        udp: { sharedSecrets: options.sharedSecrets ?? [] },
+        distribute: { pollInterval: 30_000, maxAge: 21_600_000, ...options.distribute },
+        delivery: {
+          maxBacklog: 1_000_000,
+          memoryBacklog: 10_000,
+          enrichmentTimeout: 60_000,
+          finalStatusTimeout: 600_000,
+          ...options.delivery,
+        },
       },
     },
   )

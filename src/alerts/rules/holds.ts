@@ -5,16 +5,14 @@
 import type { Need, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { isFull, nextSlotAt, takeSlot } from '../outbox/rate-limit.ts'
-import type { PlannedDelivery, Rule, Suppression, SuppressionCheck, SuppressionNeeds } from '../types.ts'
+import type { Hold, PlannedDelivery, Rule, Suppression } from '../types.ts'
 import { type Chains, type GroupState, groupState } from './chains.ts'
 import type { RuleAsker } from './evaluate.ts'
 import { isSuppressible } from './table.ts'
 
 export interface HoldsDeps {
-  /** In this order; the first one that suppresses a delivery gives the reason. */
-  readonly suppressions?: readonly SuppressionCheck[]
-  /** The needs of `suppressions`; default none. */
-  readonly suppressionNeeds?: SuppressionNeeds
+  /** Those in use, in this order; the first one that suppresses a delivery gives the reason. Default none. */
+  readonly holds?: () => readonly Hold[]
   /** Absent: every failure stands alone. */
   readonly chains?: Chains
 }
@@ -50,15 +48,18 @@ interface Subject {
 }
 
 export function holdsOf(deps: HoldsDeps, { withFallback }: RuleAsker, { db, event, now }: Subject): Holds {
-  const { chains, suppressions = [] } = deps
+  const { chains } = deps
+  const inUse = deps.holds?.() ?? []
   /** By rule name; read once, as the needs are. */
   const groups = new Map<string, GroupState | null>()
   let needs: readonly Need[] | null = null
 
   /** Why maintenance, a snooze or another feature holds the delivery back; null when none does. */
   function suppressionOf(rule: Rule, planned: PlannedDelivery, peek = false): Suppression | null {
-    for (const check of suppressions) {
-      const found = withFallback(rule.name, event, null, () => check(db, { event, rule, planned, now, peek }))
+    for (const hold of inUse) {
+      const found = withFallback(rule.name, event, null, () =>
+        hold.suppression(db, { event, rule, planned, now, peek }),
+      )
       if (found) return found
     }
     return null
@@ -96,7 +97,7 @@ export function holdsOf(deps: HoldsDeps, { withFallback }: RuleAsker, { db, even
   return {
     groupOf,
     get needs() {
-      needs ??= deps.suppressionNeeds?.(db, now) ?? []
+      needs ??= inUse.flatMap((hold) => hold.needs?.(db, now) ?? [])
       return needs
     },
     decide(rule, planned) {

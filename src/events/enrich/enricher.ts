@@ -10,6 +10,7 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import { definiteAnswer, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { EventCompleter } from '../completer.ts'
+import type { UdpServerConfig } from '../config.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../event-router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
@@ -50,11 +51,8 @@ interface EnricherDeps {
   readonly gate: Pick<QrsGate, 'open' | 'close'>
 }
 
-interface EnricherSettings extends Rules {
-  /** Events that are asked about at the same time, times `EVENTS_TOGETHER`. */
-  readonly maxConcurrent: number
-  /** Events held in memory beyond those being asked about. */
-  readonly maxSize: number
+/** `maxConcurrent` events, times `EVENTS_TOGETHER`, are asked about at the same time; `maxSize` more are held in memory. */
+interface EnricherSettings extends Rules, Pick<UdpServerConfig['messageQueue'], 'maxConcurrent' | 'maxSize'> {
   /** Null = de-duplication is off. */
   readonly dedupTtlMs: number | null
 }

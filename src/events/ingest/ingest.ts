@@ -160,7 +160,9 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     // The failure of the first start is reported by the start itself.
     if (retryInMs !== null || everListened) {
       const reason = message.endsWith(`(${code})`) ? message : `${message} (${code})`
-      log.error(`[QSEOW] TASKFAILURE: UDP server error on ${settings.host}:${settings.port}: ${reason}`)
+      log.error(
+        `[QSEOW] TASKFAILURE: UDP server error on ${settings.udp.serverHost}:${settings.udp.portTaskFailure}: ${reason}`,
+      )
     }
     deps?.onStatus('error')
     if (retryInMs !== null) return

@@ -1,23 +1,13 @@
 /** Messages between the ingest worker and the main thread. */
 import type { StorageState } from '../../platform/storage/states.ts'
+import type { DeliveryLimits, UdpConfig, UdpServerConfig } from '../config.ts'
 import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
 
-export interface IngestSettings {
+export interface IngestSettings extends UdpConfig {
   readonly journalFile: string
-  readonly host: string
-  readonly port: number
-  /** Bytes; larger datagrams are dropped. */
-  readonly maxMessageSize: number
-  /** Null = every sender is allowed. */
-  readonly allowedSources: readonly string[] | null
-  /** Messages begin with one of them; empty = no secret is asked for. */
-  readonly sharedSecrets: readonly string[]
-  /** The limit of each sender; null = unlimited. */
-  readonly maxMessagesPerMinute: number | null
-  readonly maxBacklog: number
-  /** Messages kept in memory while the journal cannot be written. */
-  readonly memoryBacklog: number
+  readonly udp: UdpServerConfig
+  readonly delivery: Pick<DeliveryLimits, 'maxBacklog' | 'memoryBacklog'>
   /** The entry of the journal up to which everything has been taken over; null = not known. */
   readonly takenUpTo: number | null
 }

@@ -39,6 +39,7 @@ export async function runIngestWorker(
   channel: WorkerChannel<FromWorker, ToWorker>,
   settings: IngestSettings,
 ): Promise<void> {
+  const { udp } = settings
   let receiver: Receiver | null = null
   let { takenUpTo } = settings
   let reported: StorageState | null = null
@@ -66,13 +67,12 @@ export async function runIngestWorker(
     channel.post({ type: 'storage', ...state })
   }
 
-  const sources =
-    settings.allowedSources === null
-      ? null
-      : createSourceFilter(
-          { warn: (message) => channel.post({ type: 'problem', level: 'warn', message }) },
-          settings.allowedSources,
-        )
+  const sources = udp.enableSourceValidation
+    ? createSourceFilter(
+        { warn: (message) => channel.post({ type: 'problem', level: 'warn', message }) },
+        udp.allowedSources,
+      )
+    : null
   const incoming = createReceiver(
     { append: journal.append, lastId: journal.lastId(), sources, post: channel.post, now: Date.now },
     settings,
@@ -89,8 +89,8 @@ export async function runIngestWorker(
     if (stopped) return
     try {
       socket = await bindUdp({
-        host: settings.host,
-        port: settings.port,
+        host: udp.serverHost,
+        port: udp.portTaskFailure,
         receiveBufferBytes: RECEIVE_BUFFER,
         onDatagram(raw, sender) {
           incoming.receive(raw, sender)
@@ -230,9 +230,13 @@ const NO_SECRET: Refusal = {
  * Takes datagrams as they arrive: checks sender, size and rate, and appends those that pass to the journal, all of one turn
  * of the event loop in one transaction. Has no socket and no thread of its own.
  */
-export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
-  const rates = settings.maxMessagesPerMinute === null ? null : createSenderRates(settings.maxMessagesPerMinute)
-  const secrets = settings.sharedSecrets.length === 0 ? null : createSharedSecrets(settings.sharedSecrets)
+export function createReceiver(
+  deps: ReceiverDeps,
+  { udp: { maxMessageSize, rateLimit }, sharedSecrets, delivery, journalFile }: IngestSettings,
+): Receiver {
+  const { maxBacklog, memoryBacklog } = delivery
+  const rates = rateLimit.enable ? createSenderRates(rateLimit.maxMessagesPerMinute) : null
+  const secrets = sharedSecrets.length === 0 ? null : createSharedSecrets(sharedSecrets)
   const rejections = createRejectionLog(deps.now, (text, reason) => {
     const level = reason === 'BACKLOG_FULL' ? 'error' : 'warn'
     deps.post({ type: 'problem', level, message: `Dropped ${text}` })
@@ -258,17 +262,17 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     if (deps.sources && !deps.sources.allows(sender)) {
       return { reason: 'SOURCE_NOT_ALLOWED', detail: `${sender} is not in allowedSources` }
     }
-    if (raw.byteLength > settings.maxMessageSize) {
-      return { reason: 'TOO_LARGE', detail: `${raw.byteLength} bytes, at most ${settings.maxMessageSize} are accepted` }
+    if (raw.byteLength > maxMessageSize) {
+      return { reason: 'TOO_LARGE', detail: `${raw.byteLength} bytes, at most ${maxMessageSize} are accepted` }
     }
     if (rates && !rates.take(limitedClient(sender), deps.now())) {
-      return { reason: 'RATE_LIMITED', detail: `more than ${settings.maxMessagesPerMinute} messages a minute` }
+      return { reason: 'RATE_LIMITED', detail: `more than ${rateLimit.maxMessagesPerMinute} messages a minute` }
     }
     const backlog = lastId - consumedUpTo + pendingEvents + waiting.length
-    if (backlog >= settings.maxBacklog) {
-      return { reason: 'BACKLOG_FULL', detail: `${backlog} events wait, maxBacklog is ${settings.maxBacklog}` }
+    if (backlog >= maxBacklog) {
+      return { reason: 'BACKLOG_FULL', detail: `${backlog} events wait, maxBacklog is ${maxBacklog}` }
     }
-    if (journalFailing && (waiting.length >= settings.memoryBacklog || waitingBytes >= MAX_WAITING_BYTES)) {
+    if (journalFailing && (waiting.length >= memoryBacklog || waitingBytes >= MAX_WAITING_BYTES)) {
       const detail = `the journal cannot be written and ${waiting.length} messages wait in memory already (delivery.memoryBacklog)`
       return { reason: 'BACKLOG_FULL', detail }
     }
@@ -335,7 +339,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
       deps.post({
         type: 'problem',
         level: 'error',
-        message: `Messages wait in memory, up to ${settings.memoryBacklog} of them, as the journal ${settings.journalFile} cannot be written (${reason}). Free disk space or check the permissions of the data directory`,
+        message: `Messages wait in memory, up to ${memoryBacklog} of them, as the journal ${journalFile} cannot be written (${reason}). Free disk space or check the permissions of the data directory`,
       })
     }
     scheduled = true

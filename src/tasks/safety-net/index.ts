@@ -1,5 +1,5 @@
 /** Reconciler and watchdog find failures that no message announces; retries follow the failures. */
-import type { SuppressionCheck, SuppressReason } from '../../alerts/types.ts'
+import type { Hold, SuppressReason } from '../../alerts/types.ts'
 import type { EventCompleter } from '../../events/completer.ts'
 import type { EventEmitter } from '../../events/emit.ts'
 import { OUTCOMES } from '../../events/kinds.ts'
@@ -89,10 +89,8 @@ export interface SafetyNet {
 }
 
 /** Alerts about failures that are followed by a retry wait, unless each try is to be reported. */
-export function retrySuppressions({
-  footman: { retryPolicy },
-}: Pick<SafetyNetSettings, 'footman'>): readonly SuppressionCheck[] {
-  return retryPolicy.enable && retryPolicy.alert === 'last' ? [retrySuppression] : []
+export function retryHolds({ footman: { retryPolicy } }: Pick<SafetyNetSettings, 'footman'>): readonly Hold[] {
+  return retryPolicy.enable && retryPolicy.alert === 'last' ? [{ suppression: retrySuppression }] : []
 }
 
 const DAY_MS = 86_400_000

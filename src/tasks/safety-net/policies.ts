@@ -1,5 +1,6 @@
 /** Delays of retries, and the limits of tasks without a watch policy, learnt from their last successful executions. */
 import { usualDuration } from '../../platform/usual.ts'
+import type { WatchdogConfig } from './config.ts'
 import { LONGEST_RETRY_MS, type RetryPolicy } from './config-policies.ts'
 
 /** From a failure to the `attempt`-th retry (1 = the first), at most a day. */
@@ -13,12 +14,6 @@ export interface Run {
   readonly queueMs: number | null
 }
 
-interface LimitSettings {
-  readonly lateAfter: number
-  readonly stuckFactor: number
-  readonly minRuns: number
-}
-
 interface Limit {
   readonly limitMs: number
   /** The median, of waits or of run times; null when nothing is known. */
@@ -30,7 +25,7 @@ const TEN_MINUTES = 600_000
 const DEVIATIONS = 6
 
 /** How long a task may wait in the queue. */
-export function queueLimit(runs: readonly Run[], { lateAfter }: LimitSettings): Limit {
+export function queueLimit(runs: readonly Run[], { lateAfter }: Pick<WatchdogConfig, 'lateAfter'>): Limit {
   const times = runs.flatMap(({ queueMs }) => queueMs ?? [])
   if (times.length === 0) return { limitMs: lateAfter, usualMs: null }
   const middle = median(times)
@@ -39,7 +34,10 @@ export function queueLimit(runs: readonly Run[], { lateAfter }: LimitSettings): 
 }
 
 /** How long a task may run; null while too few of its runs are known. */
-export function runLimit(runs: readonly Run[], { stuckFactor, minRuns }: LimitSettings): Limit | null {
+export function runLimit(
+  runs: readonly Run[],
+  { stuckFactor, minRuns }: Pick<WatchdogConfig, 'stuckFactor' | 'minRuns'>,
+): Limit | null {
   const times = runs.flatMap(({ runMs }) => runMs ?? [])
   if (times.length < minRuns) return null
   const middle = median(times)

@@ -1,6 +1,6 @@
 /** Retries of failed tasks: the planner decides whether and when a task is started again, the runner starts it. */
 
-import type { SuppressionCheck } from '../../alerts/types.ts'
+import type { Hold } from '../../alerts/types.ts'
 import type { EventOutcome, EventType, Need, RetryState, TaskEvent } from '../../events/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
@@ -127,7 +127,7 @@ function brokenBy(db: Database, settings: Breakers, taskId: string, now: number)
 }
 
 /** Holds an alert until the last try has failed, for `retryPolicy.alert: last`. */
-export const retrySuppression: SuppressionCheck = (_db, { event: { retry } }) => {
+export const retrySuppression: Hold['suppression'] = (_db, { event: { retry } }) => {
   if (!retry || retry.nextAt === null) return null
   const at = new Date(retry.nextAt).toISOString()
   const attempt = retry.attempt + 1

@@ -12,6 +12,7 @@ import { uuidV7 } from '../../platform/uuid.ts'
 import { isDown, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
+import type { StartQueueConfig } from './config.ts'
 import { begunSince, lastResultId, startOne } from './start-all.ts'
 import { type QueuedTask, QueueFullError, type TaskResult } from './types.ts'
 
@@ -42,11 +43,7 @@ export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
   readonly onDropped?: (entry: QueueEntry, reason: string) => void
 }
 
-interface StartQueueSettings {
-  /** Most tasks that Footman has started and that are not final; 0 = no limit. */
-  readonly maxConcurrent: number
-  /** Milliseconds that an entry may wait. */
-  readonly maxAge: number
+interface StartQueueSettings extends StartQueueConfig {
   /** How often it is looked whether something may start, beside the events that say so; default 5,000. */
   readonly tickMs?: number
   /** First pause while QRS is down, doubled up to 30 s; default 1,000. */

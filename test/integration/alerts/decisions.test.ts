@@ -226,7 +226,7 @@ describe('the reason of a suppressed delivery', () => {
 
   test('a retry: which one, when, and its execution', async () => {
     const at = Date.parse('2026-03-01T02:05:00Z')
-    const rows = await suppressedBy({ suppressions: [retrySuppression] }, (box) =>
+    const rows = await suppressedBy({ holds: [{ suppression: retrySuppression }] }, (box) =>
       box.fire({ retry: { attempt: 0, max: 3, nextAt: at, refused: null } }),
     )
     const retry = { attempt: 1, max: 3, at: '2026-03-01T02:05:00.000Z' }

@@ -87,7 +87,7 @@ describe('a failed reload without a task', () => {
   test('goes out without its app while QRS is down, and says so', async () => {
     const qrs = fakeQrs()
     qrs.down = true
-    const { send, routed, log } = await start({ qrs, settings: { enrichmentTimeoutMs: 300 } })
+    const { send, routed, log } = await start({ qrs, delivery: { enrichmentTimeout: 300 } })
     await send(failure())
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({ appId: APP_ID, appName: '', app: null, missingParts: ['app', 'owner'] })

@@ -27,7 +27,7 @@ describe('deadlines', () => {
   test('of failures hold although successes, which may wait longer, fill the memory', async () => {
     const qrs = fakeQrs()
     qrs.down = true
-    const { send, routed, db } = await start({ qrs, udp: small, settings: { enrichmentTimeoutMs: 800 } })
+    const { send, routed, db } = await start({ qrs, messageQueue: small, delivery: { enrichmentTimeout: 800 } })
     for (let n = 0; n < 10; n += 1) await send(message({ type: SUCCESS, execution: execution(n) }))
     await until(() => db.get<{ n: number }>('SELECT count(*) AS n FROM event')!.n === 10)
     await send(message({ execution: execution(99) }))
@@ -38,7 +38,7 @@ describe('deadlines', () => {
   test('hold for everything that waits on disk while QRS hangs', async () => {
     const qrs = fakeQrs()
     qrs.hanging = true
-    const { send, routed } = await start({ qrs, udp: small, settings: { enrichmentTimeoutMs: 1000 } })
+    const { send, routed } = await start({ qrs, messageQueue: small, delivery: { enrichmentTimeout: 1000 } })
     for (let n = 0; n < 60; n += 1) await send(message({ execution: execution(n) }))
     await until(() => routed.length === 60, { timeout: 3500 })
   })
@@ -48,9 +48,9 @@ describe('deadlines', () => {
     qrs.results.clear()
     const { send, routed } = await start({
       qrs,
-      udp: small,
+      messageQueue: small,
       needs: ['execution'],
-      settings: { enrichmentTimeoutMs: 1500 },
+      delivery: { enrichmentTimeout: 1500 },
     })
     const sentAt = Date.now()
     for (let n = 0; n < 8; n += 1) await send(message({ execution: execution(n), taskId: TASK_ID }))
@@ -80,7 +80,7 @@ test('an event goes out although what is added to it fails over it, and others w
 })
 
 test('without de-duplication repeats are events, but not of what was found in Qlik Sense before', async () => {
-  const { send, routed, dropped, db } = await start({ needs: [], udp: { dedupTtlMs: null } })
+  const { send, routed, dropped, db } = await start({ needs: [], udp: { deduplication: { enable: false } } })
   takeDedupKey(db, `${execution(1)}|failed`, Date.now(), 86_400_000)
   for (const n of [1, 2, 2]) await send(message({ execution: execution(n) }))
   await until(() => routed.length === 2 && dropped().length === 1)
@@ -96,7 +96,7 @@ describe('a distribution', () => {
   }
 
   test('without an end in time has failed', async () => {
-    const { send, routed } = await start({ qrs: distribution(), needs: [], settings: { distributeMaxAgeMs: 300 } })
+    const { send, routed } = await start({ qrs: distribution(), needs: [], distribute: { maxAge: 300 } })
     await send(message({ type: DISTRIBUTE }))
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({ type: 'distribute', outcome: 'failed', severity: 'error' })
@@ -104,7 +104,7 @@ describe('a distribution', () => {
 
   test('that is decided and then announced makes one event, in either order', async () => {
     const qrs = distribution()
-    const { send, routed, dropped } = await start({ qrs, needs: [], settings: { distributePollMs: 300 } })
+    const { send, routed, dropped } = await start({ qrs, needs: [], distribute: { pollInterval: 300 } })
     qrs.results.set(execution(1), [executionResult({ status: 7 })])
     await send(message({ type: DISTRIBUTE, execution: execution(1) }))
     await until(() => routed.length === 1)
@@ -126,7 +126,7 @@ describe('a distribution', () => {
   test('that runs is followed on after a restart', async () => {
     const directory = tempDirectory()
     const qrs = distribution()
-    const options = { directory, qrs, needs: [], settings: { distributePollMs: 100 } }
+    const options = { directory, qrs, needs: [], distribute: { pollInterval: 100 } }
     const first = await start(options)
     await first.send(message({ type: DISTRIBUTE, execution: execution(1) }))
     await until(() => qrs.calls.includes(`result ${execution(1)}`))
@@ -151,7 +151,7 @@ describe('a distribution', () => {
 
 describe('without a connection to Qlik Sense', () => {
   test('alerts leave at once and nobody is told that something was late', async () => {
-    const { send, routed, log } = await start({ settings: { qrsEnabled: false } })
+    const { send, routed, log } = await start({ qrsConnection: false })
     await send(message())
     await until(() => routed.length === 1)
     expect(routed[0]!.missingParts).toContain('task')

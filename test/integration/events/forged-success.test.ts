@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { confirmationNeeds } from '../../../src/alerts/rules/recovery.ts'
 import type { Rule } from '../../../src/alerts/types.ts'
 import type { EventCompleter } from '../../../src/events/completer.ts'
-import type { PipelineSettings } from '../../../src/events/pipeline.ts'
+import type { DeliveryLimits } from '../../../src/events/config.ts'
 import type { Database } from '../../../src/platform/sqlite.ts'
 import { QrsError } from '../../../src/qlik/qrs/errors.ts'
 import { TASK_ID } from '../../support/events.ts'
@@ -52,7 +52,7 @@ const successResult = (changes: Parameters<typeof executionResult>[0] = {}) =>
   })
 
 /** A task that has failed, with an incident about it. */
-async function failedTask(settings: Partial<Omit<PipelineSettings, 'udp'>> = {}) {
+async function failedTask(delivery: Partial<DeliveryLimits> = {}) {
   const qrs = fakeQrs()
   const [started, stopped] = [iso(Date.now() - 2 * MINUTE), iso(Date.now())]
   const failure = executionResult({ startTime: started, stopTime: stopped, taskID: TASK_ID })
@@ -65,7 +65,7 @@ async function failedTask(settings: Partial<Omit<PipelineSettings, 'udp'>> = {})
     completePartly: (_db, event) => event,
     needs: (task, outcome) => (db ? confirmationNeeds(db, task.id, outcome, Date.now()) : []),
   }
-  const box = await startPipeline({ qrs, completer, settings, routes: [incidents, successes] })
+  const box = await startPipeline({ qrs, completer, delivery, routes: [incidents, successes] })
   db = box.db
   const deliveries = () =>
     box.db
@@ -80,7 +80,7 @@ async function failedTask(settings: Partial<Omit<PipelineSettings, 'udp'>> = {})
 
 describe('a forged success', () => {
   test('with a made-up execution closes nothing; what needs no confirmation leaves at once', async () => {
-    const { send, deliveries, early, routed, qrs, unconfirmed } = await failedTask({ finalStatusTimeoutMs: 2000 })
+    const { send, deliveries, early, routed, qrs, unconfirmed } = await failedTask({ finalStatusTimeout: 2000 })
     qrs.tasks_.set(TASK_ID, qrsTask())
     await send(claim('0bad0000-0000-4000-8000-000000000001'))
     await until(() => early.length === 1)
@@ -152,7 +152,7 @@ describe('a success that Qlik Sense', () => {
   })
 
   test('cannot confirm before the deadline closes nothing', async () => {
-    const { send, deliveries, routed, qrs, unconfirmed } = await failedTask({ finalStatusTimeoutMs: 1500 })
+    const { send, deliveries, routed, qrs, unconfirmed } = await failedTask({ finalStatusTimeout: 1500 })
     qrs.results.set(SUCCESS, [successResult()])
     qrs.down = true
     await send(claim(SUCCESS))
@@ -173,7 +173,7 @@ describe('a success that Qlik Sense', () => {
   })
 
   test('refuses to confirm closes nothing', async () => {
-    const { send, deliveries, routed, qrs } = await failedTask({ finalStatusTimeoutMs: 3000 })
+    const { send, deliveries, routed, qrs } = await failedTask({ finalStatusTimeout: 3000 })
     const { executionResults } = qrs
     qrs.executionResults = async (id, signal) => {
       if (id === SUCCESS)

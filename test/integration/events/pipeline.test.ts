@@ -97,7 +97,7 @@ describe('a failed reload', () => {
     const qrs = fakeQrs()
     qrs.results.clear()
     qrs.tasks_.set(TASK_ID, qrsTask({ operational: { lastExecutionResult: executionResult() } }))
-    const { send, routed } = await start({ qrs, needs: ['execution'], settings: { enrichmentTimeoutMs: 700 } })
+    const { send, routed } = await start({ qrs, needs: ['execution'], delivery: { enrichmentTimeout: 700 } })
     await send(message())
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({ execution: null, missingParts: ['execution'] })
@@ -109,7 +109,7 @@ describe('when QRS cannot help', () => {
     const qrs = fakeQrs()
     qrs.appById = (_id, signal) =>
       new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted'))))
-    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 2000 } })
+    const { send, routed } = await start({ qrs, delivery: { enrichmentTimeout: 2000 } })
     await send(message())
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({
@@ -136,7 +136,7 @@ describe('when QRS cannot help', () => {
   test('down until after the deadline: the alert goes out with what is known, not before time', async () => {
     const qrs = fakeQrs()
     qrs.down = true
-    const { send, routed, log } = await start({ qrs, settings: { enrichmentTimeoutMs: 400 } })
+    const { send, routed, log } = await start({ qrs, delivery: { enrichmentTimeout: 400 } })
     const sentAt = Date.now()
     await send(message())
     await until(() => routed.length === 1)
@@ -153,7 +153,7 @@ describe('when QRS cannot help', () => {
   test('hanging until the deadline: many events all go out on time', async () => {
     const qrs = fakeQrs()
     qrs.hanging = true
-    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 500 } })
+    const { send, routed } = await start({ qrs, delivery: { enrichmentTimeout: 500 } })
     for (let n = 0; n < 50; n += 1) await send(message({ execution: `e5000000-0000-4000-8000-0000000001${10 + n}` }))
     await until(() => routed.length === 50)
   })
@@ -194,7 +194,7 @@ describe('when QRS cannot help', () => {
   test('a result that will never have a script log does not hold the alert for the whole deadline', async () => {
     const qrs = fakeQrs()
     qrs.results.set(EXECUTION, [executionResult({ fileReferenceID: ZERO_GUID })])
-    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 60_000 } })
+    const { send, routed } = await start({ qrs, delivery: { enrichmentTimeout: 60_000 } })
     await send(message())
     await until(() => routed.length === 1, { timeout: 18_500 })
     expect(routed[0]!.missingParts).toEqual(['scriptLog'])
@@ -222,7 +222,7 @@ describe('success', () => {
       return asked === 2 ? Promise.reject(new Error('QRS answered 500')) : executionResults(id, signal)
     }
     qrs.results.set(EXECUTION, [executionResult({ status: 2, stopTime: '1753-01-01T00:00:00.000Z' })])
-    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 100 } })
+    const { send, routed } = await start({ qrs, delivery: { enrichmentTimeout: 100 } })
     await send(message({ type: SUCCESS }))
     await until(() => asked >= 3)
     expect(routed).toHaveLength(0)
@@ -234,7 +234,7 @@ describe('success', () => {
   test('without a final status in time goes out all the same, and says what is missing', async () => {
     const qrs = fakeQrs()
     qrs.results.set(EXECUTION, [executionResult({ status: 2, stopTime: '1753-01-01T00:00:00.000Z' })])
-    const { send, routed } = await start({ qrs, settings: { finalStatusTimeoutMs: 300 } })
+    const { send, routed } = await start({ qrs, delivery: { finalStatusTimeout: 300 } })
     await send(message({ type: SUCCESS }))
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({ outcome: 'success', missingParts: ['execution', 'scriptLog'] })
@@ -302,7 +302,7 @@ describe('intake', () => {
   })
 
   test('a burst beyond memory limits loses nothing', async () => {
-    const { send, routed } = await start({ needs: [], udp: { maxConcurrent: 1, maxSize: 2 } })
+    const { send, routed } = await start({ needs: [], messageQueue: { maxConcurrent: 1, maxSize: 2 } })
     for (let n = 0; n < 60; n += 1) await send(message({ execution: `e5000000-0000-4000-8000-0000000001${10 + n}` }))
     await until(() => routed.length === 60)
   })
@@ -311,7 +311,7 @@ describe('intake', () => {
 describe('receiver', () => {
   test('senders outside allowedSources are dropped and counted', async () => {
     const { send, pipeline, arrived, dropped } = await start({
-      udp: { allowedSources: ['10.0.0.0/24', 'nobody.invalid'] },
+      udp: { enableSourceValidation: true, allowedSources: ['10.0.0.0/24', 'nobody.invalid'] },
     })
     await send(message())
     await until(() => pipeline.counters.dropped.SOURCE_NOT_ALLOWED === 1 && dropped().length === 1)
@@ -319,14 +319,14 @@ describe('receiver', () => {
   })
 
   test('networks and host names may be allowed', async () => {
-    const { send, routed } = await start({ udp: { allowedSources: ['localhost'] } })
+    const { send, routed } = await start({ udp: { enableSourceValidation: true, allowedSources: ['localhost'] } })
     await send(message())
     await until(() => routed.length === 1)
   })
 
   test('with a shared secret only messages that begin with it count, and it is written nowhere', async () => {
     const secrets = ['the-secret-of-today', 'the-secret-of-tomorrow']
-    const { send, pipeline, routed, db, log } = await start({ needs: [], udp: { sharedSecrets: secrets } })
+    const { send, pipeline, routed, db, log } = await start({ needs: [], sharedSecrets: secrets })
     const dropped = () => db.all<{ raw: Uint8Array }>('SELECT raw FROM dropped_datagram')
     for (const [n, claim] of [...secrets, 'a-forged-secret-xyz'].entries()) {
       await send(`${claim};${message({ execution: `e5000000-0000-4000-8000-00000000000${n}` })}`)
@@ -341,7 +341,7 @@ describe('receiver', () => {
   })
 
   test('an empty list with validation on starts no UDP server', async () => {
-    const { pipeline, log } = await start({ udp: { allowedSources: [] } })
+    const { pipeline, log } = await start({ udp: { enableSourceValidation: true, allowedSources: [] } })
     expect(pipeline.status.udpListening).toBeFalse()
     expect(log.of('error').join('\n')).toContain('allowedSources is empty')
   })
@@ -353,7 +353,10 @@ describe('receiver', () => {
   })
 
   test('the rate limit drops what is beyond it', async () => {
-    const { send, pipeline, routed } = await start({ needs: [], udp: { maxMessagesPerMinute: 2 } })
+    const { send, pipeline, routed } = await start({
+      needs: [],
+      udp: { rateLimit: { enable: true, maxMessagesPerMinute: 2 } },
+    })
     for (const n of [1, 2, 3]) await send(message({ execution: `e5000000-0000-4000-8000-00000000000${n}` }))
     await until(() => pipeline.counters.dropped.RATE_LIMITED === 1)
     await until(() => routed.length === 2)
@@ -362,7 +365,7 @@ describe('receiver', () => {
   test('a full backlog refuses new messages and says so', async () => {
     const qrs = fakeQrs()
     qrs.down = true
-    const { send, pipeline, log } = await start({ qrs, settings: { maxBacklog: 3 } })
+    const { send, pipeline, log } = await start({ qrs, delivery: { maxBacklog: 3 } })
     for (const n of [1, 2, 3, 4, 5]) await send(message({ execution: `e5000000-0000-4000-8000-00000000000${n}` }))
     await until(() => (pipeline.counters.dropped.BACKLOG_FULL ?? 0) > 0)
     expect(log.of('error').join('\n')).toContain('maxBacklog')

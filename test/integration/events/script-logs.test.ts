@@ -105,8 +105,8 @@ test('a repository that fails to read a log: the alert that leaves at its deadli
   qrs.scriptLog = async () => {
     throw FAILED
   }
-  const settings = { enrichmentTimeoutMs: 1500 }
-  const { send, routed } = await startPipeline({ qrs, needs: ['execution', 'scriptLog'], settings })
+  const delivery = { enrichmentTimeout: 1500 }
+  const { send, routed } = await startPipeline({ qrs, needs: ['execution', 'scriptLog'], delivery })
   await send(message())
   await until(() => routed.length === 1)
   expect(routed[0]).toMatchObject({

@@ -42,8 +42,8 @@ describe('the script log hangs', () => {
   test('the pager and the chat do not wait for it, the mail goes out at the deadline and says what is missing', async () => {
     const qrs = fakeQrs()
     qrs.scriptLog = hangs
-    const settings = { enrichmentTimeoutMs: 2500 }
-    const { send, db, early, routed } = await start({ qrs, routes: [mail, chat, pager], settings })
+    const delivery = { enrichmentTimeout: 2500 }
+    const { send, db, early, routed } = await start({ qrs, routes: [mail, chat, pager], delivery })
     await send(message())
     await until(() => sent(db).length === 2)
     expect(sent(db)).toEqual(['chat', 'pager'])
@@ -58,7 +58,7 @@ describe('the script log hangs', () => {
   test('nothing is written twice where all routes wait for the same', async () => {
     const qrs = fakeQrs()
     qrs.scriptLog = hangs
-    const { send, early, routed } = await start({ qrs, routes: [mail], settings: { enrichmentTimeoutMs: 1000 } })
+    const { send, early, routed } = await start({ qrs, routes: [mail], delivery: { enrichmentTimeout: 1000 } })
     await send(message())
     await until(() => routed.length === 1)
     expect(early).toHaveLength(0)
@@ -71,8 +71,8 @@ describe('the script log hangs', () => {
       complete: (_db: Database, event: TaskEvent) => event,
       completePartly: () => null,
     }
-    const settings = { enrichmentTimeoutMs: 1000 }
-    const { send, early, routed, db } = await start({ qrs, completer, routes: [mail, pager], settings })
+    const delivery = { enrichmentTimeout: 1000 }
+    const { send, early, routed, db } = await start({ qrs, completer, routes: [mail, pager], delivery })
     await send(message())
     await until(() => routed.length === 1)
     expect(early).toHaveLength(0)
@@ -216,7 +216,7 @@ describe('the executing node', () => {
   test('is kept although QRS never tells how the execution ended', async () => {
     const qrs = fakeQrs()
     qrs.results.set(EXECUTION, [executionResult(RUNS)])
-    const { send, db, routed } = await start({ qrs, routes: [mail], settings: { enrichmentTimeoutMs: 1000 } })
+    const { send, db, routed } = await start({ qrs, routes: [mail], delivery: { enrichmentTimeout: 1000 } })
     await send(message())
     await until(() => routed.length === 1)
     expect(stored(db, routed)).toMatchObject({ execution: null, node: 'qs-reload7' })
@@ -225,9 +225,9 @@ describe('the executing node', () => {
   test('is kept while the event waits on disk and QRS goes away', async () => {
     const qrs = fakeQrs()
     qrs.logs.clear()
-    const settings = { enrichmentTimeoutMs: 2500 }
-    const udp = { maxConcurrent: 1, maxSize: 0 }
-    const { send, db, routed } = await start({ qrs, routes: [mail], settings, udp })
+    const delivery = { enrichmentTimeout: 2500 }
+    const messageQueue = { maxConcurrent: 1, maxSize: 0 }
+    const { send, db, routed } = await start({ qrs, routes: [mail], delivery, messageQueue })
     await send(message())
     await until(() => qrs.calls.some((call) => call.startsWith('log')))
     qrs.down = true
@@ -301,7 +301,7 @@ describe('between the steps', () => {
     const { send, db, early, routed } = await start({
       qrs,
       routes: [mail, pager],
-      udp: { maxConcurrent: 1, maxSize: 0 },
+      messageQueue: { maxConcurrent: 1, maxSize: 0 },
     })
     await send(message({ type: '/scheduler-task-success/' }))
     const asked = () => qrs.calls.filter((call) => call.startsWith('result')).length
@@ -338,8 +338,8 @@ test('nobody is told of a distribution before its end is known', async () => {
   const qrs = fakeQrs()
   qrs.tasks_.set('a8b4c123-def4-5678-9abc-def012345678', qrsTask({ taskType: 3 }))
   qrs.results.set(EXECUTION, [executionResult({ status: 2, stopTime: '1753-01-01T00:00:00.000Z' })])
-  const settings = { distributePollMs: 100 }
-  const { send, db, early, routed } = await start({ qrs, routes: [pager], settings })
+  const distribute = { pollInterval: 100 }
+  const { send, db, early, routed } = await start({ qrs, routes: [pager], distribute })
   await send(message({ type: '/scheduler-distribute/' }))
   await until(() => qrs.calls.filter((call) => call.startsWith('result')).length >= 5)
   expect(early).toHaveLength(0)

@@ -37,7 +37,7 @@ async function scene(settings: { needs?: readonly Need[]; pollMs?: number } = {}
   const pipeline = await startPipeline({
     client,
     needs: settings.needs ?? EVERYTHING,
-    settings: { distributePollMs: settings.pollMs ?? 200 },
+    distribute: { pollInterval: settings.pollMs ?? 200 },
   })
   site.simulator.setUdpTarget({ host: '127.0.0.1', port: pipeline.port })
   return { ...pipeline, simulator: site.simulator, client }
@@ -134,7 +134,7 @@ describe('a distribution', () => {
     qrs.tasks_.set(TASK_ID, qrsTask({ taskType: 3 }))
     const stopTime = status === 9 || status === 12 ? '1753-01-01T00:00:00.000Z' : '2026-03-02T06:03:11.482Z'
     qrs.results.set(EXECUTION, [executionResult({ status, stopTime })])
-    const { send, routed } = await startPipeline({ qrs, needs: [], settings: { distributePollMs: 20 } })
+    const { send, routed } = await startPipeline({ qrs, needs: [], distribute: { pollInterval: 20 } })
     await send(message({ type: DISTRIBUTE }))
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({ type: 'distribute', outcome })
@@ -144,7 +144,7 @@ describe('a distribution', () => {
     const qrs = fakeQrs()
     qrs.tasks_.set(TASK_ID, qrsTask({ taskType: 3 }))
     qrs.results.set(EXECUTION, [executionResult({ status })])
-    const { send, routed } = await startPipeline({ qrs, needs: [], settings: { distributePollMs: 20 } })
+    const { send, routed } = await startPipeline({ qrs, needs: [], distribute: { pollInterval: 20 } })
     await send(message({ type: DISTRIBUTE }))
     await until(() => qrs.calls.filter((call) => call === `result ${EXECUTION}`).length > 2)
     expect(routed).toHaveLength(0)
@@ -161,14 +161,14 @@ describe('a distribution', () => {
       status: 8,
     })
     qrs.tasks_.set(TASK_ID, qrsTask({ taskType: 3, operational: { lastExecutionResult: last } }))
-    const { send, routed } = await startPipeline({ qrs, needs: [], settings: { distributePollMs: 20 } })
+    const { send, routed } = await startPipeline({ qrs, needs: [], distribute: { pollInterval: 20 } })
     await send(message({ type: DISTRIBUTE, execution: '(null)' }))
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({ outcome: 'failed' })
   })
 
   test('without a connection to Qlik Sense is recorded; nobody is told that it succeeded', async () => {
-    const { send, routed, arrived, db } = await startPipeline({ settings: { qrsEnabled: false } })
+    const { send, routed, arrived, db } = await startPipeline({ qrsConnection: false })
     await send(message({ type: DISTRIBUTE }))
     await until(() => db.get(`SELECT 1 FROM event WHERE state = 'ignored' AND reason = 'TASK_TYPE_UNKNOWN'`))
     expect([...arrived, ...routed]).toEqual([])

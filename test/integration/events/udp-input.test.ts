@@ -89,7 +89,9 @@ describe('the self-test', () => {
   })
 
   test('goes through the same checks as messages: a sender that is not allowed is not heard', async () => {
-    const { pipeline, send, dropped } = await startPipeline({ udp: { allowedSources: ['10.9.9.9'] } })
+    const { pipeline, send, dropped } = await startPipeline({
+      udp: { enableSourceValidation: true, allowedSources: ['10.9.9.9'] },
+    })
     const { token } = await pipeline.selfTests.begin()
     await send(selfTestDatagram(token))
     await until(() => dropped().length === 1)

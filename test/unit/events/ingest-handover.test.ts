@@ -1,18 +1,14 @@
 import { expect, test } from 'bun:test'
+import { udpServerConfig } from '../../../src/events/config.ts'
 import { createIngestHandover } from '../../../src/events/ingest/handover.ts'
 import type { Ingest } from '../../../src/events/ingest/ingest.ts'
 import type { IngestSettings } from '../../../src/events/ingest/protocol.ts'
 
 const settings: IngestSettings = {
   journalFile: '/data/journal.db',
-  host: '127.0.0.1',
-  port: 9998,
-  maxMessageSize: 65507,
-  allowedSources: null,
+  udp: udpServerConfig.parse({ serverHost: '127.0.0.1' }),
   sharedSecrets: [],
-  maxMessagesPerMinute: null,
-  maxBacklog: 1000,
-  memoryBacklog: 100,
+  delivery: { maxBacklog: 1000, memoryBacklog: 100 },
   takenUpTo: 5,
 }
 
@@ -49,7 +45,7 @@ test('one that does something else is stopped first, as it holds journal and por
   const handover = createIngestHandover()
   handover.begin()
   handover.leave(ingest, settings)
-  expect(await handover.take({ ...settings, port: 9999 })).toBeNull()
+  expect(await handover.take({ ...settings, udp: { ...settings.udp, portTaskFailure: 9999 } })).toBeNull()
   expect(done).toEqual(['reports to nobody', 'stopped'])
 })
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, jest, test } from 'bun:test'
 import fc from 'fast-check'
+import { udpServerConfig } from '../../../src/events/config.ts'
 import { openJournal } from '../../../src/events/ingest/journal.ts'
 import type { FromWorker } from '../../../src/events/ingest/protocol.ts'
 import { createRejectionLog, OTHER_SENDERS } from '../../../src/events/ingest/rejections.ts'
@@ -9,14 +10,9 @@ import { tempDirectory } from '../../support/temp.ts'
 
 const settings = {
   journalFile: 'journal.db',
-  host: '127.0.0.1',
-  port: 0,
-  maxMessageSize: 65507,
-  allowedSources: null,
+  udp: udpServerConfig.parse({ serverHost: '127.0.0.1' }),
   sharedSecrets: [],
-  maxMessagesPerMinute: null,
-  maxBacklog: 1_000_000,
-  memoryBacklog: 100,
+  delivery: { maxBacklog: 1_000_000, memoryBacklog: 100 },
   takenUpTo: null,
 }
 
@@ -150,7 +146,7 @@ describe('messages that the journal cannot take', () => {
         post: (message) => void posted.push(message),
         now: () => 0,
       },
-      { ...settings, memoryBacklog: 1000 },
+      { ...settings, delivery: { ...settings.delivery, memoryBacklog: 1000 } },
     )
     const receive = (from: number, to: number) => {
       for (let n = from; n < to; n += 1) receiver.receive(new Uint8Array([n]), '127.0.0.1')

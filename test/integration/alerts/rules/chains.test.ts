@@ -256,7 +256,7 @@ describe('fallback', () => {
     const box = startRoutes({
       ...setup,
       deliver: (name) => (name === 'primary' ? DOWN : OK),
-      suppressions: [() => ({ reason: 'RETRY_PENDING', detail: 'try 1 of 3' })],
+      holds: [{ suppression: () => ({ reason: 'RETRY_PENDING', detail: 'try 1 of 3' }) }],
     })
     box.outbox.start()
     const { id: eventId } = await box.fire()

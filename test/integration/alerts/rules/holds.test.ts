@@ -228,8 +228,11 @@ test('other features hold back with reasons of their own, after maintenance and 
   const box = startRoutes({
     destinations: { mail: 'email', data: 'otlp' },
     routes: [{ name: 'mine', to: ['mail', 'data'] }],
-    suppressions: [
-      (_db, { event }) => (event.retry?.nextAt ? { reason: 'RETRY_PENDING', detail: 'try 2 of 3 follows' } : null),
+    holds: [
+      {
+        suppression: (_db, { event }) =>
+          event.retry?.nextAt ? { reason: 'RETRY_PENDING', detail: 'try 2 of 3 follows' } : null,
+      },
     ],
   })
   await box.fire({ retry: { attempt: 1, max: 3, nextAt: box.clock.now() + 60_000, refused: null } })

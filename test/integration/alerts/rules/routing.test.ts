@@ -64,7 +64,7 @@ describe('evaluation', () => {
       destinations: { a: 'webhook' },
       routes: [{ name: 'mine', to: ['a'] }],
       targets: () => ['b', 'b'],
-      suppressions: [() => ({ reason: 'SNOOZED', detail: 'later' })],
+      holds: [{ suppression: () => ({ reason: 'SNOOZED', detail: 'later' }) }],
     })
     await box.fire()
     expect(box.rows()).toMatchObject([{ destination: 'a', target: 'b', state: 'suppressed' }])
@@ -80,7 +80,7 @@ describe('evaluation', () => {
       butler: { routes: [butlerRoute({ plan: broken })] },
       routes: [{ name: 'mine', to: ['a', 'b'] }],
       targets: (name) => (name === 'a' ? broken() : ['b']),
-      suppressions: [broken],
+      holds: [{ suppression: broken }],
     })
     await box.fire()
     expect(box.rows()).toMatchObject([{ route: 'mine', destination: 'b', state: 'pending' }])
