@@ -42,6 +42,7 @@ import { VERSION } from '../platform/version.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import { createSettings } from '../settings/index.ts'
+import { unusableOf } from '../settings/merge.ts'
 import { type KeySettings, readSealer } from '../settings/sealed.ts'
 import { createSettingStore, needsSealer, openSettings, type SettingStore } from '../settings/store.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
@@ -210,7 +211,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     here(pages),
   ]
   const api = buildApi({ base, audit, keyUses, health, live, server: rest, features }, deps, options)
-  const alarmed = { brokers: shadow ? {} : brokers, calendars: () => Object.keys(live().footman.calendars) }
+  const alarmed = { brokers: shadow ? {} : brokers, ...alarmingSettings(reload) }
   const parts: readonly Part[] = [
     ...features,
     { backends: [descriptors], observers: { storageMoved: api.republish } },
@@ -360,6 +361,12 @@ function buildSettings(base: Base, { store, reload, ...at }: SettingParts): Part
   const startTopics = () => [reload.config.mqttConfig.taskStartTopic]
   return createSettings({ ...base, store, user, whole, live: () => reload.config.footman.settings, startTopics }, at)
 }
+
+/** Settings that self-alerts look at. */
+const alarmingSettings = (reload: ConfigReload) => ({
+  calendars: () => Object.keys(reload.config.footman.calendars),
+  unusableSettings: () => unusableOf(reload.latest?.settings ?? []),
+})
 
 interface OwnRouteParts {
   readonly base: Base

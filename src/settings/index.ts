@@ -1,6 +1,8 @@
 /** Settings that people change while Footman runs: destinations, rules, calendars and others, beside those of the file. */
 import type { SharedState } from '../cluster/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
+import { refusal } from '../http/errors.ts'
+import { errorText } from '../platform/errors.ts'
 import type { Clock } from '../platform/types.ts'
 import { createChanges, type SettingsUser } from './changes.ts'
 import type { SettingsConfig } from './config.ts'
@@ -24,12 +26,15 @@ export interface SettingsDeps {
 export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly routes: readonly ApiRoute[] } {
   const { clock, store, shared, user, whole, live } = deps
   const locked = () => (live().editable ? null : 'Butler.footman.settings.editable is false: the files rule')
-  const keyed = () => {
-    if (shared.mode !== 'single' && at.key === '')
-      return Promise.reject(
-        new Error('nodes need Butler.footman.settings.key, the same on all of them, to store secrets'),
-      )
-    return openSealer(at)
+  const keyed = async () => {
+    if (shared.mode !== 'single' && at.key === '') {
+      const missing =
+        'To store secrets, the nodes of a cluster need Butler.footman.settings.key, the same on all of them'
+      throw refusal('SETTINGS_LOCKED', missing)
+    }
+    return openSealer(at).catch((error: unknown) => {
+      throw refusal('SETTINGS_LOCKED', `The secret cannot be encrypted: ${errorText(error)}`)
+    })
   }
   const change = createChanges({ store, user, locked, sealer: keyed, readSealer: () => readSealer(at) })
   const limits = () => {

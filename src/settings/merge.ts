@@ -35,6 +35,15 @@ export interface MergedSetting {
   readonly state: SettingState
 }
 
+/** The entries that are kept and not used, with the reasons. */
+export const unusableOf = (settings: readonly MergedSetting[]) =>
+  settings.flatMap(({ setting: { kind, name }, state }) =>
+    state.state === 'unusable' ? [{ name: `${kind} ${name}`, reason: textOf(state.issues) }] : [],
+  )
+
+export const textOf = (issues: readonly SettingIssue[]): string =>
+  issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
+
 export const pointerOf = (path: Path): string =>
   path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
@@ -68,7 +77,9 @@ export async function mergeSettings(
   const merged: MergedSetting[] = []
   for (const setting of settings) {
     const state = await mergeOne(root, setting, context)
-    if (state.state === 'unusable') standIn(root, setting)
+    // Nothing can name an entry whose name is none.
+    const isNamed = context.schemaOf(setting.kind, setting.name)?.name?.safeParse(setting.name).success
+    if (state.state === 'unusable' && isNamed) standIn(root, setting)
     merged.push({ setting, state })
   }
   return merged

@@ -57,26 +57,36 @@ const derived = (text: string): Uint8Array =>
 const ENTROPY = new TextEncoder().encode('Footman settings key 1')
 const fileIn = (dataDirectory: string): string => join(dataDirectory, 'settings.key')
 
-/** Null when there is no key yet, or it cannot be read: secrets that were sealed with it are lost then. Never rejects. */
-export async function readSealer({ dataDirectory, key }: KeySettings): Promise<Sealer | null> {
+/**
+ * Null when there is no key, or it cannot be read now: what was sealed with it cannot be opened then. Never rejects.
+ */
+export const readSealer = (settings: KeySettings): Promise<Sealer | null> => sealerIn(settings).catch(() => null)
+
+/** Null when there is no key yet. Rejects when the one that is there cannot be read. */
+async function sealerIn({ dataDirectory, key }: KeySettings): Promise<Sealer | null> {
   if (key !== '') return createSealer(derived(key))
-  try {
-    const bytes = Buffer.from(await readFile(fileIn(dataDirectory), 'utf8'), 'base64')
-    const protection = createDataProtection()
-    const plain = protection ? await protection.unprotect(bytes, ENTROPY) : bytes
-    return plain.length === KEY_BYTES ? createSealer(plain) : null
-  } catch {
-    return null
-  }
+  const file = fileIn(dataDirectory)
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+  if (text === null) return null
+  const bytes = Buffer.from(text, 'base64')
+  const protection = createDataProtection()
+  const plain = protection ? await protection.unprotect(bytes, ENTROPY) : bytes
+  if (plain.length === KEY_BYTES) return createSealer(plain)
+  throw new Error(`${file} is damaged. Put it back from a backup, or remove it and enter the secrets again`)
 }
 
-/** Makes the key when there is none. Rejects when it cannot be written. */
+/** Makes the key when there is none. Rejects when it cannot be written, or the one that is there cannot be read. */
 export async function openSealer(settings: KeySettings): Promise<Sealer> {
-  const found = await readSealer(settings)
+  const found = await sealerIn(settings)
   if (found) return found
   const key = new Uint8Array(randomBytes(KEY_BYTES))
   const protection = createDataProtection()
   const kept = protection ? await protection.protect(key, ENTROPY) : key
-  await writePrivateFile(fileIn(settings.dataDirectory), `${Buffer.from(kept).toString('base64')}\n`)
+  await writePrivateFile(fileIn(settings.dataDirectory), `${Buffer.from(kept).toString('base64')}\n`, {
+    replace: false,
+  })
   return createSealer(key)
 }

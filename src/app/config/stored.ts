@@ -5,7 +5,14 @@ import type { Environment } from '../../config/find.ts'
 import { createProblemList, type Problem, type ProblemList } from '../../config/problems.ts'
 import { clone, type MapNode } from '../../config/tree.ts'
 import { entryAt, kindOf, placeName, SWITCHES } from '../../settings/kinds.ts'
-import { type MergedSetting, mergeSettings, pointerOf, type SchemaOf, type SettingIssue } from '../../settings/merge.ts'
+import {
+  type MergedSetting,
+  mergeSettings,
+  pointerOf,
+  type SchemaOf,
+  type SettingIssue,
+  textOf,
+} from '../../settings/merge.ts'
 import type { OpenedSetting } from '../../settings/store.ts'
 import { butler } from '../schema.ts'
 
@@ -78,7 +85,7 @@ export async function withSettings<T>(
       if (own.length > 0 && state.state === 'used') refused.set(setting, own.map(issueOf))
     }
     if (refused.size > before) continue
-    for (const problem of [...found.all, ...merged.flatMap(problemsOf)]) problems.add(problem)
+    for (const problem of [...found.all, ...problemsOf(merged)]) problems.add(problem)
     return { settings: merged, result }
   }
 }
@@ -107,10 +114,11 @@ function depthOf(kind: Parameters<typeof kindOf>[0], name: string): number {
   return form === 'key' ? 1 + name.split('.').length : 1 + at.split('.').length + 1
 }
 
-function problemsOf({ setting, state }: MergedSetting): Problem[] {
-  if (state.state !== 'unusable') return []
-  const reasons = state.issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
-  const message = `CONFIG: The stored ${setting.kind} ${setting.name} is not used: ${reasons}`
-  const file = placeName(setting.kind, setting.name)
-  return [{ severity: 'warning', path: '', message, standalone: true, file, line: 0, column: 0 }]
+function problemsOf(settings: readonly MergedSetting[]): Problem[] {
+  return settings.flatMap(({ setting: { kind, name }, state }) => {
+    if (state.state !== 'unusable') return []
+    const message = `CONFIG: The stored ${kind} ${name} is not used: ${textOf(state.issues)}`
+    const place = { file: placeName(kind, name), line: 0, column: 0 }
+    return [{ severity: 'warning' as const, path: '', message, standalone: true as const, ...place }]
+  })
 }

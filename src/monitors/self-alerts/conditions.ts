@@ -106,6 +106,28 @@ export function notUp(code: 'UDP_NOT_LISTENING' | 'MQTT_DISCONNECTED', list: () 
   }
 }
 
+/** A stored setting that is kept and not used, as `kind name`, and why. */
+export interface UnusableSetting {
+  readonly name: string
+  readonly reason: string
+}
+
+export function settingUnusable(list: () => readonly UnusableSetting[]): Condition {
+  return {
+    code: 'SETTING_UNUSABLE',
+    look(_, raised) {
+      const settings = list()
+      const good = raised.filter((subject) => !settings.some(({ name }) => name === subject))
+      return [
+        ...settings.map(({ name, reason }): Finding => {
+          return { subject: name, state: 'bad', text: `The stored ${name} is not used: ${reason}.` }
+        }),
+        ...good.map((subject): Finding => ({ subject, state: 'good' })),
+      ]
+    },
+  }
+}
+
 export interface DiskSpace {
   readonly freeBytes: number
   readonly totalBytes: number

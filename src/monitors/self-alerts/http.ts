@@ -22,6 +22,7 @@ const HELP: Readonly<Record<SelfCode, string>> = {
   CERTIFICATE_EXPIRING: 'Renew it. New files are used without a restart.',
   CERTIFICATE_INVALID: 'Put valid files in place. The old ones stay in use until then.',
   CALENDAR_UNREADABLE: 'Repair the file. Its last good content stays in use.',
+  SETTING_UNUSABLE: 'Open the setting in the console, and correct it or enter its secret again.',
   CONFIG_INVALID: 'Run "footman check" and repair the file. The running configuration stays in use.',
   CLUSTER_DATABASE_DOWN: 'Check the database server, the network and "footman doctor".',
   CLUSTER_NODE_LOST: 'Start the node, or "footman cluster remove" it when it is gone for good.',

@@ -31,8 +31,10 @@ import {
   diskLow,
   notUp,
   type Part,
+  settingUnusable,
   storageTrouble,
   tasksUnverified,
+  type UnusableSetting,
 } from './conditions.ts'
 
 export interface SelfAlertsDeps {
@@ -58,6 +60,7 @@ export interface SelfAlertsDeps {
   readonly shared: Pick<SharedState, 'status'>
   /** Replaced in tests. */
   readonly diskSpace?: () => Promise<DiskSpace>
+  readonly unusableSettings: () => readonly UnusableSetting[]
 }
 
 export interface SelfAlertsSettings {
@@ -163,6 +166,7 @@ export function createSelfAlerts(
         certificateInvalid(certificateProblems),
         calendars.condition,
         configFile.condition,
+        settingUnusable(deps.unusableSettings),
         ...clusterConditions(() => deps.shared.status, deps.times),
         conflicts.condition,
       ],

@@ -41,6 +41,7 @@ interface World {
   certificateProblems: string[]
   destinations: Map<string, unknown>
   calendars: string[]
+  unusableSettings: { name: string; reason: string }[]
   isFull: boolean
   descriptors: string | null
   cluster: ReturnType<typeof clusterStatus>
@@ -70,6 +71,7 @@ function world() {
     certificateProblems: [],
     destinations: new Map([['ops-mail', {}]]),
     calendars: ['holidays'],
+    unusableSettings: [],
     isFull: false,
     descriptors: null,
     cluster: clusterStatus(() => START),
@@ -125,6 +127,7 @@ function world() {
         },
         brokers: { 'mqtt.acme.example:1883': state.broker },
         calendars: () => state.calendars,
+        unusableSettings: () => state.unusableSettings,
         shared: {
           get status() {
             return state.cluster
@@ -330,6 +333,15 @@ const FAULTS: Record<SelfCode, Fault> = {
     begin: ({ self }) => self.observers.calendar('holidays', 'no such file'),
     end: ({ self }) => self.observers.calendar('holidays', null),
     says: /calendar holidays cannot be used: no such file/,
+  },
+  SETTING_UNUSABLE: {
+    begin({ state }) {
+      state.unusableSettings = [{ name: 'destination finance', reason: 'the secret cannot be read' }]
+    },
+    end({ state }) {
+      state.unusableSettings = []
+    },
+    says: /stored destination finance is not used: the secret cannot be read\./,
   },
   CONFIG_INVALID: {
     begin: ({ self }) => self.observers.configuration('butler.yaml:3 Butler.footman.windows: must be an object'),
