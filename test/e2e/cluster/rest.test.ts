@@ -11,12 +11,14 @@ import { atMost, until } from '../../support/wait.ts'
 
 needs('postgres')
 
+const WAIT = { timeout: 30_000 }
 const PAIRS = '/v4/keyvalues/shared'
 
 describe('the API of three nodes', () => {
   let cluster: TestCluster
   beforeAll(async () => {
-    cluster = await startCluster({ butler: { footman: { reportTask: { enable: true } } } })
+    const settings = { key: 'the key of the nodes of this test' }
+    cluster = await startCluster({ butler: { footman: { reportTask: { enable: true }, settings } } })
   }, 90_000)
   afterEach(() => cluster.recover(), 60_000)
   afterAll(async () => cluster?.[Symbol.asyncDispose]())
@@ -61,6 +63,39 @@ describe('the API of three nodes', () => {
     )
     expect(await Promise.all(cluster.nodes.map((node) => valueAt(node, 'sum')))).toEqual(['150', '150', '150'])
   }, 60_000)
+
+  test('settings changed at any node are in use at all of them, secrets included, also after the leader is killed', async () => {
+    const path = (name: string) => `/v4/settings/destination/${name}`
+    const value = { type: 'slack', webhookURL: 'https://hooks.slack.com/services/T/B/canary' }
+    const [caller] = await followers()
+    expect((await caller.call('PUT', path('one'), { value })).status).toBe(201)
+    const usedAt = async (node: ClusterNode, name: string) => {
+      const answer = await node.call('GET', path(name))
+      return answer.ok && ((await answer.json()) as { state: string }).state === 'used'
+    }
+    const isInUse = async (name: string) =>
+      (await Promise.all(cluster.nodes.map((node) => usedAt(node, name)))).every(Boolean)
+    const since = performance.now()
+    await until(() => isInUse('one'))
+    console.log(`    a setting is in use at all nodes after ${Math.round(performance.now() - since)} ms`)
+    const leader = await cluster.untilLed()
+    const change = caller.call('PUT', path('two'), { value }).catch(() => null)
+    await leader.kill()
+    const answer = await change
+    await until(
+      async () => (await caller.call('PUT', path('three'), { value }).catch(() => null))?.status === 201,
+      WAIT,
+    )
+    // Made once, or refused.
+    const isThere = (await caller.call('GET', path('two'))).ok
+    if (answer?.ok) expect(isThere).toBe(true)
+    await cluster.recover()
+    await until(() => isInUse('three'), WAIT)
+    if (isThere) await until(() => isInUse('two'), WAIT)
+    const plain = await cluster.database.sql("SELECT body::text AS body FROM footman.replica WHERE tbl LIKE 'setting%'")
+    expect(plain.length).toBeGreaterThan(1)
+    expect(JSON.stringify(plain)).not.toContain('canary')
+  }, 90_000)
 
   test('never shows an old value after a write on another node was answered', async () => {
     let old = 0
