@@ -3,7 +3,7 @@ import { arch, hostname, platform, release } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
 import { buildCluster, resetCluster } from '../app/cluster.ts'
-import { type LoadOptions, type LoadResult, loadConfig } from '../app/config/load.ts'
+import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
 import { loadReports } from '../app/reports.ts'
 import type { Config } from '../app/schema.ts'
@@ -24,7 +24,7 @@ import { serviceManager } from '../platform/service-manager.ts'
 import { isStorageFailure } from '../platform/sqlite.ts'
 import { type Logger, type LogLevel, systemClock } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
-import { readStoredSettings } from '../settings/store.ts'
+import type { OpenedSetting } from '../settings/store.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { createRestartable, type Restart } from './restartable.ts'
 import { closeToOthers } from './service/folders.ts'
@@ -73,7 +73,7 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
   }
   const load: Loading['load'] = (settings) =>
     loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides, settings })
-  const loaded = await load(readStoredSettings)
+  const loaded = await load()
   if (!loaded.config) {
     for (const problem of sortProblems(loaded.problems)) io.err(renderProblem(problem))
     return EXIT.badInput
@@ -84,7 +84,7 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
 interface Loading {
   readonly loaded: LoadResult
   /** Reads the same file again, in the same way. */
-  readonly load: (settings: LoadOptions['settings']) => Promise<LoadResult>
+  readonly load: (settings?: readonly OpenedSetting[]) => Promise<LoadResult>
 }
 
 async function runConfigured(config: Config, { loaded, load }: Loading, options: RunOptions): Promise<number> {

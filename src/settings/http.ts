@@ -90,7 +90,7 @@ function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown 
       scope: READ,
       summary: 'Count the settings of each kind',
       description: 'Settings that people change while Footman runs, beside those of the configuration file.',
-      examples: [{ name: 'all', status: 200 }],
+      examples: [{ name: 'all', status: 200, answer: { editable: true, locked: null, kinds: [] } }],
       handle: (_, answer) => answer(200, { editable: locked() === null, locked: locked(), kinds: countsOf(whole) }),
     }),
     route({

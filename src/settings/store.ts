@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSecret } from '../config/secrets.ts'
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { ownJson } from '../platform/json.ts'
 import { type Database, type Migration, openDatabase } from '../platform/sqlite.ts'
@@ -227,21 +228,22 @@ export const needsSealer = (rows: readonly StoredSetting[]): boolean =>
 
 /**
  * The stored settings of a data directory whose database this process has not opened, for the start and for commands. [] where
- * there are none; a database that cannot be read is dealt with by what opens it next.
+ * there are none, null where this account cannot read the database, or it is damaged.
  */
-export async function readStoredSettings(settings: KeySettings): Promise<OpenedSetting[]> {
+export async function readStoredSettings(settings: KeySettings): Promise<OpenedSetting[] | null> {
   const file = join(settings.dataDirectory, 'footman.db')
   if (!existsSync(file)) return []
   let rows: StoredSetting[]
   try {
-    const db = openDatabase(file, { readOnly: true })
+    const db = openDatabase(file, { readOnly: 'untouched' })
     try {
       rows = rowsOf(db)
     } finally {
       db.close()
     }
-  } catch {
-    return []
+  } catch (error) {
+    // A Footman before these tables has left it.
+    return errorText(error).includes('no such table') ? [] : null
   }
   return openSettings(rows, needsSealer(rows) ? await readSealer(settings) : null)
 }

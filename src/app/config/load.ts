@@ -32,8 +32,7 @@ import { readYaml } from '../../config/yaml.ts'
 import { formatProblem } from '../../platform/encodings.ts'
 import { hostZone } from '../../platform/zone.ts'
 import type { MergedSetting } from '../../settings/merge.ts'
-import type { KeySettings } from '../../settings/sealed.ts'
-import type { OpenedSetting } from '../../settings/store.ts'
+import { type OpenedSetting, readStoredSettings } from '../../settings/store.ts'
 import { butler, type Config, defaults } from '../schema.ts'
 import type { CheckContext } from './checks/check.ts'
 import { CHECKS } from './checks/index.ts'
@@ -50,8 +49,8 @@ export interface LoadOptions {
   readonly overrides?: Overrides
   /** Values from outside the file that this account cannot read are no errors; for commands that need none of them. */
   readonly withoutSecrets?: boolean
-  /** Stored settings, or where they are read once the data directory is known; absent = none. */
-  readonly settings?: readonly OpenedSetting[] | ((at: KeySettings) => Promise<readonly OpenedSetting[]>)
+  /** Absent: the stored settings of the data directory that the file names. */
+  readonly settings?: readonly OpenedSetting[] | undefined
 }
 
 export interface LoadResult {
@@ -185,21 +184,20 @@ async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, 
   }
 }
 
-/** The stored settings that join this file. */
+/** The stored settings that join this file; null = they cannot be read. */
 async function settingsFor(
   root: MapNode,
-  { settings = [], cwd }: LoadOptions,
+  { settings, cwd }: LoadOptions,
   directory: string,
-): Promise<readonly OpenedSetting[]> {
-  if (typeof settings !== 'function') return settings
+): Promise<readonly OpenedSetting[] | null> {
+  if (settings) return settings
   const textAt = (...path: string[]): string => {
     const node = nodeAt(root, ['Butler', 'footman', ...path])
     return node?.kind === 'scalar' && typeof node.value === 'string' ? node.value : ''
   }
-  const { footman } = defaults()
   const paths = createPathResolver({ configDirectory: directory, cwd })
-  return settings({
-    dataDirectory: paths.data(textAt('dataDirectory') || footman.dataDirectory),
+  return readStoredSettings({
+    dataDirectory: paths.data(textAt('dataDirectory') || defaults().footman.dataDirectory),
     key: textAt('settings', 'key'),
   })
 }

@@ -59,12 +59,13 @@ interface Merged<T> {
  */
 export async function withSettings<T>(
   root: MapNode,
-  settings: readonly OpenedSetting[],
+  settings: readonly OpenedSetting[] | null,
   outside: Outside & { readonly found: string[] },
   problems: ProblemList,
   check: (root: MapNode, problems: ProblemList, isUnusable: (kind: string, name: string) => boolean) => T,
 ): Promise<Merged<T>> {
-  if (settings.length === 0) return { settings: [], result: check(root, problems, () => false) }
+  // Entries that cannot be read may be what the file names.
+  if (!settings?.length) return { settings: [], result: check(root, problems, () => settings === null) }
   const refused = new Map<OpenedSetting, readonly SettingIssue[]>()
   for (;;) {
     const tree = clone(root) as MapNode

@@ -162,7 +162,7 @@ describe('the merge', () => {
     expect(errors(result)).toEqual([])
     expect(result.config!.footman.alertRoutes).toHaveLength(1)
     expect(result.problems.filter(({ severity }) => severity === 'warning').map(({ message }) => message)).toEqual([
-      expect.stringContaining('cannot be used now'),
+      expect.stringContaining('cannot be read or used now'),
       expect.stringContaining('stored destination ops is not used'),
       expect.stringContaining('stored window night is not used'),
     ])

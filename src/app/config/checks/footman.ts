@@ -126,7 +126,7 @@ export const references: Check = ({ config, report, isUnusable }) => {
   for (const { path, kind, name } of referencesIn(config)) {
     if (Object.hasOwn(known[kind], name)) continue
     if (isUnusable?.(kind, name)) {
-      report('warning', path, `the stored ${kind} "${name}" cannot be used now, so it counts as switched off`)
+      report('warning', path, `the stored ${kind} "${name}" cannot be read or used now, so it counts as switched off`)
       continue
     }
     const similar = nearest(name, Object.keys(known[kind]))
