@@ -91,8 +91,10 @@ export function createChanges({ store, user, sealer, readSealer, locked }: Chang
   async function writesFor(
     wanted: readonly WantedSetting[],
     rows: readonly StoredSetting[],
-    { limits }: ChangeOptions,
+    options: ChangeOptions,
   ): Promise<SettingWrite[]> {
+    const limits = { ...options.limits, known: new Map() }
+    let opened: Promise<Sealer> | null = null
     const writes: SettingWrite[] = []
     for (const one of wanted) {
       const { kind, name, value, expected, formerly = name } = one
@@ -116,7 +118,8 @@ export function createChanges({ store, user, sealer, readSealer, locked }: Chang
       const { value: whole, issues } = unmasked(value, before?.value)
       const limited = await limitIssues(kind, whole, limits)
       if (issues.length + limited.length > 0) throw invalidBody([...issues, ...limited].map(inValue))
-      const sealed = hasSecret(one, whole) ? await sealer() : null
+      if (hasSecret(one, whole)) opened ??= sealer()
+      const sealed = await opened
       writes.push({ kind, name, position, value: sealed ? sealValue(one, whole, () => sealed) : whole })
     }
     return [...writes, ...renamedUses(wanted, writes, rows)]

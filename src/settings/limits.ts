@@ -19,6 +19,8 @@ export interface LimitsContext {
   readonly allowHosts: readonly string[]
   /** Topics to which a message starts something. */
   readonly startTopics: readonly string[]
+  /** Answers of the name service during one change. */
+  readonly known?: Map<string, Promise<readonly string[]>>
 }
 
 /** Members that name a file of this machine. */
@@ -66,7 +68,7 @@ export async function limitIssues(
     return text
   })
   for (const { host, path } of hosts) {
-    const why = await closedHost(host, context.allowHosts)
+    const why = await closedHost(host, context.allowHosts, context.known)
     if (why !== null) issues.push({ path, message: why })
   }
   return issues
@@ -80,20 +82,27 @@ function hostsOf(text: string): string[] {
 }
 
 /** Why nothing may be sent to a host; null = it may. A name is looked up: it may stand for an address of this machine. */
-export async function closedHost(host: string, allowHosts: readonly string[]): Promise<string | null> {
+export async function closedHost(
+  host: string,
+  allowHosts: readonly string[],
+  known: Map<string, Promise<readonly string[]>> = new Map(),
+): Promise<string | null> {
   if (allowHosts.some((allowed) => allowed.toLowerCase() === host.toLowerCase())) return null
   const hint = `Butler.footman.settings.allowHosts of the file would open it`
   const name = host.toLowerCase().replace(/\.$/, '')
   if (name === 'localhost' || name.endsWith('.localhost')) return `${host} is this machine; ${hint}`
-  for (const found of isIP(name) ? [name] : await addressesOf(name)) {
-    const address = plainAddress(found)
+  const found = known.get(name) ?? addressesOf(name)
+  known.set(name, found)
+  for (const one of await found) {
+    const address = plainAddress(one)
     if (isClosed(address) || isOwn(address)) return `${host} is an address of this machine, or link-local; ${hint}`
   }
   return null
 }
 
 /** [] for a name that cannot be looked up now: nothing can be sent to it either. */
-async function addressesOf(name: string): Promise<string[]> {
+async function addressesOf(name: string): Promise<readonly string[]> {
+  if (isIP(name) !== 0) return [name]
   const answer = lookup(name, { all: true }).then(
     (found) => found.map(({ address }) => address),
     () => [],
