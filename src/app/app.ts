@@ -51,7 +51,8 @@ import { createOverview, type Overview } from '../tasks/overview/index.ts'
 import { createSafetyNet, retryHolds, type SafetyNet } from '../tasks/safety-net/index.ts'
 import { createMarks } from '../tasks/safety-net/store.ts'
 import { createTaskPolicies } from '../tasks/safety-net/task-policies.ts'
-import { createSchedules } from '../tasks/schedule/index.ts'
+import { createSchedules, type Schedules } from '../tasks/schedule/index.ts'
+import { namesInSchedule } from '../tasks/schedule/plan.ts'
 import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { aboutRoute, aboutSettings } from './about.ts'
 import { createAttention } from './attention/index.ts'
@@ -206,7 +207,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     delivering({ services: [properties] }),
     monitors,
     here(reload),
-    buildSettings(base, { ...settings, reload }),
+    buildSettings(base, { ...settings, reload, schedules }),
     { routes: ownRoutes({ base, overview, live }, deps, options) },
     here(pages),
   ]
@@ -340,17 +341,24 @@ function buildPipeline(
 interface SettingParts extends KeySettings {
   readonly store: SettingStore
   readonly reload: ConfigReload
+  readonly schedules: Pick<Schedules, 'list'>
 }
 
 /** Settings that people change, beside those of the file that `reload` reads. */
-function buildSettings(base: Base, { store, reload, ...at }: SettingParts): Part {
+function buildSettings(base: Base, { store, reload, schedules, ...at }: SettingParts): Part {
+  const ofSchedules = () =>
+    schedules
+      .list()
+      .flatMap(({ values }) =>
+        namesInSchedule(values).map((one) => ({ ...one, path: `schedule ${values.name}`, isOutside: true as const })),
+      )
   const whole = {
     get settings() {
       return reload.latest?.settings ?? []
     },
     nodeAt: (path: readonly (string | number)[]) => reload.latest?.nodeAt(path),
     placeOf: (path: string) => reload.latest?.placeOf(path) ?? { file: '', line: 0 },
-    references: () => referencesIn(reload.config),
+    references: () => [...referencesIn(reload.config), ...ofSchedules()],
   }
   const user = {
     change: reload.change,

@@ -56,6 +56,8 @@ export interface ChangesDeps {
   readonly readSealer: () => Promise<Sealer | null>
   /** Why nothing may be changed; null = changes are allowed. */
   readonly locked: () => string | null
+  /** What names entries outside the configuration. */
+  readonly outside: () => readonly { readonly path: string; readonly kind: SettingKind; readonly name: string }[]
 }
 
 export interface ChangeOptions {
@@ -67,7 +69,7 @@ export interface ChangeOptions {
 
 export type Changes = ReturnType<typeof createChanges>
 
-export function createChanges({ store, user, sealer, readSealer, locked }: ChangesDeps) {
+export function createChanges({ store, user, sealer, readSealer, locked, outside }: ChangesDeps) {
   /** All of them, or none: rejects with the refusal of the first that cannot be. */
   return async function change(wanted: readonly WantedSetting[], options: ChangeOptions): Promise<void> {
     const reason = locked()
@@ -81,7 +83,10 @@ export function createChanges({ store, user, sealer, readSealer, locked }: Chang
         const next = applied(rows, writes, options)
         return openSettings(next, await readSealer())
       },
-      accept: (settings, errors) => accept(wanted, { settings, errors, unusableBefore }),
+      accept(settings, errors) {
+        accept(wanted, { settings, errors, unusableBefore })
+        refuseWhileNamed(wanted, { settings, named: outside() })
+      },
       ...(!options.dryRun && {
         commit: async () => void (await store.write(writes, { ...options.who, at: options.at })),
       }),
@@ -267,6 +272,18 @@ function accept(wanted: readonly WantedSetting[], { settings, errors, unusableBe
   ]
   if (reasons.length === 0) return
   throw refusal('SETTING_IN_USE', `Nothing is changed, as this would not work any more: ${reasons.join('; ')}.`)
+}
+
+/** Throws when something outside the configuration names an entry that would be gone. */
+function refuseWhileNamed(
+  wanted: readonly WantedSetting[],
+  { settings, named }: { settings: readonly MergedSetting[]; named: ReturnType<ChangesDeps['outside']> },
+): void {
+  const after = namesOf(settings, 'used')
+  const gone = wanted.filter((one) => one.value === null && !after.has(keyOf(one))).map(keyOf)
+  const users = named.filter((one) => gone.includes(keyOf(one))).map(({ path }) => path)
+  if (users.length === 0) return
+  throw refusal('SETTING_IN_USE', `Nothing is changed, as it is still named by ${users.join(', ')}.`)
 }
 
 export const fromFile = ({ kind, name }: Pick<StoredSetting, 'kind' | 'name'>, { file, line }: Place): Refusal =>

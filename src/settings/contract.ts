@@ -9,8 +9,8 @@ const issue = () => z.strictObject({ path: z.string().describe('JSON pointer int
 
 const use = () =>
   z.strictObject({
-    path: z.string().describe('Key below `Butler`.'),
-    file: z.string().nullable().describe('null = a stored setting.'),
+    path: z.string().describe('Key below `Butler`, or what names it outside the configuration: `schedule Monday`.'),
+    file: z.string().nullable().describe('null = a stored setting, or outside the configuration.'),
     line: z.int().nullable(),
     setting: z.strictObject({ kind: kind(), name: z.string() }).nullable(),
   })

@@ -36,7 +36,8 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
       throw refusal('SETTINGS_LOCKED', `The secret cannot be encrypted: ${errorText(error)}`)
     })
   }
-  const change = createChanges({ store, user, locked, sealer: keyed, readSealer: () => readSealer(at) })
+  const outside = () => whole.references().filter(({ isOutside }) => isOutside)
+  const change = createChanges({ store, user, locked, outside, sealer: keyed, readSealer: () => readSealer(at) })
   const limits = () => {
     const butler = whole.nodeAt(['Butler'])
     return {

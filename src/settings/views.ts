@@ -8,10 +8,11 @@ import { type HistoryEntry, maskValue, type SettingValue } from './store.ts'
 
 /** A key of the configuration that names an entry. */
 export interface SettingReference {
-  /** Below `Butler`. */
+  /** Below `Butler`, or, outside the configuration, in words: `schedule Monday`. */
   readonly path: string
   readonly kind: SettingKind
   readonly name: string
+  readonly isOutside?: true
 }
 
 /** The configuration that settings are part of. */
@@ -86,7 +87,8 @@ export function settingsOf(whole: WholeConfiguration, kind: SettingKind): Settin
   return [...ofFile, ...stored]
 }
 
-function useOf({ path }: SettingReference, { placeOf }: WholeConfiguration): SettingUse {
+function useOf({ path, isOutside }: SettingReference, { placeOf }: WholeConfiguration): SettingUse {
+  if (isOutside) return { path, file: null, line: null, setting: null }
   const { file, line } = placeOf(path)
   const setting = entryAt(file)
   return { path, file: setting ? null : file, line: setting ? null : line, setting }

@@ -191,6 +191,29 @@ describe('a setting', () => {
     const answers = async () => (await running.call('GET', '/v4/keyvaluesnamespaces').catch(() => null))?.status === 200
     await until(answers)
   })
+
+  test('named by a schedule stays', async () => {
+    const running = await start()
+    await put(running, 'calendar/holidays', { dates: ['2030-12-25'] })
+    const yaml = 'Butler: {scheduler: {enable: true}, restServerEndpointsEnable: {scheduler: {createNewSchedule: true}}}'
+    expect((await ask(running, 'POST', 'import', { yaml })).status).toBe(200)
+    const schedule = {
+      name: 'Working days',
+      cronSchedule: '0 6 * * 1-5',
+      timezone: 'Europe/Stockholm',
+      qlikSenseTaskId: 'a8b4c123-def4-5678-9abc-def012345678',
+      startupState: 'stopped',
+      notOn: ['holidays'],
+    }
+    // The parts are built anew.
+    await until(async () => (await running.call('POST', '/v4/schedules', schedule).catch(() => null))?.status === 201)
+    const refused = await ask(running, 'DELETE', 'calendar/holidays')
+    expect(refused).toMatchObject({ status: 409, body: { code: 'SETTING_IN_USE' } })
+    expect(refused.body.details).toContain('schedule Working days')
+    const renamed = await ask(running, 'PUT', 'calendar/holidays', { name: 'days', value: { dates: [] } }, 1)
+    expect(renamed.status).toBe(409)
+    expect((await put(running, 'calendar/holidays', { dates: ['2031-12-25'] }, 1)).status).toBe(200)
+  })
 })
 
 describe('a secret', () => {

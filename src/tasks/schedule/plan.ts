@@ -239,6 +239,30 @@ function checkNames(field: string, names: readonly string[], known: { has(name: 
     throw invalid(field, `there is no ${field === 'window' ? 'window or ' : ''}calendar "${unknown}"`)
 }
 
+/** An entry of the configuration that a schedule names. */
+export interface NamedBySchedule {
+  readonly kind: 'calendar' | 'window' | 'destination'
+  readonly name: string
+}
+
+/** [] for a schedule whose members cannot be read. */
+export function namesInSchedule(values: ScheduleValues): NamedBySchedule[] {
+  let extras: ReturnType<typeof readExtras>
+  try {
+    extras = readExtras(values)
+  } catch {
+    return []
+  }
+  const windows = extras.window ?? []
+  const days = windows.flatMap((one) => (typeof one === 'string' ? [] : [...(one.on ?? []), ...(one.notOn ?? [])]))
+  const calendars = [...(extras.onlyOn ?? []), ...(extras.notOn ?? []), ...days]
+  return [
+    ...calendars.map((name) => ({ kind: 'calendar' as const, name })),
+    ...windows.flatMap((one) => (typeof one === 'string' ? [{ kind: 'window' as const, name: one }] : [])),
+    ...(extras.action?.type === 'webhook' ? [{ kind: 'destination' as const, name: extras.action.destination }] : []),
+  ]
+}
+
 /** Names of the calendars that do not allow the day; of `onlyOn` all, when it lies in none of them. */
 function calendarsAgainst(
   calendars: Calendars,
