@@ -195,7 +195,8 @@ describe('a setting', () => {
   test('named by a schedule stays', async () => {
     const running = await start()
     await put(running, 'calendar/holidays', { dates: ['2030-12-25'] })
-    const yaml = 'Butler: {scheduler: {enable: true}, restServerEndpointsEnable: {scheduler: {createNewSchedule: true}}}'
+    const yaml =
+      'Butler: {scheduler: {enable: true}, restServerEndpointsEnable: {scheduler: {createNewSchedule: true}}}'
     expect((await ask(running, 'POST', 'import', { yaml })).status).toBe(200)
     const schedule = {
       name: 'Working days',
