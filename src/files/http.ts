@@ -1,6 +1,6 @@
 /** The endpoints of the file operations and of file jobs. The examples stand on relative paths. */
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, from, route } from '../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
 import { fileErrorText } from '../platform/file-errors.ts'
 import {
@@ -276,6 +276,9 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       switch: key,
       scope: 'file:write',
       summary: 'Show the progress of a file job',
+      examples: [
+        { name: 'newest', params: from(FILE_JOBS, { jobId: '$response.body#/fileJobs/0/jobId' }), status: 200 },
+      ],
       handle({ params: { jobId } }, answer) {
         const job = jobs.get(jobId)
         if (!job) throw notFound(jobId)
@@ -289,6 +292,9 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       action: 'filejob.cancel',
       summary: 'Cancel a file job',
       description: 'Answered when the job has ended. A copy leaves no partial file behind.',
+      examples: [
+        { name: 'has-ended', params: from(FILE_JOBS, { jobId: '$response.body#/fileJobs/0/jobId' }), status: 409 },
+      ],
       async handle({ params: { jobId } }, answer) {
         const cancelled = await jobs.cancel(jobId)
         if (cancelled === null) throw notFound(jobId)

@@ -93,6 +93,7 @@ export function openApiDocument(routes: readonly ApiRoute[], settings: DocumentS
     components: {
       schemas: { ...envelopes, ...components },
       responses: RESPONSES,
+      parameters: { IdempotencyKey: IDEMPOTENCY_KEY },
       ...(locked && { securitySchemes: SECURITY_SCHEMES }),
     },
   }
@@ -148,7 +149,7 @@ function operationOf(route: ApiRoute, method: Method, making: Making): Operation
   const parameters = [
     ...pathParameters(route, schemas, schemaOf),
     ...queryParameters(route, schemas, schemaOf),
-    ...(isOnce ? [IDEMPOTENCY_KEY] : []),
+    ...(isOnce ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
   ]
   const hasBody = schemas?.body !== undefined && route.body !== 'ignored'
   return {

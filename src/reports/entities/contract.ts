@@ -24,16 +24,19 @@ const tag = () => ({ tag: queryField.text().describe('Definitions with this tag.
 
 const stored = {
   /** Options of formats that have their default values are left out. */
-  task: () =>
+  task: shape('ReportTask', () =>
     reportTask().extend({
       ...storedMembers(),
       reports: z.array(reportUse().extend({ options: formatOptions().partial().optional() })),
     }),
-  report: () => z.union([templateReport().extend(storedMembers()), blockReport().extend(storedMembers())]),
-  filter: () => reportFilter().extend(storedMembers()),
-  condition: () => reportCondition().extend(storedMembers()),
-  recipient: () => recipient().extend(storedMembers()),
-  group: () => recipientGroup().extend(storedMembers()),
+  ),
+  report: shape('Report', () =>
+    z.union([templateReport().extend(storedMembers()), blockReport().extend(storedMembers())]),
+  ),
+  filter: shape('ReportFilter', () => reportFilter().extend(storedMembers())),
+  condition: shape('ReportCondition', () => reportCondition().extend(storedMembers())),
+  recipient: shape('Recipient', () => recipient().extend(storedMembers())),
+  group: shape('RecipientGroup', () => recipientGroup().extend(storedMembers())),
 }
 
 /** All definitions that a run uses. */
@@ -61,11 +64,14 @@ export const runCounts = shape('ReportRunCounts', () =>
   }),
 )
 
+/** Codes of problems. */
+export const runCode = shape('ReportProblemCode', () => z.enum(CODES))
+
 const lastRun = shape('LastReportRun', () =>
   z.strictObject({
     id: z.string(),
     outcome: z.enum(OUTCOMES),
-    reason: z.enum(CODES).nullable().describe('Code of the first problem.'),
+    reason: runCode().nullable().describe('Code of the first problem.'),
     counts: runCounts().nullable(),
     finishedAt: z.string(),
   }),

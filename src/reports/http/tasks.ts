@@ -16,7 +16,16 @@ import {
 } from '../entities/contract.ts'
 import { editable, type StoredOf, shown } from '../rows.ts'
 import { type DefinitionStore, type Edit, notFound } from '../store.ts'
-import { bodyOf, checkedId, checksBody, invalidId, optionalBody, requireSourcesOf, tagOf } from './common.ts'
+import {
+  bodyOf,
+  checkedId,
+  checksBody,
+  EXAMPLE_ID,
+  invalidId,
+  optionalBody,
+  requireSourcesOf,
+  tagOf,
+} from './common.ts'
 
 const VERBS = [
   { verb: 'enable', enabled: true, what: 'on' },
@@ -70,6 +79,7 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       scope: 'report:run',
       action: `reporttask.${verb}`,
       summary: `Switch a report task ${what}`,
+      examples: [{ name: 'one', params: { taskId: EXAMPLE_ID }, status: 200 }],
       async handle(request, answer) {
         const id = checkedId('task', request.params.taskId ?? '')
         const selection = { taskId: [id], tag: [], project: [], all: false }
@@ -148,6 +158,7 @@ function copyRoute(store: DefinitionStore): ApiRoute {
     summary: 'Copy a report task',
     description:
       'The copy is off. Without a name it is called like the task, with `(copy)` behind. A task that reads key-value pairs needs `kv:read` of their namespaces, one that follows Qlik tasks `task:read`, and topics `message:read`.',
+    examples: [{ name: 'copy', params: { taskId: EXAMPLE_ID }, body: { name: 'Monthly sales pack' }, status: 201 }],
     async handle(request, answer) {
       const source = checkedId('task', request.params.taskId ?? '')
       const { name, project } = optionalBody(request, bodyOf(COPY_TASK))

@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { CODES, LEVELS } from '../codes.ts'
+import { LEVELS } from '../codes.ts'
 import { rules } from '../entities/condition.ts'
-import { runCounts, usedDefinitions } from '../entities/contract.ts'
+import { runCode, runCounts, usedDefinitions } from '../entities/contract.ts'
 import { FORMATS } from '../entities/report.ts'
 import { OPTION_MEMBERS } from '../entities/start-options.ts'
 import { OUTCOMES, reportTask } from '../entities/task.ts'
@@ -74,7 +74,7 @@ const event = shape('ReportRunEvent', () =>
   z.strictObject({
     at: z.string(),
     level: z.enum(LEVELS),
-    code: z.enum(CODES),
+    code: runCode(),
     ...about(),
     details: z.string(),
   }),
@@ -94,7 +94,7 @@ const listedRun = shape('ListedReportRun', () =>
     options: options(),
     state: z.enum(STATES),
     outcome: z.enum(OUTCOMES).nullable(),
-    reason: z.enum(CODES).nullable(),
+    reason: runCode().nullable(),
     test: z.boolean(),
     dryRun: z.boolean(),
     repeats: z.int().optional().describe('Firings that this run stands for, when more than one.'),
@@ -295,6 +295,9 @@ export const START_TASKS = contract({
 })
 export type Started = AnswerOf<typeof START_TASKS>
 
+/** Tasks of the body are started, too. */
+export const START_TASK = contract({ ...START_TASKS, path: '/v4/reporttask/{taskId}/start', params: taskParams })
+
 const scalar = () => z.union([z.string(), z.number(), z.null()]).optional()
 const ruleResult = shape('ReportRuleResult', () =>
   z.strictObject({
@@ -341,7 +344,7 @@ export const PLAN_TASK = contract({
     200: z.strictObject({
       taskId: z.string(),
       conditions: z.array(checkedCondition()),
-      skipped: z.enum(CODES).nullable().describe('Code of the condition that leaves nothing to do.'),
+      skipped: runCode().nullable().describe('Code of the condition that leaves nothing to do.'),
       documents: z.array(
         z.strictObject({
           report: z.string().describe('Key of the report in the task.'),

@@ -15,7 +15,7 @@ const keyValue = () =>
     ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
   })
 
-export const objectBody = shape('StartRequest', () =>
+export const objectBody = shape('StartInput', () =>
   z
     .looseObject({
       taskId: z.array(z.string()).describe('Start these tasks.').optional(),
@@ -42,7 +42,7 @@ export const objectBody = shape('StartRequest', () =>
 const item = <T extends z.ZodRawShape>(type: string, payload: T) =>
   z.looseObject({ type: z.literal(type), payload: z.looseObject(payload) })
 
-const arrayBody = shape('StartRequestList', () =>
+const arrayBody = shape('StartListInput', () =>
   z
     .array(
       z.union([
