@@ -293,17 +293,24 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       summary: 'Cancel a file job',
       description: 'Answered when the job has ended. A copy leaves no partial file behind.',
       examples: [
-        { name: 'has-ended', params: from(FILE_JOBS, { jobId: '$response.body#/fileJobs/0/jobId' }), status: 409 },
+        {
+          name: 'has-ended',
+          params: from(FILE_JOBS, { jobId: '$response.body#/fileJobs/0/jobId' }),
+          status: 409,
+          answer: hasEnded(EXAMPLE_JOB.jobId).body,
+        },
       ],
       async handle({ params: { jobId } }, answer) {
         const cancelled = await jobs.cancel(jobId)
         if (cancelled === null) throw notFound(jobId)
-        if (!cancelled) throw refusal('NOT_CANCELLABLE', `The file job ${jobId} has ended already.`)
+        if (!cancelled) throw hasEnded(jobId)
         return answer(204)
       },
     }),
   ]
 }
+
+const hasEnded = (jobId: string): Refusal => refusal('NOT_CANCELLABLE', `The file job ${jobId} has ended already.`)
 
 const notFound = (jobId: string): Refusal =>
   refusal('JOB_NOT_FOUND', `There is no file job ${jobId}. Jobs are kept for an hour after their end.`)

@@ -104,15 +104,18 @@ export function followed(
   { parameters }: Source,
   { params, answer }: { readonly params: Readonly<Record<string, string>>; readonly answer: unknown },
 ): Record<string, string> | null {
-  const valueOf = (expression: string): unknown => {
+  const read = (expression: string): unknown => {
     const [, name = ''] = /^\$request\.path\.(\w+)$/.exec(expression) ?? []
     if (name) return params[name]
     const [, pointer] = /^\$response\.body#(.+)$/.exec(expression) ?? []
     if (pointer === undefined) return expression
     const steps = pointer.split('/').slice(1)
-    return steps.reduce<unknown>((value, step) => (value as Readonly<Record<string, unknown>> | undefined)?.[step], answer)
+    return steps.reduce<unknown>(
+      (value, step) => (value as Readonly<Record<string, unknown>> | undefined)?.[step],
+      answer,
+    )
   }
-  const values = Object.entries(parameters).map(([name, expression]) => [name, valueOf(expression)] as const)
+  const values = Object.entries(parameters).map(([name, expression]) => [name, read(expression)] as const)
   if (values.some(([, value]) => value === undefined)) return null
   return Object.fromEntries(values.map(([name, value]) => [name, String(value)]))
 }
