@@ -79,7 +79,7 @@ function tidy(schema: JsonSchema, side: Side): void {
   // The name of the format says it.
   if (schema.format) delete schema.pattern
   // Requests may hold more everywhere; answers say where they do.
-  if (schema.additionalProperties === false || (side === 'request' && schema.properties)) {
+  if (schema.additionalProperties === false || (side === 'request' && (schema.properties || schema.$ref))) {
     delete schema.additionalProperties
   }
 }
