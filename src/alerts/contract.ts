@@ -1,6 +1,6 @@
 /** The contracts of what holds alerts back for a while: snoozes and maintenance. Times are ISO 8601. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
 import type { FormMeta } from '../platform/form-meta.ts'
 
@@ -11,7 +11,7 @@ const matched = (label: string, words: FormMeta = {}) =>
     .meta({ label, control: 'line', ...words })
 
 /** Fields as in a match of `alertRoutes`, in any of the forms that the configuration accepts; those named here have a form. */
-export const match = () =>
+export const match = shape('EventMatch', () =>
   z.looseObject({
     taskId: matched('Task id'),
     task: matched('Task', { suggest: 'task' }),
@@ -19,10 +19,11 @@ export const match = () =>
     stream: matched('Stream', { suggest: 'stream' }),
     host: matched('Node', { suggest: 'host' }),
     message: matched('Message', { suggest: 'message' }),
-  })
+  }),
+)
 export type Match = Shape<typeof match>
 
-const snooze = () =>
+const snooze = shape('Snooze', () =>
   z.strictObject({
     id: z.string(),
     match: match(),
@@ -31,7 +32,8 @@ const snooze = () =>
     reason: z.string(),
     createdBy: z.string(),
     suppressed: z.int().describe('Deliveries held back so far.'),
-  })
+  }),
+)
 export type ListedSnooze = Shape<typeof snooze>
 
 export const SNOOZES = contract({
@@ -113,7 +115,7 @@ export const LIFT_SNOOZE = contract({
   answers: () => ({ 204: z.void() }),
 })
 
-const maintenance = () =>
+const maintenance = shape('Maintenance', () =>
   z.strictObject({
     id: z.string().describe('The name, where it stands in the configuration.'),
     name: z.string(),
@@ -133,7 +135,8 @@ const maintenance = () =>
     reason: z.string().nullable(),
     createdBy: z.string().nullable(),
     summaryTo: z.array(z.string()).describe('Destinations of the message at the end.'),
-  })
+  }),
+)
 export type ListedMaintenance = Shape<typeof maintenance>
 
 export const MAINTENANCE = contract({

@@ -1,6 +1,6 @@
 /** Maintenance that is set once, over REST, beside that of the configuration (`/v4/maintenance`). Stored in `footman.db`. */
 import type { SharedState } from '../cluster/types.ts'
-import { type ApiRoute, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'
@@ -229,6 +229,14 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       scope: 'event:run',
       action: 'maintenance.change',
       summary: 'Change the end of a maintenance',
+      examples: [
+        {
+          name: 'an-hour-more',
+          params: from(MAINTENANCE, { id: '$response.body#/maintenance/0/id' }),
+          body: { until: '2090-03-02T23:00:00Z' },
+          status: 200,
+        },
+      ],
       async handle({ params: { id }, body, times, note }, answer) {
         note({ target: [id] })
         const found = existing(id)
@@ -244,6 +252,7 @@ export function maintenanceRoutes(deps: RoutesDeps): ApiRoute[] {
       scope: 'event:run',
       action: 'maintenance.end',
       summary: 'End a maintenance',
+      examples: [{ name: 'first', params: from(MAINTENANCE, { id: '$response.body#/maintenance/0/id' }), status: 204 }],
       async handle({ params: { id }, note }, answer) {
         note({ target: [id] })
         const found = existing(id)

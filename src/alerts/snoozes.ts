@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { z } from 'zod'
 import type { TaskEvent } from '../events/types.ts'
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor } from '../http/endpoint/list-query.ts'
-import { type ApiRoute, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'
@@ -91,6 +91,7 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
       scope: 'event:run',
       action: 'snooze.lift',
       summary: 'Lift a snooze',
+      examples: [{ name: 'newest', params: from(SNOOZES, { id: '$response.body#/snoozes/0/id' }), status: 204 }],
       async handle({ params: { id }, note }, answer) {
         if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
         note({ target: [id] })

@@ -61,7 +61,7 @@ function answerOf(status: ClusterStatus, now: number): SharedCluster {
 export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): ApiRoute[] {
   const ours = () => {
     if (cluster && shared.status) return { cluster, status: shared.status }
-    throw refusal('NO_CLUSTER', 'This node works on its own (Butler.footman.cluster.enable)')
+    throw refusal('NO_CLUSTER', ALONE)
   }
   return [
     route({
@@ -79,6 +79,7 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       at: 'leader',
       summary: 'Let another node lead',
       description: 'The leader hands over and does not lead again until another node does, at most for 15 seconds.',
+      examples: [{ name: 'no-cluster', status: 404, answer: refusal('NO_CLUSTER', ALONE).body }],
       async handle(_, answer) {
         const { cluster: own, status } = ours()
         if (!(await answered(status, () => own.nodes.hasCandidate()))) {
@@ -97,6 +98,9 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
       summary: 'Take a node that is gone off the list',
       description:
         'The other nodes do not wait for it any more. Stop it before, or wait until it has been silent for 30 seconds. Messages that it accepted and had not offered are in its own journal: start it once more to offer them.',
+      examples: [
+        { name: 'no-cluster', params: { name: 'node-2' }, status: 404, answer: refusal('NO_CLUSTER', ALONE).body },
+      ],
       async handle({ params }, answer) {
         const { cluster: own, status } = ours()
         const outcome = await answered(status, () => own.nodes.remove(params.name))
@@ -109,6 +113,7 @@ export function clusterRoutes({ shared, clock, cluster }: ClusterRouteDeps): Api
 }
 
 const HAND_OVER_MS = 250
+const ALONE = 'This node works on its own (Butler.footman.cluster.enable)'
 const AWAY = 'The database of the cluster cannot be used by this node. Nothing was done; repeat the call'
 const CUT_OFF = 'The connection to the database broke before it answered. GET /v4/cluster shows whether it was done'
 

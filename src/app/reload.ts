@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
-import { RELOAD_CONFIG, type ReloadResult, reloadBody } from '../console/contract.ts'
+import { RELOAD_CONFIG, type ReloadResult } from '../console/contract.ts'
 import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/validation.ts'
 import { Refusal, refusal } from '../http/errors.ts'
@@ -286,7 +286,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
       'Rules, destinations, windows, calendars, policies of tasks, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
     body: undefined,
-    readByHandler: () => ({ body: reloadBody() }),
+    readByHandler: () => ({ body: RELOAD_CONFIG.body() }),
     examples: [
       {
         name: 'dry-run',
@@ -296,7 +296,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
       },
     ],
     async handle(request, answer) {
-      const { dryRun = false } = strictBody(reloadBody(), request.body ?? {})
+      const { dryRun = false } = strictBody(RELOAD_CONFIG.body(), request.body ?? {})
       const result = await reload({ dryRun })
       request.note({
         detail: `${dryRun ? 'dry run: ' : ''}${result.changed.length} changed, ${result.needsRestart.length} need a restart`,

@@ -5,7 +5,6 @@
 import { z } from 'zod'
 import { type AnswerOf, contract, type Shape } from '../http/endpoint/contract.ts'
 import { NO_QUERY, queryField } from '../http/endpoint/list-query.ts'
-import { once } from '../platform/once.ts'
 
 export const SIGN_IN_LINK = contract({
   method: 'POST',
@@ -48,7 +47,7 @@ export const END_SESSION = contract({
   method: 'DELETE',
   path: '/v4/sessions/{id}',
   params: () => z.object({ id: z.string() }),
-  answers: () => ({ 204: z.void() }),
+  answers: () => ({ 204: z.void(), 404: 'There is no such session, or it is not one of the caller.' }),
 })
 
 export const ABOUT = contract({
@@ -179,14 +178,10 @@ export const CONFIG_PROBLEMS = contract({
 })
 export type ConfigProblems = AnswerOf<typeof CONFIG_PROBLEMS>
 
-export const reloadBody = once(() =>
-  z.object({ dryRun: z.boolean().optional().describe('Only say what would change.') }),
-)
-
 export const RELOAD_CONFIG = contract({
   method: ['POST', 'PUT'],
   path: '/v4/config/reload',
-  body: reloadBody,
+  body: () => z.object({ dryRun: z.boolean().optional().describe('Only say what would change.') }),
   answers: () => ({
     200: z
       .strictObject({

@@ -152,6 +152,11 @@ function linkRoute(make: ReturnType<typeof createSignInLinks>['make']): ApiRoute
   })
 }
 
+const UNKNOWN_SESSION = '5e0d7a0c-2f3b-4c55-9c1e-0b1f6c1d2a01'
+
+const noSession = (id: string) =>
+  refusal('SESSION_NOT_FOUND', `No session of yours has the id ${id}. It may have ended.`)
+
 function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
   const seenBy = ({ actor, may }: Caller) => list().filter((session) => may('admin') || session.actor === actor)
   const iso = (at: number) => new Date(at).toISOString()
@@ -184,11 +189,14 @@ function sessionRoutes({ list, end }: Sessions): ApiRoute[] {
       action: 'session.end',
       summary: 'End a session of console or hub',
       description: 'One of the caller; with the scope `admin` any.',
+      examples: [
+        { name: 'has-ended', params: { id: UNKNOWN_SESSION }, status: 404, answer: noSession(UNKNOWN_SESSION).body },
+      ],
       async handle({ params: { id }, caller, note }, answer) {
         note({ target: [id] })
         const isSeen = seenBy(caller).some((session) => session.id === id)
         if (isSeen && (await end(id))) return answer(204)
-        throw refusal('SESSION_NOT_FOUND', `No session of yours has the id ${id}. It may have ended.`)
+        throw noSession(id)
       },
     }),
   ]

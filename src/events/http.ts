@@ -1,5 +1,5 @@
 /** `/v4/udp`: the input of messages, who sends them, and a test that they arrive. */
-import { type ApiRoute, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import type { Database } from '../platform/sqlite.ts'
 import { BEGIN_SELF_TEST, SELF_TEST, UDP_INPUT, type UdpInput } from './contract.ts'
@@ -82,6 +82,7 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
       ...SELF_TEST,
       scope,
       summary: 'Whether the datagram of a self-test has arrived',
+      examples: [{ name: 'begun', params: from(BEGIN_SELF_TEST, { token: '$response.body#/token' }), status: 200 }],
       handle({ params: { token } }, answer) {
         const test = deps.pipeline.selfTests.find(token)
         if (test) return answer(200, answerOf(test))

@@ -1,6 +1,6 @@
 /** The contracts of the file operations and of file jobs. */
 import { z } from 'zod'
-import { contract, type Shape } from '../http/endpoint/contract.ts'
+import { contract, type Shape, shape } from '../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, NO_QUERY } from '../http/endpoint/list-query.ts'
 import { field } from '../http/endpoint/validation.ts'
 
@@ -98,7 +98,7 @@ export const CREATE_DIRECTORY = contract({
   }),
 })
 
-const job = () =>
+const job = shape('FileJob', () =>
   z.strictObject({
     jobId: z.string(),
     operation: z.enum(['copy', 'move', 'delete']),
@@ -113,7 +113,8 @@ const job = () =>
     startedAt: z.string(),
     finishedAt: z.string().nullable(),
     error: z.string().nullable(),
-  })
+  }),
+)
 /** An operation that its caller does not wait for. */
 export type FileJob = Shape<typeof job>
 

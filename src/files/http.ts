@@ -1,6 +1,6 @@
 /** The endpoints of the file operations and of file jobs. The examples stand on relative paths. */
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, from, route } from '../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
 import { fileErrorText } from '../platform/file-errors.ts'
 import {
@@ -276,6 +276,9 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       switch: key,
       scope: 'file:write',
       summary: 'Show the progress of a file job',
+      examples: [
+        { name: 'newest', params: from(FILE_JOBS, { jobId: '$response.body#/fileJobs/0/jobId' }), status: 200 },
+      ],
       handle({ params: { jobId } }, answer) {
         const job = jobs.get(jobId)
         if (!job) throw notFound(jobId)
@@ -289,15 +292,25 @@ export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch
       action: 'filejob.cancel',
       summary: 'Cancel a file job',
       description: 'Answered when the job has ended. A copy leaves no partial file behind.',
+      examples: [
+        {
+          name: 'has-ended',
+          params: from(FILE_JOBS, { jobId: '$response.body#/fileJobs/0/jobId' }),
+          status: 409,
+          answer: hasEnded(EXAMPLE_JOB.jobId).body,
+        },
+      ],
       async handle({ params: { jobId } }, answer) {
         const cancelled = await jobs.cancel(jobId)
         if (cancelled === null) throw notFound(jobId)
-        if (!cancelled) throw refusal('NOT_CANCELLABLE', `The file job ${jobId} has ended already.`)
+        if (!cancelled) throw hasEnded(jobId)
         return answer(204)
       },
     }),
   ]
 }
+
+const hasEnded = (jobId: string): Refusal => refusal('NOT_CANCELLABLE', `The file job ${jobId} has ended already.`)
 
 const notFound = (jobId: string): Refusal =>
   refusal('JOB_NOT_FOUND', `There is no file job ${jobId}. Jobs are kept for an hour after their end.`)

@@ -5,6 +5,7 @@ import type { FC } from 'hono/jsx'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { readAsset } from '../platform/assets.ts'
+import { once } from '../platform/once.ts'
 import { asIs } from './endpoint/contract.ts'
 import { type ApiRequest, type ApiRoute, jsonText, route } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
@@ -56,14 +57,6 @@ const html = (text: string): Response =>
 
 const answer = (type: string, body: Content, headers: Readonly<Record<string, string>> = {}): Response =>
   new Response(body, { headers: { 'content-type': type, 'x-content-type-options': 'nosniff', ...headers } })
-
-function once(make: () => string): () => string {
-  let made: string | null = null
-  return () => {
-    made ??= make()
-    return made
-  }
-}
 
 /** Nothing from other hosts; the styles are those that Swagger UI sets on its elements. */
 const CONTENT_POLICY =

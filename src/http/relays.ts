@@ -5,7 +5,6 @@
 import { z } from 'zod'
 import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../platform/http-client.ts'
 import { HttpError } from '../platform/http-exchange.ts'
-import { once } from '../platform/once.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type ApiRoute, route } from './endpoint/route.ts'
 import { field } from './endpoint/validation.ts'
@@ -146,15 +145,14 @@ const short = (max: number) => {
 
 const attributes = <T extends z.ZodType>(value: T) => field.array(field.object({ name: short(254), value })).default([])
 
-const EVENT = once(() =>
+const EVENT = () =>
   field.object({
     eventType: short(254),
     timestamp: field.number().optional(),
     attributes: attributes(short(4096)),
-  }),
-)
+  })
 
-const METRIC = once(() =>
+const METRIC = () =>
   field.object({
     name: short(254),
     type: z.enum(METRIC_TYPES, { error: 'must be equal to one of the allowed values' }),
@@ -162,8 +160,7 @@ const METRIC = once(() =>
     timestamp: field.number().optional(),
     interval: field.number().optional(),
     attributes: attributes(field.string()),
-  }),
-)
+  })
 
 type Metric = z.output<ReturnType<typeof METRIC>>
 
@@ -295,14 +292,13 @@ interface SlackSettings {
   readonly timeoutMs?: number
 }
 
-const SLACK_MESSAGE = once(() =>
+const SLACK_MESSAGE = () =>
   field.object({
     channel: field.string(),
     from_user: field.string(),
     msg: field.string(),
     emoji: field.string().optional(),
-  }),
-)
+  })
 
 type SlackMessage = z.output<ReturnType<typeof SLACK_MESSAGE>>
 

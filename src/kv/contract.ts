@@ -3,7 +3,7 @@
  * expiry. Namespaces with a slash and the like are sent percent-encoded.
  */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { once } from '../platform/once.ts'
@@ -176,7 +176,7 @@ export const WATCH = contract({
 })
 
 /** The content of an export, and of the body of an import. */
-export const exported = once(() =>
+export const exported = shape('KeyValueExport', () =>
   z.strictObject({
     format: z.literal(FORMAT),
     exportedAt: z.string().optional(),

@@ -310,6 +310,7 @@ function watch({ store, log, streams }: KeyValueRouteDeps): ApiRoute {
     summary: 'Follow the changes of a namespace as server-sent events',
     description: 'Events `set`, `delete` and `expire`; with `initial=true` the present pairs come first, then `ready`.',
     legacyErrors: storeErrors(log, PAIR_FAILURE),
+    examples: [{ name: 'present-pairs', params: { namespace: SALES }, query: { initial: 'true' }, status: 200 }],
     async handle(request) {
       const { params, query } = request
       const { prefix = '', initial = false } = query

@@ -45,7 +45,8 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => all?.[Symbol.asyncDispose]())
 
-const takesKey = ({ parameters = [] }: DescribedOperation) => parameters.some(({ name }) => name === 'Idempotency-Key')
+const takesKey = ({ parameters = [] }: DescribedOperation) =>
+  parameters.some(({ $ref }) => $ref === '#/components/parameters/IdempotencyKey')
 
 function changes(): { name: string; method: string; path: string; operation: DescribedOperation }[] {
   return Object.entries(document.paths).flatMap(([path, item]) =>
@@ -108,7 +109,9 @@ describe('an Idempotency-Key', () => {
   })
 
   test('gives every described call its first answer again', async () => {
-    const calls = describedCalls(document).filter(({ operation, path }) => takesKey(operation) && !LAST.includes(path))
+    const calls = describedCalls(document).filter(
+      ({ operation, path, source }) => takesKey(operation) && !LAST.includes(path) && !source,
+    )
     expect(calls.length).toBeGreaterThan(40)
     for (const [index, { method, path, name, url, body }] of calls.entries()) {
       if (new URLSearchParams(url.split('?')[1]).get('dryRun') === 'true') continue

@@ -269,6 +269,7 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
       summary: 'Follow what happens as server-sent events',
       description:
         'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one. With `after`, the first message is `hello` with the position; `reset` follows when changes after that number are not kept any more: then read everything anew. `Last-Event-ID` wins over `after`. Each topic needs the scope of its lists; without `topic` all are sent that the caller may read, except `keyValue`. Changes of pairs (`keyValue`) have no number and are not sent again; `/v4/keyvalues/{namespace}/watch` has their values.',
+      examples: [{ name: 'events', query: { topic: 'event' }, status: 200 }],
       async handle(request) {
         const topics = topicsOf(request.query.topic, request.caller)
         const after = lastEventId(request.headers) ?? request.query.after ?? null

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../events/kinds.ts'
 import { DROP_REASONS } from '../../events/types.ts'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { field } from '../../http/endpoint/validation.ts'
 import { DELIVERY_KINDS, DELIVERY_REASONS, DELIVERY_STATES, SUPPRESS_REASONS } from '../kinds.ts'
@@ -39,7 +39,7 @@ const { from, to, limit, cursor } = LIST_PARAMETERS
 
 // Deliveries
 
-const delivery = () =>
+const delivery = shape('Delivery', () =>
   z.strictObject({
     id: z.string(),
     eventId: z.string(),
@@ -58,11 +58,12 @@ const delivery = () =>
     latencyMs: z.number().nullable().describe('From the arrival of the event.'),
     nextAttemptAt: text(),
     replayOf: text(),
-  })
+  }),
+)
 /** A delivery in a list. */
 export type Delivery = Shape<typeof delivery>
 
-const deliveryDetail = () =>
+const deliveryDetail = shape('DeliveryDetail', () =>
   delivery().extend({
     message: z
       .strictObject({ subject: text(), bytes: count(), body: z.string().describe('Cut at 64 KB.') })
@@ -77,7 +78,8 @@ const deliveryDetail = () =>
         detail: z.string(),
       }),
     ),
-  })
+  }),
+)
 export type DeliveryDetail = Shape<typeof deliveryDetail>
 
 const deliveryFilters = () => ({
@@ -114,14 +116,15 @@ export const DELIVERY = contract({
   answers: () => ({ 200: deliveryDetail().describe('The delivery.') }),
 })
 
-const counts = () =>
+const counts = shape('DeliveryCounts', () =>
   z.strictObject({
     pending: count(),
     sending: count(),
     delivered: count(),
     suppressed: count(),
     dead: count(),
-  })
+  }),
+)
 
 const partialCount = () => z.boolean().describe('The search took too long and was ended: what is older is not counted.')
 
@@ -198,7 +201,7 @@ export const CANCEL_DELIVERY = contract({
 
 // Events
 
-const event = () =>
+const event = shape('Event', () =>
   z.strictObject({
     id: z.string(),
     receivedAt: z.string(),
@@ -222,12 +225,13 @@ const event = () =>
       .describe('Data that Qlik Sense did not deliver in time.'),
     test: z.boolean(),
     deliveryCounts: counts(),
-  })
+  }),
+)
 /** An event in a list. */
 export type EventItem = Shape<typeof event>
 
 /** Those that pages show. The others are open: events of Qlik Cloud have all members that their tenant sends. */
-const templateVariables = () =>
+const templateVariables = shape('TemplateVariables', () =>
   z.looseObject({
     errorText: z.string(),
     logMessage: z.string(),
@@ -243,7 +247,8 @@ const templateVariables = () =>
     retryAttempt: z.union([z.int(), z.literal('')]),
     retryMax: z.union([z.int(), z.literal('')]),
     executionDetails: z.array(z.looseObject({ timestampUTC: z.string(), message: z.string() })),
-  })
+  }),
+)
 export type TemplateVariables = Shape<typeof templateVariables>
 
 const eventFilters = () => ({
@@ -315,14 +320,15 @@ export type Dropped = AnswerOf<typeof DROPPED>
 
 export const BUCKETS = { '5m': 300_000, '1h': 3_600_000, '1d': 86_400_000 } as const
 
-const bucket = () =>
+const bucket = shape('EventCounts', () =>
   z.strictObject({
     at: z.string().describe('Begin of the bucket, UTC.'),
     success: count(),
     failed: count(),
     aborted: count(),
     other: count(),
-  })
+  }),
+)
 /** The events of a length of time. */
 export type Bucket = Shape<typeof bucket>
 
@@ -410,7 +416,7 @@ export type ScriptLogPart = AnswerOf<typeof SCRIPT_LOG>
 
 // Replays and tests
 
-const made = () =>
+const made = shape('MadeDeliveries', () =>
   z
     .strictObject({
       eventId: z.string(),
@@ -425,12 +431,13 @@ const made = () =>
         }),
       ),
     })
-    .describe('The deliveries are under way.')
+    .describe('The deliveries are under way.'),
+)
 /** The deliveries that a replay or a test has made. */
 export type Made = Shape<typeof made>
 export type MadeDelivery = Made['deliveries'][number]
 
-const rehearsed = () =>
+const rehearsed = shape('RehearsedMessages', () =>
   z
     .strictObject({
       messages: z.array(
@@ -442,7 +449,8 @@ const rehearsed = () =>
         }),
       ),
     })
-    .describe('The messages that would be sent.')
+    .describe('The messages that would be sent.'),
+)
 /** The messages of a dry run. */
 export type DryRun = Shape<typeof rehearsed>
 

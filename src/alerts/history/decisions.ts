@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { TaskEvent } from '../../events/types.ts'
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { nodeZlib } from '../../platform/builtins.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
@@ -13,7 +13,7 @@ import { cut } from '../message-text/cut.ts'
 import type { Decided } from '../router.ts'
 import { type ListedRule, ruleVerdict } from '../rules/explain.ts'
 import type { RuleGroup } from '../rules/table.ts'
-import { DECISIONS, type Decisions } from './contract.ts'
+import { DECISIONS, type Decisions, EVENTS } from './contract.ts'
 import { eventNotFound } from './events.ts'
 import { idOf } from './lists.ts'
 
@@ -228,6 +228,7 @@ export function decisionRoutes({ db, keepMs }: { readonly db: Database; readonly
       summary: 'The decisions of the rules about an event',
       description:
         'As they were made, with the configuration of then. `POST /v4/alertroutes/explain` shows what the present configuration would do.',
+      examples: [{ name: 'newest', params: from(EVENTS, { id: '$response.body#/events/0/id' }), status: 200 }],
       handle({ params }, answer) {
         const id = idOf(params)
         const found = readDecisions(db, id)

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { PARKED_AT } from '../../cluster/leave.ts'
 import type { Severity } from '../../events/types.ts'
 import { LIST_PARAMETERS, readQuery } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { isObject, strictBody } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
@@ -76,6 +76,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
           status: 200,
           answer: { deliveries: [], nextCursor: null, partial: false },
         },
+        { name: 'pending', query: { state: 'pending' }, status: 200 },
       ],
       async handle({ query }, answer) {
         const now = clock.now()
@@ -89,6 +90,13 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       ...DELIVERY,
       scope: 'event:read',
       summary: 'One delivery with its message and attempts',
+      examples: [
+        {
+          name: 'dead',
+          params: from(DELIVERIES, { id: '$response.body#/deliveries/0/id' }, 'dead-letters'),
+          status: 200,
+        },
+      ],
       handle({ params }, answer) {
         const id = idOf(params)
         const found = findDelivery(db, id, deps)
@@ -124,6 +132,13 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
         'A dead or suppressed delivery becomes pending again, with the same Message-ID. For a delivered one, a new delivery is made.',
       body: undefined,
       readByHandler: () => ({ body: RESEND_DELIVERY.body() }),
+      examples: [
+        {
+          name: 'dead',
+          params: from(DELIVERIES, { id: '$response.body#/deliveries/0/id' }, 'dead-letters'),
+          status: 202,
+        },
+      ],
       async handle(request, answer) {
         emptyBody(request)
         const id = idOf(request.params)
@@ -144,6 +159,13 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       summary: 'Call a delivery off',
       body: undefined,
       readByHandler: () => ({ body: CANCEL_DELIVERY.body() }),
+      examples: [
+        {
+          name: 'pending',
+          params: from(DELIVERIES, { id: '$response.body#/deliveries/0/id' }, 'pending'),
+          status: 200,
+        },
+      ],
       async handle(request, answer) {
         emptyBody(request)
         const id = idOf(request.params)

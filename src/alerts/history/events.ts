@@ -10,7 +10,7 @@ import type {
   TaskHistory,
 } from '../../events/types.ts'
 import type { LIST_PARAMETERS } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -111,6 +111,7 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       ...EVENT,
       scope: 'event:read',
       summary: 'One event with its deliveries',
+      examples: [{ name: 'newest', params: from(EVENTS, { id: '$response.body#/events/0/id' }), status: 200 }],
       handle: ({ params }, answer) => answer(200, eventDetail(deps, idOf(params))),
     }),
   ]

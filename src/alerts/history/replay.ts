@@ -1,7 +1,7 @@
 /** Replays of past events (`/v4/events/{id}/replay`) and test messages (`/v4/events/fire`). */
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 import type { Answered, AnswerWith } from '../../http/endpoint/contract.ts'
-import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
@@ -15,7 +15,7 @@ import { sampleFacts } from '../rules/sample.ts'
 import { isTaskType } from '../rules/subjects.ts'
 import { sampleToSend } from '../sample-event.ts'
 import type { Destination } from '../types.ts'
-import { type DryRun, FIRE, type FireBody, type MadeDelivery, REPLAY, TEST_DESTINATION } from './contract.ts'
+import { type DryRun, EVENTS, FIRE, type FireBody, type MadeDelivery, REPLAY, TEST_DESTINATION } from './contract.ts'
 import { eventNotFound, eventOfBody } from './events.ts'
 import { idOf } from './lists.ts'
 
@@ -110,6 +110,14 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       description: 'Without `routes` and `to` every rule is evaluated again. No task is started.',
       body: undefined,
       readByHandler: () => ({ body: REPLAY.body() }),
+      examples: [
+        {
+          name: 'to-a-destination',
+          params: from(EVENTS, { id: '$response.body#/events/0/id' }),
+          body: { to: ['ops-chat'] },
+          status: 202,
+        },
+      ],
       async handle(request, answer) {
         const id = idOf(request.params)
         const { routes, to, ignoreGates = false } = strictBody(REPLAY.body().unwrap(), request.body ?? {})

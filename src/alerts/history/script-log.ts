@@ -1,12 +1,12 @@
 /** The script log of an event's execution, in parts (`/v4/events/{id}/scriptlog`). */
 import type { ScriptLog, TaskEvent } from '../../events/types.ts'
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { errorLine, isErrorLine } from '../../qlik/qrs/execution.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import { readScriptLog, type ScriptLogReader, UnreadLog } from '../../qlik/qrs/script-log.ts'
 import type { ExecutionReader } from '../../qlik/qrs/types.ts'
-import { DEFAULT_LINES, MOST_ERRORS, SCRIPT_LOG } from './contract.ts'
+import { DEFAULT_LINES, EVENTS, MOST_ERRORS, SCRIPT_LOG } from './contract.ts'
 import { eventNotFound } from './events.ts'
 import { idOf } from './lists.ts'
 
@@ -29,6 +29,13 @@ export function scriptLogRoutes(deps: ScriptLogRoutesDeps): ApiRoute[] {
       summary: 'The script log of an event',
       description:
         'As it was kept with the event; else Qlik Sense is asked, which keeps the logs of recent executions.',
+      examples: [
+        {
+          name: 'newest',
+          params: from(EVENTS, { id: '$response.body#/events/0/id' }, 'failures-of-a-day'),
+          status: 200,
+        },
+      ],
       async handle({ params, query: { from = 1, limit = DEFAULT_LINES }, signal, note }, answer) {
         const id = idOf(params)
         note({ target: [id] })

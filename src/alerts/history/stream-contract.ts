@@ -82,7 +82,10 @@ export const STREAM = contract({
         .describe('Number of a change, like `seq` of the position: the stream begins with the changes after it.')
         .optional(),
     }),
-  answers: () => ({ 200: z.string().describe('The stream.'), 503: 'Too many streams are open.' }),
+  answers: () => ({
+    200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'The stream.' }),
+    503: 'Too many streams are open.',
+  }),
 })
 
 export const STREAM_POSITION = contract({

@@ -1,7 +1,7 @@
 /** The contracts of the alert rules and of the destinations they send to. Times are ISO 8601. */
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { DELIVERY_KINDS, SUPPRESS_REASONS } from '../kinds.ts'
 
@@ -36,17 +36,18 @@ export const ALERT_RULES = contract({
 })
 
 /** A field of a match, compared with an event. */
-export const comparedField = () =>
+export const comparedField = shape('ComparedField', () =>
   z.strictObject({
     field: z.string(),
     wanted: z.string(),
     found: text().describe('Null = the event has nothing there, or it is not known.'),
     holds: z.union([z.boolean(), z.literal('unknown')]),
-  })
+  }),
+)
 export type ComparedField = Shape<typeof comparedField>
 
 /** The numbers and ids behind the reason of a suppression: the member that belongs to the reason. */
-export const suppressedBy = () =>
+export const suppressedBy = shape('SuppressedBy', () =>
   z
     .strictObject({
       limit: z
@@ -74,10 +75,11 @@ export const suppressedBy = () =>
     })
     .describe(
       'The numbers and ids behind the reason: the rate limit and its next free slot, the snooze, the maintenance, the custom property or tag that was missing, the event that opened the group, the retry.',
-    )
+    ),
+)
 export type SuppressedBy = Shape<typeof suppressedBy>
 
-const verdicts = () =>
+const verdicts = shape('RuleVerdicts', () =>
   z.strictObject({
     routes: z.array(
       z.strictObject({
@@ -99,7 +101,8 @@ const verdicts = () =>
       }),
     ),
     stoppedBy: text().describe('The rule after which no other was looked at.'),
-  })
+  }),
+)
 /** Which rules fire for an event. */
 export type Explanation = Shape<typeof verdicts>
 export type ExplainedRule = Explanation['routes'][number]
@@ -165,7 +168,7 @@ export const EXPLAIN = contract({
 })
 export type ExplainAnswer = AnswerOf<typeof EXPLAIN>
 
-const destination = () =>
+const destination = shape('Destination', () =>
   z.strictObject({
     name: z.string(),
     type: z.string(),
@@ -175,7 +178,8 @@ const destination = () =>
     dead: z.int(),
     lastDeliveredAt: text(),
     lastError: text(),
-  })
+  }),
+)
 /** How a destination fares. */
 export type ListedDestination = Shape<typeof destination>
 

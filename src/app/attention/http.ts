@@ -1,6 +1,6 @@
 /** `/v4/attention`: the list, its number, and marks of who takes care of an item. */
 import type { Caller } from '../../http/endpoint/caller.ts'
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Clock } from '../../platform/types.ts'
 import {
@@ -54,6 +54,14 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
       action: 'attention.take',
       summary: 'Take care of an item',
       description: 'A mark for colleagues until the item is gone; it changes neither alerts nor the life of the item.',
+      examples: [
+        {
+          name: 'first',
+          params: from(ATTENTION, { key: '$response.body#/items/0/key' }),
+          body: { note: 'The source is loaded again' },
+          status: 200,
+        },
+      ],
       async handle({ params: { key }, body, caller, note }, answer) {
         note({ target: [key], ...(body.note !== '' && { detail: body.note }) })
         const item = await list.take(key, caller.actor, body.note)
@@ -66,6 +74,7 @@ export function attentionRoutes({ list, clock }: AttentionRoutesDeps): ApiRoute[
       scope: 'event:run',
       action: 'attention.giveBack',
       summary: 'Give an item back',
+      examples: [{ name: 'first', params: from(ATTENTION, { key: '$response.body#/items/0/key' }), status: 204 }],
       async handle({ params: { key }, note }, answer) {
         note({ target: [key] })
         if (await list.giveBack(key)) return answer(204)

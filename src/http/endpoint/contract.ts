@@ -62,6 +62,16 @@ export function contract({ params, query, body, answers, ...declared }: AnyContr
   }
 }
 
+/**
+ * A shape that several contracts share. The description of the API and the clients made from it know it by its name, which
+ * no other shape may have.
+ *
+ * @example
+ * const snooze = shape('Snooze', () => z.strictObject({ id: z.string(), ... }))
+ */
+export const shape = <Type extends z.ZodType>(name: string, make: () => Type): (() => Type) =>
+  once(() => make().meta({ id: name }))
+
 /** Says that a contract with a schema of the body has one that can be called, for handlers that check it themselves. */
 type WithBody<Body> = Body extends z.ZodType ? { readonly body: () => Body } : unknown
 

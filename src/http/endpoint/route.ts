@@ -119,13 +119,34 @@ export interface RouteSchemas {
 export interface RouteExample {
   /** Unique in the endpoint: `by-tag`. */
   readonly name: string
-  readonly params?: Readonly<Record<string, string>>
+  readonly params?: Readonly<Record<string, string>> | Found
   readonly query?: Readonly<Record<string, string>>
   readonly body?: unknown
   readonly status: number
   /** JSON, or a text; absent where nothing is answered. Ids and times are other ones each time. */
   readonly answer?: unknown
 }
+
+/** Path parameters that the answer of another endpoint has. */
+export interface Found {
+  readonly from: Pick<Contract, 'method' | 'path'>
+  readonly parameters: Readonly<Record<string, string>>
+  readonly example?: string | undefined
+}
+
+/**
+ * Parameters of an example that do not exist before something happens. The description of the API has them as a link of
+ * the other endpoint: constants, or expressions of OpenAPI.
+ *
+ * @param example Name of the example of the other endpoint whose answer has them; default: the first.
+ * @example
+ * examples: [{ name: 'newest', params: from(EVENTS, { id: '$response.body#/events/0/id' }), status: 200 }]
+ */
+export const from = (contract: Found['from'], parameters: Found['parameters'], example?: string): Found => ({
+  from: contract,
+  parameters,
+  example,
+})
 
 export interface ApiRoute extends RouteDescription {
   /** A route for PUT alone also answers plain POST, because some clients cannot send PUT. */

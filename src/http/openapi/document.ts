@@ -1,10 +1,20 @@
 /** The description of the REST API (OpenAPI 3.1), made from the endpoints that exist. */
 import { z } from 'zod'
-import { ALWAYS, type ApiRoute, type Method, type RouteExample, type RouteSchemas } from '../endpoint/route.ts'
+import {
+  ALWAYS,
+  type ApiRoute,
+  type Found,
+  type Method,
+  type RouteExample,
+  type RouteSchemas,
+} from '../endpoint/route.ts'
 import { placeOf } from '../forwarding.ts'
 import {
   type Content,
+  createSchemas,
   type JsonSchema,
+  type Link,
+  type MediaType,
   mediaTypeOf,
   type NamedExample,
   type OpenApiDocument,
@@ -12,7 +22,7 @@ import {
   type Parameter,
   type Reference,
   type ResponseObject,
-  schemaOf,
+  type SchemaOf,
 } from './schema.ts'
 
 export interface DocumentSettings {
@@ -54,9 +64,22 @@ function tagsOf(routes: readonly ApiRoute[]): { readonly name: string }[] {
     .map((name) => ({ name }))
 }
 
+/** Parts of the document that all operations need. */
+interface Making {
+  /** Access control is on, so scopes are asked for. */
+  readonly locked: boolean
+  readonly schemaOf: SchemaOf
+  /** Calls that go on from an answer, by the id of the operation that gives it. */
+  readonly links: ReadonlyMap<string, ResponseObject['links']>
+}
+
 /** `routes`: the enabled ones. */
 export function openApiDocument(routes: readonly ApiRoute[], settings: DocumentSettings): OpenApiDocument {
   const { version, serverUrl, locked } = settings
+  const listed = routes.filter(isListed)
+  const { schemaOf, components } = createSchemas()
+  const envelopes = envelopesBy(schemaOf)
+  const paths = pathsOf(listed, { locked, schemaOf, links: linksOf(listed) })
   return {
     openapi: '3.1.0',
     info: {
@@ -66,24 +89,51 @@ export function openApiDocument(routes: readonly ApiRoute[], settings: DocumentS
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: serverUrl }],
-    tags: tagsOf(routes.filter(isListed)),
-    paths: pathsOf(routes, locked),
+    tags: tagsOf(listed),
+    paths,
     components: {
-      schemas: schemas(),
-      responses: responses(),
+      schemas: { ...envelopes, ...components },
+      responses: RESPONSES,
+      parameters: { IdempotencyKey: IDEMPOTENCY_KEY },
       ...(locked && { securitySchemes: SECURITY_SCHEMES }),
     },
   }
 }
 
-function pathsOf(routes: readonly ApiRoute[], locked: boolean): OpenApiDocument['paths'] {
+function pathsOf(routes: readonly ApiRoute[], making: Making): OpenApiDocument['paths'] {
   const paths: Record<string, Record<string, Operation>> = {}
-  for (const route of routes.filter(isListed)) {
+  for (const route of routes) {
     const item = paths[route.path] ?? {}
-    for (const method of route.methods) item[method.toLowerCase()] = operationOf(route, method, locked)
+    for (const method of route.methods) item[method.toLowerCase()] = operationOf(route, method, making)
     paths[route.path] = item
   }
   return paths
+}
+
+const isFound = (params: RouteExample['params']): params is Found => typeof params?.from === 'object'
+
+/** A link for each example whose parameters another answer has, by the operation that gives it. */
+function linksOf(routes: readonly ApiRoute[]): Making['links'] {
+  const links = new Map<string, Record<string, Link>>()
+  for (const { methods, path, summary, examples = [] } of routes) {
+    for (const { name, params } of examples) {
+      if (!isFound(params)) continue
+      const { from, example, parameters } = params
+      const source = operationIdOf([from.method].flat()[0]!, from.path)
+      const known = links.get(source) ?? {}
+      links.set(source, known)
+      for (const method of methods) {
+        const operationId = operationIdOf(method, path)
+        known[`${operationId}.${name}`] = {
+          operationId,
+          description: summary,
+          parameters,
+          ...(example !== undefined && { 'x-footman-example': example }),
+        }
+      }
+    }
+  }
+  return links
 }
 
 /** Paths with an empty segment stand for a mistake that is answered kindly, not for something to use. */
@@ -91,15 +141,16 @@ const isListed = ({ documented, path }: ApiRoute): boolean => documented !== fal
 
 type Responses = Record<string, ResponseObject | Reference>
 
-/** One operation from one endpoint. `locked`: access control is on, so scopes are asked for. */
-function operationOf(route: ApiRoute, method: Method, locked: boolean): Operation {
+/** One operation from one endpoint. */
+function operationOf(route: ApiRoute, method: Method, making: Making): Operation {
+  const { locked, schemaOf } = making
   const { summary, examples = [], scope } = route
   const schemas = route.schemas?.()
   const isOnce = method !== 'GET' && route.eachTime !== ALWAYS
   const parameters = [
-    ...pathParameters(route, schemas),
-    ...queryParameters(route, schemas),
-    ...(isOnce ? [IDEMPOTENCY_KEY] : []),
+    ...pathParameters(route, schemas, schemaOf),
+    ...queryParameters(route, schemas, schemaOf),
+    ...(isOnce ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
   ]
   const hasBody = schemas?.body !== undefined && route.body !== 'ignored'
   return {
@@ -108,8 +159,8 @@ function operationOf(route: ApiRoute, method: Method, locked: boolean): Operatio
     summary,
     ...described(route, locked),
     ...(parameters.length > 0 && { parameters }),
-    ...(hasBody && { requestBody: requestBody(schemas.body!, examples) }),
-    responses: responsesOf(route, schemas, method, locked),
+    ...(hasBody && { requestBody: requestBody(schemas.body!, examples, schemaOf) }),
+    responses: responsesOf(route, schemas, method, making),
     'x-footman-at': placeOf(route, method),
     ...(locked && { security: scope === undefined ? [] : [{ apiKey: [scope] }, { bearer: [scope] }] }),
   }
@@ -138,21 +189,29 @@ function described({ description, scope, butler }: ApiRoute, locked: boolean): {
   return notes.length === 0 ? {} : { description: notes.join('\n\n') }
 }
 
-function pathParameters({ path, examples = [] }: ApiRoute, schemas: RouteSchemas | undefined): Parameter[] {
-  const schema = propertiesOf(schemas?.params).properties
+function pathParameters(
+  { path, examples = [] }: ApiRoute,
+  schemas: RouteSchemas | undefined,
+  schemaOf: SchemaOf,
+): Parameter[] {
+  const schema = propertiesOf(schemas?.params, schemaOf).properties
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) =>
     parameter(
       'path',
       name,
       true,
       schema[name] ?? { type: 'string' },
-      named(examples, ({ params }) => params?.[name]),
+      named(examples, ({ params }) => (isFound(params) ? undefined : params?.[name])),
     ),
   )
 }
 
-function queryParameters({ examples = [], barrier }: ApiRoute, schemas: RouteSchemas | undefined): Parameter[] {
-  const { properties, required } = propertiesOf(schemas?.query)
+function queryParameters(
+  { examples = [], barrier }: ApiRoute,
+  schemas: RouteSchemas | undefined,
+  schemaOf: SchemaOf,
+): Parameter[] {
+  const { properties, required } = propertiesOf(schemas?.query, schemaOf)
   return Object.entries({ ...properties, ...(barrier && { barrier: BARRIER }) }).map(([name, schema]) =>
     parameter(
       'query',
@@ -196,16 +255,20 @@ function parameter(
   }
 }
 
-function propertiesOf(type: z.ZodType | undefined): {
-  properties: Record<string, JsonSchema>
-  required: readonly string[]
-} {
+function propertiesOf(
+  type: z.ZodType | undefined,
+  schemaOf: SchemaOf,
+): { properties: Record<string, JsonSchema>; required: readonly string[] } {
   if (!type) return { properties: {}, required: [] }
   const { properties = {}, required = [] } = schemaOf(type, 'request')
   return { properties: properties as Record<string, JsonSchema>, required: required as string[] }
 }
 
-function requestBody(type: z.ZodType, examples: readonly RouteExample[]): NonNullable<Operation['requestBody']> {
+function requestBody(
+  type: z.ZodType,
+  examples: readonly RouteExample[],
+  schemaOf: SchemaOf,
+): NonNullable<Operation['requestBody']> {
   const bodies = named(examples, ({ body }) => body)
   const required = !type.safeParse(undefined).success
   const content: Content = {
@@ -231,16 +294,28 @@ function named(
   return values.length === 0 ? undefined : Object.fromEntries(values)
 }
 
-function responsesOf(route: ApiRoute, schemas: RouteSchemas | undefined, method: Method, locked: boolean): Responses {
-  const { examples = [] } = route
+function responsesOf(
+  route: ApiRoute,
+  schemas: RouteSchemas | undefined,
+  method: Method,
+  { locked, schemaOf, links }: Making,
+): Responses {
+  const { examples = [], path } = route
   const found: Responses = { ...sharedResponses(route, schemas, method, locked) }
+  const followed = links.get(operationIdOf(method, path))
   for (const [status, answer] of Object.entries(schemas?.answers ?? { 200: null })) {
-    if (typeof answer === 'string') {
-      found[status] = { description: answer, content: errorContent(['Error', 'CodedError', 'ShortError']) }
-      continue
-    }
-    const own = examples.filter((example) => String(example.status) === status)
-    found[status] = { description: descriptionOf(answer, Number(status)), ...contentOf(answer, own) }
+    const shown = named(
+      examples.filter((example) => String(example.status) === status),
+      ({ answer: value }) => value,
+    )
+    found[status] =
+      typeof answer === 'string'
+        ? { description: answer, content: errorContent(['Error', 'CodedError', 'ShortError'], shown) }
+        : {
+            description: descriptionOf(answer, Number(status)),
+            ...contentOf(answer, shown, schemaOf),
+            ...(followed && Number(status) < 300 && { links: followed }),
+          }
   }
   return found
 }
@@ -248,10 +323,9 @@ function responsesOf(route: ApiRoute, schemas: RouteSchemas | undefined, method:
 const descriptionOf = (type: z.ZodType | null, status: number): string =>
   type?.description ?? (status < 300 ? 'Done.' : 'Not done.')
 
-function contentOf(type: z.ZodType | null, own: readonly RouteExample[]): { content?: Content } {
+function contentOf(type: z.ZodType | null, examples: MediaType['examples'], schemaOf: SchemaOf): { content?: Content } {
   const media = type && mediaTypeOf(type)
   if (!type || !media) return {}
-  const examples = named(own, ({ answer }) => answer)
   return { content: { [media]: { schema: schemaOf(type, 'response'), ...(examples && { examples }) } } }
 }
 
@@ -311,78 +385,97 @@ const ENVELOPES = {
 
 type Envelope = keyof typeof ENVELOPES
 
-const schemas = (): Record<string, JsonSchema> =>
+const envelopesBy = (schemaOf: SchemaOf): Record<string, JsonSchema> =>
   Object.fromEntries(Object.entries(ENVELOPES).map(([name, type]) => [name, schemaOf(type, 'response')]))
 
 const schemaReference = (name: Envelope): Reference => ({ $ref: `#/components/schemas/${name}` })
 
 /** JSON in one of the envelopes. */
-function errorContent(envelopes: readonly Envelope[], example?: unknown): Content {
+function errorContent(envelopes: readonly Envelope[], examples?: MediaType['examples']): Content {
   const references = envelopes.map(schemaReference)
   const [only] = references
   const schema = references.length === 1 && only ? only : { anyOf: references }
-  const examples = { refusal: { summary: 'A refusal', value: example } }
-  return { 'application/json': { schema, ...(example !== undefined && { examples }) } }
+  return { 'application/json': { schema, ...(examples && { examples }) } }
 }
+
+const refusal = (value: object): MediaType['examples'] => ({ refusal: { summary: 'A refusal', value } })
 
 const integer = (description: string) => ({ description, schema: { type: 'integer' } })
 
 const RESPONSES = {
   BadRequest: {
     description: 'The request is not as described; the answer says what is wrong.',
-    content: errorContent(['Error', 'RequestError', 'ShortError', 'CodedError'], {
-      statusCode: 400,
-      code: 'FST_ERR_VALIDATION',
-      error: 'Bad Request',
-      message: 'body must be object',
-    }),
+    content: errorContent(
+      ['Error', 'RequestError', 'ShortError', 'CodedError'],
+      refusal({
+        statusCode: 400,
+        code: 'FST_ERR_VALIDATION',
+        error: 'Bad Request',
+        message: 'body must be object',
+      }),
+    ),
   },
   Unauthorized: {
     description: 'Credentials are missing or wrong.',
     headers: { 'WWW-Authenticate': { description: 'The accepted credentials.', schema: { type: 'string' } } },
-    content: errorContent(['CodedError'], {
-      error: 'Unauthorized',
-      details: 'The credentials were not accepted; the log of Footman says why.',
-      statusCode: 401,
-      code: 'UNAUTHENTICATED',
-      message: 'Unauthorized: The credentials were not accepted; the log of Footman says why.',
-    }),
+    content: errorContent(
+      ['CodedError'],
+      refusal({
+        error: 'Unauthorized',
+        details: 'The credentials were not accepted; the log of Footman says why.',
+        statusCode: 401,
+        code: 'UNAUTHENTICATED',
+        message: 'Unauthorized: The credentials were not accepted; the log of Footman says why.',
+      }),
+    ),
   },
   Forbidden: {
     description: 'The caller may not do this.',
-    content: errorContent(['CodedError', 'Error'], {
-      error: 'Forbidden',
-      details: 'Scope task:run is required',
-      statusCode: 403,
-      code: 'FORBIDDEN',
-      message: 'Forbidden: Scope task:run is required',
-    }),
+    content: errorContent(
+      ['CodedError', 'Error'],
+      refusal({
+        error: 'Forbidden',
+        details: 'Scope task:run is required',
+        statusCode: 403,
+        code: 'FORBIDDEN',
+        message: 'Forbidden: Scope task:run is required',
+      }),
+    ),
   },
   NotFound: {
     description: 'There is no such endpoint, it is not enabled, or what it names does not exist.',
-    content: errorContent(['RouteNotFound', 'CodedError'], {
-      message: 'Route GET:/v4/nope not found',
-      error: 'Not Found',
-      statusCode: 404,
-    }),
+    content: errorContent(
+      ['RouteNotFound', 'CodedError'],
+      refusal({
+        message: 'Route GET:/v4/nope not found',
+        error: 'Not Found',
+        statusCode: 404,
+      }),
+    ),
   },
   PayloadTooLarge: {
     description: 'The body is larger than 1 MiB.',
-    content: errorContent(['RequestError'], {
-      statusCode: 413,
-      code: 'FST_ERR_CTP_BODY_TOO_LARGE',
-      error: 'Payload Too Large',
-      message: 'Request body is too large',
-    }),
+    content: errorContent(
+      ['RequestError'],
+      refusal({
+        statusCode: 413,
+        code: 'FST_ERR_CTP_BODY_TOO_LARGE',
+        error: 'Payload Too Large',
+        message: 'Request body is too large',
+      }),
+    ),
   },
   UnsupportedMediaType: {
     description: 'The body is not JSON.',
-    content: errorContent(['RequestError'], {
-      statusCode: 415,
-      code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE',
-      error: 'Unsupported Media Type',
-      message: 'Unsupported Media Type',
-    }),
+    content: errorContent(
+      ['RequestError'],
+      refusal({
+        statusCode: 415,
+        code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE',
+        error: 'Unsupported Media Type',
+        message: 'Unsupported Media Type',
+      }),
+    ),
   },
   TooManyRequests: {
     description: 'The caller has made more calls than the limit per minute allows.',
@@ -392,23 +485,27 @@ const RESPONSES = {
       'X-RateLimit-Remaining': integer('Calls left in this minute.'),
       'X-RateLimit-Reset': integer('Seconds until a new minute starts.'),
     },
-    content: errorContent(['Error'], {
-      statusCode: 429,
-      error: 'Too Many Requests',
-      message: 'Rate limit exceeded, retry in 1 minute',
-    }),
+    content: errorContent(
+      ['Error'],
+      refusal({
+        statusCode: 429,
+        error: 'Too Many Requests',
+        message: 'Rate limit exceeded, retry in 1 minute',
+      }),
+    ),
   },
   InternalError: {
     description: 'Footman itself has failed; its log says more.',
-    content: errorContent(['Error', 'CodedError', 'ShortError'], {
-      statusCode: 500,
-      error: 'Internal Server Error',
-      message: 'Internal Server Error',
-    }),
+    content: errorContent(
+      ['Error', 'CodedError', 'ShortError'],
+      refusal({
+        statusCode: 500,
+        error: 'Internal Server Error',
+        message: 'Internal Server Error',
+      }),
+    ),
   },
 } as const satisfies Record<string, ResponseObject>
-
-const responses = (): Record<string, ResponseObject> => RESPONSES
 
 const responseReference = (name: keyof typeof RESPONSES): Reference => ({
   $ref: `#/components/responses/${name}`,

@@ -10,23 +10,76 @@ export type JsonSchema = { [key: string]: unknown }
  * `request`: as clients may send it, defaults optional. `response`: as Footman answers. Members that are converted
  * (`"true"` for a boolean) show the type that is meant.
  */
-export function schemaOf(type: z.ZodType, side: Side): JsonSchema {
+export type SchemaOf = (type: z.ZodType, side: Side) => JsonSchema
+
+/**
+ * Schemas of one document. A `shape` stands in `components` under its name and is referred to everywhere else; the form
+ * that requests may have gets the name with `Input` where it differs from the one that is answered.
+ */
+export function createSchemas(): { readonly schemaOf: SchemaOf; readonly components: Record<string, JsonSchema> } {
+  const components: Record<string, JsonSchema> = {}
+  return {
+    components,
+    schemaOf(type, side) {
+      const { $defs: shapes = {}, ...schema } = convert(type, side)
+      const inputs = side === 'request' ? differing(shapes, convert(type, 'response').$defs ?? {}) : new Set<string>()
+      const nameOf = (name: string) => (inputs.has(name) && !name.endsWith('Input') ? `${name}Input` : name)
+      for (const [name, shape] of Object.entries(shapes)) {
+        const component = referring(shape, nameOf)
+        const known = components[nameOf(name)] ?? component
+        components[nameOf(name)] = known
+        if (textOf(known) !== textOf(component)) throw new Error(`two shapes have the name ${nameOf(name)}`)
+      }
+      return referring(schema, nameOf)
+    },
+  }
+}
+
+type Converted = JsonSchema & { readonly $defs?: Readonly<Record<string, JsonSchema>> }
+
+function convert(type: z.ZodType, side: Side): Converted {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(type, {
     target: 'draft-2020-12',
     io: side === 'request' ? 'input' : 'output',
     unrepresentable: 'any',
     override: ({ jsonSchema }) => tidy(jsonSchema as JsonSchema, side),
   })
-  return schema
+  return schema as Converted
 }
 
-/** Removes what is of no use to a reader: words of forms, the range of safe integers, and whether further members are allowed. */
+const SHAPE = /(?<="\$ref":"#\/)\$defs\/(\w+)/g
+
+const textOf = (schema: JsonSchema): string => JSON.stringify(schema)
+
+/** With references to the components of the document. */
+const referring = (schema: JsonSchema, nameOf: (name: string) => string): JsonSchema =>
+  JSON.parse(textOf(schema).replace(SHAPE, (_, name: string) => `components/schemas/${nameOf(name)}`)) as JsonSchema
+
+/** The names of the shapes that differ, or refer to one that does. */
+function differing(
+  shapes: Readonly<Record<string, JsonSchema>>,
+  answered: Readonly<Record<string, JsonSchema>>,
+): ReadonlySet<string> {
+  const texts = Object.entries(shapes).map(([name, shape]) => [name, textOf(shape)] as const)
+  const found = new Set(texts.filter(([name, text]) => text !== textOf(answered[name] ?? {})).map(([name]) => name))
+  for (let size = -1; size < found.size; ) {
+    size = found.size
+    for (const [name, text] of texts) {
+      if ([...text.matchAll(SHAPE)].some(([, used = '']) => found.has(used))) found.add(name)
+    }
+  }
+  return found
+}
+
+/** Removes what is of no use to a reader: words of forms, the range of safe integers, patterns of formats, and whether further members are allowed. */
 function tidy(schema: JsonSchema, side: Side): void {
   for (const name of FORM_ONLY) delete schema[name]
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
+  // The name of the format says it.
+  if (schema.format) delete schema.pattern
   // Requests may hold more everywhere; answers say where they do.
-  if (schema.additionalProperties === false || (side === 'request' && schema.properties)) {
+  if (schema.additionalProperties === false || (side === 'request' && (schema.properties || schema.$ref))) {
     delete schema.additionalProperties
   }
 }
@@ -64,10 +117,20 @@ export interface Parameter {
   readonly examples?: Readonly<Record<string, NamedExample>>
 }
 
+/** A call that goes on from an answer: parameters are constants or expressions like `$response.body#/events/0/id`. */
+export interface Link {
+  readonly operationId: string
+  readonly parameters: Readonly<Record<string, string>>
+  readonly description: string
+  /** The example whose answer it goes on from; default: any. */
+  readonly 'x-footman-example'?: string
+}
+
 export interface ResponseObject {
   readonly description: string
   readonly headers?: Readonly<Record<string, { description: string; schema: JsonSchema }>>
   readonly content?: Content
+  readonly links?: Readonly<Record<string, Link>>
 }
 
 export interface Operation {
@@ -76,7 +139,7 @@ export interface Operation {
   readonly tags: readonly string[]
   readonly summary: string
   readonly description?: string
-  readonly parameters?: readonly Parameter[]
+  readonly parameters?: readonly (Parameter | Reference)[]
   readonly requestBody?: { readonly required: boolean; readonly content: Content }
   readonly responses: Readonly<Record<string, ResponseObject | Reference>>
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
@@ -100,6 +163,7 @@ export interface OpenApiDocument {
   readonly components: {
     readonly schemas: Readonly<Record<string, JsonSchema>>
     readonly responses: Readonly<Record<string, ResponseObject>>
+    readonly parameters: Readonly<Record<string, Parameter>>
     readonly securitySchemes?: Readonly<Record<string, JsonSchema>>
   }
 }

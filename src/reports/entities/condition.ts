@@ -1,9 +1,9 @@
 /** Conditions for runs, reports and values of a cycle. */
 import { z } from 'zod'
-import { once } from '../../platform/once.ts'
+import { shape } from '../../http/endpoint/contract.ts'
 import { column, description, expression, id, line, name, project } from './fields.ts'
 
-const operand = once(() =>
+const operand = shape('ReportOperand', () =>
   z
     .union([
       z.strictObject({ const: z.union([z.string().max(4000), z.number()]) }),
@@ -31,15 +31,15 @@ export const OPERATORS = [
   'empty',
   'notEmpty',
 ] as const
-const operator = once(() => z.enum(OPERATORS).meta({ label: 'Comparison' }))
+const operator = () => z.enum(OPERATORS).meta({ label: 'Comparison' })
 export type Operator = (typeof OPERATORS)[number]
 
-const rowsOf = once(() =>
-  z.union([z.strictObject({ objectId: line(200) }), z.strictObject({ table: z.array(column()).min(1).max(100) })]),
-)
-const time = once(() => z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be HH:mm'))
+const rowsOf = () =>
+  z.union([z.strictObject({ objectId: line(200) }), z.strictObject({ table: z.array(column()).min(1).max(100) })])
 
-export const rules = once(() =>
+const time = () => z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be HH:mm')
+
+export const rules = shape('ReportRule', () =>
   z.discriminatedUnion('type', [
     z
       .strictObject({
@@ -140,7 +140,7 @@ export const rules = once(() =>
 export type Rule = z.output<ReturnType<typeof rules>>
 export type RuleOf<Type extends Rule['type']> = Extract<Rule, { readonly type: Type }>
 
-export const reportCondition = once(() =>
+export const reportCondition = shape('ReportConditionInput', () =>
   z.strictObject({
     project,
     name,

@@ -1,6 +1,6 @@
 /** The contracts of the definitions of report tasks; those of the six kinds are alike. Times are ISO 8601. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { CODES } from '../codes.ts'
 import { reportCondition } from './condition.ts'
@@ -24,20 +24,23 @@ const tag = () => ({ tag: queryField.text().describe('Definitions with this tag.
 
 const stored = {
   /** Options of formats that have their default values are left out. */
-  task: () =>
+  task: shape('ReportTask', () =>
     reportTask().extend({
       ...storedMembers(),
       reports: z.array(reportUse().extend({ options: formatOptions().partial().optional() })),
     }),
-  report: () => z.union([templateReport().extend(storedMembers()), blockReport().extend(storedMembers())]),
-  filter: () => reportFilter().extend(storedMembers()),
-  condition: () => reportCondition().extend(storedMembers()),
-  recipient: () => recipient().extend(storedMembers()),
-  group: () => recipientGroup().extend(storedMembers()),
+  ),
+  report: shape('Report', () =>
+    z.union([templateReport().extend(storedMembers()), blockReport().extend(storedMembers())]),
+  ),
+  filter: shape('ReportFilter', () => reportFilter().extend(storedMembers())),
+  condition: shape('ReportCondition', () => reportCondition().extend(storedMembers())),
+  recipient: shape('Recipient', () => recipient().extend(storedMembers())),
+  group: shape('RecipientGroup', () => recipientGroup().extend(storedMembers())),
 }
 
 /** All definitions that a run uses. */
-export const usedDefinitions = () =>
+export const usedDefinitions = shape('UsedDefinitions', () =>
   z.strictObject({
     task: stored.task(),
     reports: z.array(stored.report()),
@@ -45,9 +48,10 @@ export const usedDefinitions = () =>
     conditions: z.array(stored.condition()),
     recipients: z.array(stored.recipient()),
     groups: z.array(stored.group()),
-  })
+  }),
+)
 
-export const runCounts = () =>
+export const runCounts = shape('ReportRunCounts', () =>
   z.strictObject({
     documents: z.int(),
     mailsSent: z.int(),
@@ -57,20 +61,25 @@ export const runCounts = () =>
     hubItems: z.int(),
     warnings: z.int(),
     errors: z.int(),
-  })
+  }),
+)
 
-const lastRun = () =>
+/** Codes of problems. */
+export const runCode = shape('ReportProblemCode', () => z.enum(CODES))
+
+const lastRun = shape('LastReportRun', () =>
   z.strictObject({
     id: z.string(),
     outcome: z.enum(OUTCOMES),
-    reason: z.enum(CODES).nullable().describe('Code of the first problem.'),
+    reason: runCode().nullable().describe('Code of the first problem.'),
     counts: runCounts().nullable(),
     finishedAt: z.string(),
-  })
+  }),
+)
 /** The last finished run of a task. */
 export type LastRun = Shape<typeof lastRun>
 
-const listedTask = () =>
+const listedTask = shape('ListedReportTask', () =>
   z.strictObject({
     id: z.string(),
     project: z.string(),
@@ -81,7 +90,8 @@ const listedTask = () =>
     nextRunAt: z.string().nullable().describe('null = no schedule will fire.'),
     revision: z.int(),
     lastRun: lastRun().nullable(),
-  })
+  }),
+)
 /** An item in a list of tasks. */
 export type ListedTask = Shape<typeof listedTask>
 
@@ -241,8 +251,10 @@ const selection = () =>
 /** The tasks that are switched. */
 export type Selection = z.output<ReturnType<typeof selection>>
 
-const switchedTask = () => z.strictObject({ taskId: z.string(), taskName: z.string(), enabled: z.boolean() })
-const switched = () =>
+const switchedTask = shape('SwitchedReportTask', () =>
+  z.strictObject({ taskId: z.string(), taskName: z.string(), enabled: z.boolean() }),
+)
+const switched = shape('SwitchedReportTasks', () =>
   z.strictObject({
     tasksChanged: z.array(switchedTask()),
     tasksUnchanged: z.array(switchedTask()),
@@ -253,7 +265,8 @@ const switched = () =>
         'Tasks that are incomplete stay off, and those that read key-value pairs which the caller may not read.',
       ),
     totalTasksChanged: z.int(),
-  })
+  }),
+)
 export type Switched = Shape<typeof switched>
 
 const switching = <const Verb extends string>(verb: Verb) => ({

@@ -1,6 +1,6 @@
 /** Filters of reports. */
 import { z } from 'zod'
-import { once } from '../../platform/once.ts'
+import { shape } from '../../http/endpoint/contract.ts'
 import { description, expression, fieldName, id, line, name, project } from './fields.ts'
 
 export const DATE_PRESETS = [
@@ -23,7 +23,7 @@ const required = z.boolean().default(true).meta({ label: 'A value that does not 
 const clause = { field: fieldName().meta({ hint: 'Upper and lower case count' }), required }
 const exclude = z.boolean().default(false).meta({ label: 'All others' })
 
-const clauses = once(() =>
+const clauses = shape('FilterClause', () =>
   z.discriminatedUnion('type', [
     z.strictObject({
       ...clause,
@@ -67,7 +67,7 @@ const clauses = once(() =>
 )
 export type Clause = z.output<ReturnType<typeof clauses>>
 
-export const reportFilter = once(() =>
+export const reportFilter = shape('ReportFilterInput', () =>
   z.strictObject({
     project,
     name,

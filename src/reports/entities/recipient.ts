@@ -1,9 +1,9 @@
 /** Recipients and their groups. */
 import { z } from 'zod'
-import { once } from '../../platform/once.ts'
+import { shape } from '../../http/endpoint/contract.ts'
 import { address, description, FILTERS, ids, line, name, zone } from './fields.ts'
 
-const qlikUser = once(() =>
+const qlikUser = shape('QlikUser', () =>
   z.strictObject({ userDirectory: line(256).meta({ label: 'Directory' }), userId: line(256).meta({ label: 'User' }) }),
 )
 export type QlikUser = z.output<ReturnType<typeof qlikUser>>
@@ -12,7 +12,7 @@ export type QlikUser = z.output<ReturnType<typeof qlikUser>>
 const WITHOUT_EFFECT =
   'Kept for other programs, without effect: documents have that of the report, mails that of the configuration.'
 
-export const recipient = once(() =>
+export const recipient = shape('RecipientInput', () =>
   z.strictObject({
     name,
     email: address().toLowerCase().meta({ label: 'Address', order: -1 }),
@@ -31,7 +31,7 @@ export const recipient = once(() =>
 )
 export type Recipient = z.output<ReturnType<typeof recipient>>
 
-export const recipientGroup = once(() =>
+export const recipientGroup = shape('RecipientGroupInput', () =>
   z.strictObject({
     name,
     description: description(),

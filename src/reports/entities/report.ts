@@ -1,6 +1,6 @@
 /** Reports: blocks, or an Office template with its data. */
 import { z } from 'zod'
-import { once } from '../../platform/once.ts'
+import { shape } from '../../http/endpoint/contract.ts'
 import {
   bindingKey,
   column,
@@ -49,7 +49,7 @@ export const CHART_KINDS = [
 ] as const
 export type ChartKind = (typeof CHART_KINDS)[number]
 
-const sort = once(() =>
+const sort = shape('RowOrder', () =>
   z
     .array(
       z
@@ -61,10 +61,10 @@ const sort = once(() =>
     )
     .max(20),
 )
-const maxRows = once(() => z.int().min(1).max(10_000_000).meta({ label: 'Most rows' }))
+const maxRows = () => z.int().min(1).max(10_000_000).meta({ label: 'Most rows' })
 
 /** Lines of a text in a PDF. */
-const maxLines = once(() => z.int().min(1).max(100).meta({ label: 'Most lines in PDF' }))
+const maxLines = () => z.int().min(1).max(100).meta({ label: 'Most lines in PDF' })
 
 const COLUMN = { title: 'Column' }
 const ORDERED = { ordered: true }
@@ -80,7 +80,7 @@ const tableMembers = {
   totals: z.boolean().default(false),
 }
 
-const measure = once(() =>
+const measure = shape('ChartMeasure', () =>
   z.union([
     expression(),
     z.strictObject({
@@ -108,7 +108,7 @@ const NEW_COLUMNS = { columns: [{ label: '', expr: '', kind: 'dimension' }] }
 
 const block = { key: key(), title: line(500).optional() }
 
-const blocks = once(() =>
+const blocks = shape('ReportBlock', () =>
   z.discriminatedUnion('type', [
     z
       .strictObject({
@@ -169,7 +169,7 @@ export type BlockOf<Type extends Block['type']> = Extract<Block, { readonly type
 
 const binding = { key: bindingKey() }
 
-const bindings = once(() =>
+const bindings = shape('ReportBinding', () =>
   z.union([
     z.strictObject({ ...binding, type: z.literal('value'), expr: expression().meta({ label: 'Expression' }) }),
     z
@@ -206,7 +206,7 @@ const bindings = once(() =>
 )
 export type Binding = z.output<ReturnType<typeof bindings>>
 
-const level = once(() =>
+const level = shape('ReportLevel', () =>
   z
     .strictObject({
       key: bindingKey(),
@@ -219,7 +219,7 @@ const level = once(() =>
 )
 export type Level = z.output<ReturnType<typeof level>>
 
-const template = once(() =>
+const template = shape('ReportTemplateFile', () =>
   z.union([
     z.strictObject({ source: z.literal('file'), file: line(255) }),
     z.strictObject({ source: z.literal('upload'), fileName: line(255), sha256: z.string() }),
@@ -247,14 +247,14 @@ const reportMembers = {
   timezone: zone().optional().meta({ label: 'Time zone', group: 'page' }),
 }
 
-export const blockReport = once(() =>
+export const blockReport = shape('BlockReportInput', () =>
   z.strictObject({
     ...reportMembers,
     type: z.literal('blocks').default('blocks'),
     blocks: z.array(blocks()).min(1).max(50).meta({ group: 'blocks', ordered: true }),
   }),
 )
-export const templateReport = once(() =>
+export const templateReport = shape('TemplateReportInput', () =>
   z.strictObject({
     ...reportMembers,
     type: z.literal('template'),
@@ -268,7 +268,7 @@ export const templateReport = once(() =>
     levels: z.array(level()).max(4).default([]).meta({ group: 'template' }),
   }),
 )
-export const report = once(() => z.union([templateReport(), blockReport()]))
+export const report = shape('ReportInput', () => z.union([templateReport(), blockReport()]))
 export type Report = z.output<ReturnType<typeof report>>
 export type BlockReport = z.output<ReturnType<typeof blockReport>>
 export type TemplateReport = z.output<ReturnType<typeof templateReport>>

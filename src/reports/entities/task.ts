@@ -1,6 +1,6 @@
 /** Report tasks: reports, recipients, delivery, triggers, notifications. */
 import { z } from 'zod'
-import { once } from '../../platform/once.ts'
+import { shape } from '../../http/endpoint/contract.ts'
 import type { ReportCondition } from './condition.ts'
 import type { Stored } from './fields.ts'
 import {
@@ -30,7 +30,7 @@ const reach = {
   hub: z.boolean().default(false).meta({ label: 'in the hub', order: 1 }),
 }
 
-const recipientRef = once(() =>
+const recipientRef = shape('ReportRecipient', () =>
   z.discriminatedUnion('type', [
     z
       .strictObject({
@@ -49,7 +49,7 @@ const recipientRef = once(() =>
   ]),
 )
 
-export const formatOptions = once(() =>
+export const formatOptions = shape('ReportFormatOptions', () =>
   z.strictObject({
     csv: z
       .strictObject({
@@ -85,19 +85,18 @@ export const formatOptions = once(() =>
 export type FormatOptions = z.output<ReturnType<typeof formatOptions>>
 
 /** Name of a value under `reportTask.secrets`. */
-const secretRef = once(() =>
+const secretRef = () =>
   z
     .string()
     .regex(
       /^secretRef:[A-Za-z0-9_-]{1,64}$/,
       'must be secretRef: and the name of a secret; passwords themselves are refused',
     )
-    .meta({ hint: 'secretRef:NAME' }),
-)
+    .meta({ hint: 'secretRef:NAME' })
 
 const CONDITIONS = { label: 'Conditions', lookup: 'condition' }
 
-const cycle = once(() =>
+const cycle = shape('ReportCycle', () =>
   z.strictObject({
     fields: z
       .array(fieldName())
@@ -115,7 +114,7 @@ const cycle = once(() =>
   }),
 )
 
-export const reportUse = once(() =>
+export const reportUse = shape('ReportUse', () =>
   z
     .strictObject({
       key: key().meta({ hint: 'Names it inside of the task: a-z, 0-9, _ and -' }),
@@ -181,7 +180,7 @@ const MESSAGE_TEXTS: Readonly<Record<Option, string>> = {
   reason: 'a reason for the log (reason)',
 }
 
-const triggers = once(() =>
+const triggers = shape('ReportTrigger', () =>
   z.discriminatedUnion('type', [
     z
       .strictObject({
@@ -257,7 +256,7 @@ const triggers = once(() =>
 export type Trigger = z.output<ReturnType<typeof triggers>>
 export type TriggerOf<Type extends Trigger['type']> = Extract<Trigger, { readonly type: Type }>
 
-const notification = once(() =>
+const notification = shape('ReportNotification', () =>
   z
     .strictObject({
       on: z
@@ -273,7 +272,7 @@ const notification = once(() =>
 )
 export type Notification = z.output<ReturnType<typeof notification>>
 
-export const reportTask = once(() =>
+export const reportTask = shape('ReportTaskInput', () =>
   z
     .strictObject({
       project,

@@ -139,3 +139,8 @@ export function listedTask(task: StoredOf<'task'>, { lastRun, nextRunAt }: Entit
     lastRun: lastRun(id),
   }
 }
+
+/** A definition of each kind that the calls of the description are about. */
+export const EXAMPLE_ID = '5e0d7a0c-2f3b-4c55-9c1e-0b1f6c1d2a01'
+/** A report that is made of a workbook. */
+export const EXAMPLE_TEMPLATE_ID = '5e0d7a0c-2f3b-4c55-9c1e-0b1f6c1d2a02'

@@ -16,6 +16,7 @@ import {
   checkedId,
   checksBody,
   type EntityDeps,
+  EXAMPLE_ID,
   listedTask,
   requireRevision,
   requireSources,
@@ -29,12 +30,12 @@ interface EntityRoutesDeps extends EntityDeps {
 }
 
 /** Bodies for the description of the API. */
-const EXAMPLES: Readonly<Record<Kind, object>> = {
+export const EXAMPLES: Readonly<Record<Kind, object>> = {
   task: { project: 'Sales', name: 'Weekly sales pack', tags: ['weekly'] },
   report: {
     project: 'Sales',
     name: 'Sales pack',
-    appId: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',
+    appId: 'a1000000-0000-4000-8000-000000000002',
     blocks: [{ key: 'kpis', type: 'kpi', items: [{ label: 'Revenue', expr: '=Sum(Sales)' }] }],
   },
   filter: { project: 'Sales', name: 'Nordics', clauses: [{ type: 'values', field: 'Country', values: ['Sweden'] }] },
@@ -42,9 +43,6 @@ const EXAMPLES: Readonly<Record<Kind, object>> = {
   recipient: { name: 'Anna Berg', email: 'anna@company.com' },
   group: { name: 'Regional managers' },
 }
-
-/** A definition that the calls of the description are about. */
-const EXAMPLE_ID = '5e0d7a0c-2f3b-4c55-9c1e-0b1f6c1d2a01'
 
 type Answer = DefinitionOf<Kind>
 interface Answers<Status extends number> {

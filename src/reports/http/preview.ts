@@ -15,8 +15,9 @@ import { RULES } from '../kinds.ts'
 import { DEFAULT_OPTIONS } from '../runs/admission.ts'
 import type { Runner } from '../runs/runner.ts'
 import type { DefinitionStore } from '../store.ts'
-import { bodyObject, checkedId, checksBody } from './common.ts'
+import { bodyObject, checkedId, checksBody, EXAMPLE_ID } from './common.ts'
 import { engineAnswer } from './engine.ts'
+import { EXAMPLES } from './entities.ts'
 import { fileAnswer } from './file.ts'
 import { onlyDocument, trial } from './trials.ts'
 
@@ -80,6 +81,7 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
       ownBodyErrors: true,
       summary: 'Preview a report that is not saved',
       description: `The body is a whole report, with \`filterIds\` and \`cycle\`. ${LIMITS}`,
+      examples: [{ name: 'html', query: { format: 'html' }, body: EXAMPLES.report, status: 200 }],
       async handle(request) {
         const { format = 'html', asRecipient, reportId } = request.query
         const { cycle, ...body } = bodyObject(request)
@@ -119,6 +121,13 @@ export function previewRoutes(deps: PreviewRouteDeps): ApiRoute[] {
       ownBodyErrors: true,
       summary: 'Preview a document of a report task that is not saved',
       description: `The body is a whole task: the document is that of its first recipient. ${LIMITS}`,
+      examples: [
+        {
+          name: 'html',
+          body: { ...EXAMPLES.task, reports: [{ key: 'pack', reportId: EXAMPLE_ID, format: 'html' }] },
+          status: 200,
+        },
+      ],
       async handle(request) {
         const { report: key, format } = request.query
         const task = checkedWith(reportTask(), bodyObject(request))

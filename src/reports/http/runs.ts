@@ -1,5 +1,5 @@
 /** Endpoints of runs: start, plan, list, documents, deliveries, log, cancel, resend. */
-import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Blobs } from '../../platform/blobs.ts'
 import { isGuid } from '../../platform/uuid.ts'
@@ -21,11 +21,12 @@ import {
   type RunCounts,
   type Runs,
   type RunsQuery,
+  START_TASK,
 } from '../runs/contract.ts'
 import { countsOf, type DeliveryRecord, type Ledger, listedRunOf, type RunRecord, runOf } from '../runs/ledger.ts'
 import type { RunLog } from '../runs/log.ts'
 import type { ResendAnswer } from '../runs/resend.ts'
-import { bodyOf, checksBody, invalidId } from './common.ts'
+import { bodyOf, checksBody, EXAMPLE_ID, invalidId } from './common.ts'
 import { fileAnswer } from './file.ts'
 import { type StartRouteDeps, startRoutes, taskById } from './starts.ts'
 
@@ -71,6 +72,7 @@ function listOfTask(deps: RunRouteDeps): ApiRoute {
     ...RUNS_OF_TASK,
     scope: 'report:read',
     summary: 'List the runs of a report task, newest first',
+    examples: [{ name: 'all', params: { taskId: EXAMPLE_ID }, status: 200 }],
     handle: ({ params, query }, answer) =>
       answer(200, listed({ ...query, taskId: taskById(params.taskId, deps).id }, deps)),
   })
@@ -81,7 +83,10 @@ function list(deps: RunRouteDeps): ApiRoute {
     ...RUNS,
     scope: 'report:read',
     summary: 'List runs of report tasks, newest first',
-    examples: [{ name: 'errors', query: { outcome: 'error' }, status: 200 }],
+    examples: [
+      { name: 'errors', query: { outcome: 'error' }, status: 200 },
+      { name: 'successes', query: { outcome: 'success' }, status: 200 },
+    ],
     handle: ({ query }, answer) => answer(200, listed(query, deps)),
   })
 }
@@ -102,6 +107,9 @@ function read(deps: RunRouteDeps): ApiRoute {
     ...RUN,
     scope: 'report:read',
     summary: 'Show a run with its events',
+    examples: [
+      { name: 'last-success', params: from(RUNS, { runId: '$response.body#/runs/0/id' }, 'successes'), status: 200 },
+    ],
     handle: ({ params, query }, answer) => {
       const run = runById(params.runId, deps)
       const definition = query.definition === '1' ? { definition: deps.ledger.definition(run.id) } : {}
@@ -115,6 +123,9 @@ function readLog(deps: RunRouteDeps): ApiRoute {
     ...RUN_LOG,
     scope: 'report:read',
     summary: 'The log of a run',
+    examples: [
+      { name: 'last-success', params: from(RUNS, { runId: '$response.body#/runs/0/id' }, 'successes'), status: 200 },
+    ],
     handle: async ({ params }, answer) => answer(200, await deps.runLog.read(runById(params.runId, deps).id)),
   })
 }
@@ -124,6 +135,9 @@ function listDeliveries(deps: RunRouteDeps): ApiRoute {
     ...RUN_DELIVERIES,
     scope: 'report:read',
     summary: 'List the deliveries of a run',
+    examples: [
+      { name: 'last-success', params: from(RUNS, { runId: '$response.body#/runs/0/id' }, 'successes'), status: 200 },
+    ],
     handle: ({ params, query }, answer) => {
       const found = deps.ledger
         .deliveries(runById(params.runId, deps).id)
@@ -152,6 +166,9 @@ function listDocuments(deps: RunRouteDeps): ApiRoute {
     ...RUN_DOCUMENTS,
     scope: 'report:read',
     summary: 'List the documents of a run',
+    examples: [
+      { name: 'last-success', params: from(RUNS, { runId: '$response.body#/runs/0/id' }, 'successes'), status: 200 },
+    ],
     handle: ({ params }, answer) => {
       const documents = deps.ledger
         .documents(runById(params.runId, deps))
@@ -177,6 +194,13 @@ function download(deps: RunRouteDeps): ApiRoute {
     action: 'report.document',
     audited: 'always',
     summary: 'Download a document of a run',
+    examples: [
+      {
+        name: 'first',
+        params: from(RUN_DOCUMENTS, { runId: '$request.path.runId', documentId: '$response.body#/documents/0/id' }),
+        status: 200,
+      },
+    ],
     handle: async ({ params, note }) => {
       const run = runById(params.runId, deps)
       const document = deps.ledger.documents(run).find(({ id }) => id === params.documentId.toLowerCase())
@@ -194,6 +218,13 @@ function cancel(deps: RunRouteDeps): ApiRoute {
     action: 'report.cancel',
     summary: 'Cancel a run',
     description: 'The step under way ends; what is not sent yet is left out. Deliveries that were sent stay.',
+    examples: [
+      {
+        name: 'just-started',
+        params: from(START_TASK, { runId: '$response.body#/tasksStarted/0/runId' }),
+        status: 202,
+      },
+    ],
     handle: async ({ params, note }, answer) => {
       const run = runById(params.runId, deps)
       note({ target: [run.taskId, run.id] })
@@ -213,6 +244,14 @@ function resend(deps: RunRouteDeps): ApiRoute {
     summary: 'Send deliveries of a run again',
     description:
       'Sends the stored documents of failed and doubtful deliveries; `corrections` replaces wrong addresses. With `recipients` these addresses get their mails, and no others. An address that is in none of these deliveries is refused. Deliveries that another resend has sent meanwhile are left out; they need `confirmDuplicates`, as deliveries that were sent do.',
+    examples: [
+      {
+        name: 'again',
+        params: from(RUNS, { runId: '$response.body#/runs/0/id' }, 'successes'),
+        body: { states: ['sent'], confirmDuplicates: true },
+        status: 202,
+      },
+    ],
     handle: async (request, answer) => {
       const run = runById(request.params.runId, deps)
       const { states, recipients, corrections, confirmDuplicates } = checkedWith(bodyOf(RESEND_RUN), request.body ?? {})

@@ -14,6 +14,7 @@ import {
   type Plan as PlanAnswer,
   type RunEvent,
   type RunOptions,
+  START_TASK,
   START_TASKS,
   type Start,
   type Started,
@@ -23,7 +24,7 @@ import { distinctNames } from '../runs/file-names.ts'
 import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
 import type { Runner } from '../runs/runner.ts'
-import { bodyOf, checksBody, invalidId, requireSources } from './common.ts'
+import { bodyOf, checksBody, EXAMPLE_ID, invalidId, requireSources } from './common.ts'
 import { engineAnswer } from './engine.ts'
 
 export interface StartRouteDeps extends Pick<SenderRules, 'allowedDomains'> {
@@ -74,8 +75,9 @@ const start = (deps: StartRouteDeps): ApiRoute =>
 const startOne = (deps: StartRouteDeps): ApiRoute =>
   route({
     ...STARTS,
-    path: '/v4/reporttask/{taskId}/start',
+    path: START_TASK.path,
     params: taskParams,
+    examples: [{ name: 'now', params: { taskId: EXAMPLE_ID }, body: { force: true }, status: 200 }],
     async handle(request, answer) {
       const { taskId } = request.params
       return answer(200, await startTasks(request, taskId === '-' ? [] : [taskById(taskId, deps).id], deps))
@@ -174,6 +176,7 @@ function plan(deps: StartRouteDeps): ApiRoute {
     summary: 'Show who would get what, without making or sending anything',
     description:
       'With `-` in the place of the id the body is a whole task, which is not saved; that needs `report:write` too. Conditions on key-value pairs need `kv:read` of their namespaces, those on Qlik tasks `task:read`.',
+    examples: [{ name: 'stored', params: { taskId: EXAMPLE_ID }, status: 200 }],
     handle: async ({ params, query, signal, body, caller }, answer) => {
       // A task of the caller evaluates its expressions in any app, and shows results in names and addresses.
       if (params.taskId === '-') requireScope(caller, 'report:write')

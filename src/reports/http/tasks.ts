@@ -2,12 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { stat, statfs } from 'node:fs/promises'
 import type { Caller } from '../../http/endpoint/caller.ts'
-import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { type ErrorCode, Refusal, refusal } from '../../http/errors.ts'
 import { within } from '../../platform/deadline.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import {
   COPY_TASK,
+  DEFINITIONS,
   PROJECTS,
   type Selection,
   STORAGE_SPACES,
@@ -16,7 +17,16 @@ import {
 } from '../entities/contract.ts'
 import { editable, type StoredOf, shown } from '../rows.ts'
 import { type DefinitionStore, type Edit, notFound } from '../store.ts'
-import { bodyOf, checkedId, checksBody, invalidId, optionalBody, requireSourcesOf, tagOf } from './common.ts'
+import {
+  bodyOf,
+  checkedId,
+  checksBody,
+  EXAMPLE_ID,
+  invalidId,
+  optionalBody,
+  requireSourcesOf,
+  tagOf,
+} from './common.ts'
 
 const VERBS = [
   { verb: 'enable', enabled: true, what: 'on' },
@@ -70,6 +80,7 @@ export function taskRoutes(store: DefinitionStore): ApiRoute[] {
       scope: 'report:run',
       action: `reporttask.${verb}`,
       summary: `Switch a report task ${what}`,
+      examples: [{ name: 'one', params: { taskId: EXAMPLE_ID }, status: 200 }],
       async handle(request, answer) {
         const id = checkedId('task', request.params.taskId ?? '')
         const selection = { taskId: [id], tag: [], project: [], all: false }
@@ -148,6 +159,14 @@ function copyRoute(store: DefinitionStore): ApiRoute {
     summary: 'Copy a report task',
     description:
       'The copy is off. Without a name it is called like the task, with `(copy)` behind. A task that reads key-value pairs needs `kv:read` of their namespaces, one that follows Qlik tasks `task:read`, and topics `message:read`.',
+    examples: [
+      {
+        name: 'copy',
+        params: from(DEFINITIONS.task.list, { taskId: '$response.body#/reportTasks/0/id' }),
+        body: { name: 'Monthly sales pack' },
+        status: 201,
+      },
+    ],
     async handle(request, answer) {
       const source = checkedId('task', request.params.taskId ?? '')
       const { name, project } = optionalBody(request, bodyOf(COPY_TASK))

@@ -24,7 +24,7 @@ import {
   type TemplateCheck,
   UPLOAD_TEMPLATE,
 } from '../templates/contract.ts'
-import { checkedId, requireRevision, tagOf } from './common.ts'
+import { checkedId, EXAMPLE_TEMPLATE_ID, requireRevision, tagOf } from './common.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -163,6 +163,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       action: 'report.template',
       summary: 'Upload the template of a report',
       description: 'The body is the file, its name stands in the header `X-File-Name` (percent-encoded where needed).',
+      examples: [{ name: 'workbook', params: { id: EXAMPLE_TEMPLATE_ID }, status: 200 }],
       async handle(request, answer) {
         const report = templateReport(request)
         requireRevision(request, 'report', report.revision)
@@ -180,6 +181,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       ...DOWNLOAD_TEMPLATE,
       scope: 'report:read',
       summary: 'Download the template of a report',
+      examples: [{ name: 'workbook', params: { id: EXAMPLE_TEMPLATE_ID }, status: 200 }],
       async handle(request) {
         const report = templateReport(request)
         const { template } = report
@@ -207,6 +209,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       scope: 'report:write',
       action: 'report.template.delete',
       summary: 'Remove the uploaded template of a report',
+      examples: [{ name: 'workbook', params: { id: EXAMPLE_TEMPLATE_ID }, status: 204 }],
       async handle(request, answer) {
         const report = templateReport(request)
         requireRevision(request, 'report', report.revision)
@@ -235,6 +238,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       audited: 'refused',
       summary: 'Check a template without keeping it',
       description: 'The body is the file; without one the present template is checked.',
+      examples: [{ name: 'workbook', params: { id: EXAMPLE_TEMPLATE_ID }, status: 200 }],
       async handle(request, answer) {
         const report = templateReport(request)
         const content = request.body as Bytes

@@ -92,6 +92,7 @@ export function transferRoutes({ store, blobs, checks, readTable }: TransferDeps
       description:
         'A workbook (.xlsx), text with comma, semicolon or tab in any encoding that Excel writes, or a JSON list. Matched by address. Lines with an error are left out. `replace`: imported recipients that are missing become inactive, unless a line has an error.',
       readByHandler: () => ({ body: z.string().meta({ contentMediaType: 'text/csv' }) }),
+      examples: [{ name: 'table', body: 'name,email\nAnna Berg,anna.berg@company.com\n', status: 200 }],
       async handle(request, answer) {
         const { mode = 'merge' } = request.query
         const file = { bytes: request.body as Uint8Array, contentType: request.headers.get('content-type') ?? '' }

@@ -16,7 +16,7 @@ import type { PreparedDocument } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
 import type { Save } from '../save.ts'
 import type { DefinitionStore, Edit } from '../store.ts'
-import { bodyOf, checkedId, checksBody, requireSources } from './common.ts'
+import { bodyOf, checkedId, checksBody, EXAMPLE_ID, requireSources } from './common.ts'
 import { engineAnswer, engineRefusal } from './engine.ts'
 import { fileAnswer } from './file.ts'
 import type { RunRouteDeps } from './runs.ts'
@@ -61,6 +61,7 @@ export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
       action: 'report.render',
       audited: 'always',
       summary: 'Make a report once, as a file',
+      examples: [{ name: 'html', params: { id: EXAMPLE_ID }, query: { format: 'html' }, status: 200 }],
       handle: async ({ params, query, signal, caller, note }) => {
         const { id: reportId, name, project } = existing(store, 'report', params.id)
         note({ target: [name] })
@@ -80,6 +81,7 @@ export function trialRoutes(deps: TrialRouteDeps): ApiRoute[] {
       summary: 'Evaluate a condition now',
       description:
         'Filters of the body apply. A condition without an app needs a filter that is bound to one when a rule asks the app: those about tasks, days, pairs and files do not.',
+      examples: [{ name: 'now', params: { id: EXAMPLE_ID }, body: {}, status: 200 }],
       handle: async (request, answer) => {
         const began = performance.now()
         const condition = existing(store, 'condition', request.params.id)

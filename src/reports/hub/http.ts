@@ -1,7 +1,8 @@
 /** Endpoints of the hub: its reports for readers and programs, and who opened the documents of a run. */
-import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, from, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { RUNS } from '../runs/contract.ts'
 import { HUB_ITEM, HUB_ITEMS, RUN_READS } from './contract.ts'
 import type { Reader } from './login.ts'
 import type { HubItem } from './store.ts'
@@ -45,6 +46,7 @@ export function hubApiRoutes(
     route({
       ...HUB_ITEM,
       summary: 'Show a report in the hub with its versions',
+      examples: [{ name: 'newest', params: from(HUB_ITEMS, { id: '$response.body#/hubItems/0/id' }), status: 200 }],
       handle(request, answer) {
         const seen = request as unknown as ApiRequest
         const { address } = readerOf(seen)
@@ -60,6 +62,9 @@ export function hubApiRoutes(
       ...RUN_READS,
       scope: 'report:read',
       summary: 'List who opened the documents of a run in the hub',
+      examples: [
+        { name: 'last-success', params: from(RUNS, { runId: '$response.body#/runs/0/id' }, 'successes'), status: 200 },
+      ],
       handle({ params: { runId } }, answer) {
         if (!isGuid(runId))
           throw refusal('INVALID_ID', 'Run ID must be a valid GUID', { error: 'Invalid run ID format' })

@@ -1,10 +1,10 @@
 /** The contracts of runs of report tasks: starts, plans, documents, deliveries. Times are ISO 8601, lengths in milliseconds. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
-import { CODES, LEVELS } from '../codes.ts'
+import { LEVELS } from '../codes.ts'
 import { rules } from '../entities/condition.ts'
-import { runCounts, usedDefinitions } from '../entities/contract.ts'
+import { runCode, runCounts, usedDefinitions } from '../entities/contract.ts'
 import { FORMATS } from '../entities/report.ts'
 import { OPTION_MEMBERS } from '../entities/start-options.ts'
 import { OUTCOMES, reportTask } from '../entities/task.ts'
@@ -39,14 +39,15 @@ const triggerDetail = () => ({
   key: optional(),
   revision: z.int().optional(),
 })
-const firing = () =>
+const firing = shape('ReportTriggerFiring', () =>
   z.strictObject({
     type: z.enum(['manual', 'schedule', 'qlikEvent', 'reportTask', 'mqtt', 'keyValue', 'resend']),
     triggerId: z.string().nullable(),
     key: z.string().describe('Identity of the firing within the trigger: an instant, an execution id.'),
     firedAt: z.string(),
     detail: z.strictObject(triggerDetail()),
-  })
+  }),
+)
 const trigger = () =>
   firing().extend({
     detail: z.strictObject({
@@ -69,20 +70,21 @@ const about = () => ({
   recipient: optional(),
 })
 
-const event = () =>
+const event = shape('ReportRunEvent', () =>
   z.strictObject({
     at: z.string(),
     level: z.enum(LEVELS),
-    code: z.enum(CODES),
+    code: runCode(),
     ...about(),
     details: z.string(),
-  })
+  }),
+)
 export type RunEvent = Shape<typeof event>
 
 const STATES = ['queued', 'running', 'delivering', 'finished'] as const
 export type RunState = (typeof STATES)[number]
 
-const listedRun = () =>
+const listedRun = shape('ListedReportRun', () =>
   z.strictObject({
     id: z.string(),
     taskId: z.string(),
@@ -92,7 +94,7 @@ const listedRun = () =>
     options: options(),
     state: z.enum(STATES),
     outcome: z.enum(OUTCOMES).nullable(),
-    reason: z.enum(CODES).nullable(),
+    reason: runCode().nullable(),
     test: z.boolean(),
     dryRun: z.boolean(),
     repeats: z.int().optional().describe('Firings that this run stands for, when more than one.'),
@@ -101,11 +103,12 @@ const listedRun = () =>
     finishedAt: z.string().nullable(),
     durationMs: z.number().nullable(),
     counts: runCounts(),
-  })
+  }),
+)
 /** A run in a list. */
 export type ListedRun = Shape<typeof listedRun>
 
-const run = () => listedRun().extend({ events: z.array(event()) })
+const run = shape('ReportRun', () => listedRun().extend({ events: z.array(event()) }))
 export type Run = Shape<typeof run>
 
 const DELIVERY_STATES = ['planned', 'sending', 'sent', 'retry', 'failed', 'unknown', 'skipped'] as const
@@ -292,8 +295,11 @@ export const START_TASKS = contract({
 })
 export type Started = AnswerOf<typeof START_TASKS>
 
+/** Tasks of the body are started, too. */
+export const START_TASK = contract({ ...START_TASKS, path: '/v4/reporttask/{taskId}/start', params: taskParams })
+
 const scalar = () => z.union([z.string(), z.number(), z.null()]).optional()
-const ruleResult = () =>
+const ruleResult = shape('ReportRuleResult', () =>
   z.strictObject({
     type: z.enum(rules().options.map(({ shape }) => shape.type.value)),
     met: z.boolean(),
@@ -303,7 +309,8 @@ const ruleResult = () =>
     previous: scalar(),
     change: scalar().describe('In the unit of the rule; percent with two decimals.'),
     error: optional(),
-  })
+  }),
+)
 export type RuleResult = Shape<typeof ruleResult>
 
 /** Members of the result of a condition. */
@@ -337,7 +344,7 @@ export const PLAN_TASK = contract({
     200: z.strictObject({
       taskId: z.string(),
       conditions: z.array(checkedCondition()),
-      skipped: z.enum(CODES).nullable().describe('Code of the condition that leaves nothing to do.'),
+      skipped: runCode().nullable().describe('Code of the condition that leaves nothing to do.'),
       documents: z.array(
         z.strictObject({
           report: z.string().describe('Key of the report in the task.'),

@@ -1,6 +1,6 @@
 /** The contracts of the Office templates of reports. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { TEMPLATE_CODES } from '../codes.ts'
 import { file } from '../runs/contract.ts'
@@ -21,7 +21,7 @@ export type TemplateProblem = Shape<typeof problem>
 const warning = () => problem().extend({ code: z.literal('TEMPLATE_REFERENCE') })
 export type TemplateWarning = Shape<typeof warning>
 
-const check = () =>
+const check = shape('TemplateCheck', () =>
   z.strictObject({
     ok: z.boolean(),
     format: z.enum(['xlsx', 'docx', 'pptx', 'unknown']).describe('`unknown` = the file cannot be opened.'),
@@ -32,7 +32,8 @@ const check = () =>
     dropped: z.array(z.string()).describe('References that filled files do not have: a company template.'),
     problems: z.array(problem()),
     warnings: z.array(warning()).describe('Warnings of each run, as far as the file shows them; the file is taken.'),
-  })
+  }),
+)
 export type TemplateCheck = Shape<typeof check>
 
 const template = () =>

@@ -1,6 +1,6 @@
 /** The contracts of the endpoints about tasks, executions and their history. Times are ISO 8601 in UTC, lengths in milliseconds. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
 import { GROUPINGS, OUTCOMES, SORTINGS, STATES, TASK_TYPES } from './kinds.ts'
 
@@ -16,7 +16,7 @@ const { from, to, limit, cursor } = LIST_PARAMETERS
 
 const params = () => z.object({ executionId: z.string().describe('Execution id, or `queueId` of a queued start.') })
 
-export const taskRef = () => z.strictObject({ taskId: z.string(), taskName: z.string() })
+export const taskRef = shape('TaskReference', () => z.strictObject({ taskId: z.string(), taskName: z.string() }))
 export type TaskRef = Shape<typeof taskRef>
 
 const ids = () =>
@@ -27,18 +27,19 @@ const ids = () =>
     .optional()
 
 /** The state of an execution, as answers to start requests contain it. */
-export const summary = () =>
+export const summary = shape('ExecutionSummary', () =>
   z.strictObject({
     state: z.enum(STATES),
     outcome: z.enum(OUTCOMES).nullable().describe('Null until it is finished.'),
     statusText: z.string().describe('The word of Qlik Sense: `FinishedFail`.'),
     queueMs: ms().describe('From the start request to the start; null until then.'),
     runMs: ms().describe('From the start to the end, retries included; null until then.'),
-  })
+  }),
+)
 export type ExecutionSummary = Shape<typeof summary>
 
 /** An execution without its details. */
-const listed = () =>
+const listed = shape('Execution', () =>
   z.strictObject({
     executionId: text(),
     kind: z.enum(['task', 'appReload']),
@@ -56,7 +57,8 @@ const listed = () =>
     stoppedAt: text(),
     attempts: z.int(),
     error: text(),
-  })
+  }),
+)
 export type ListedExecution = Shape<typeof listed>
 
 const detail = () => z.strictObject({ at: z.string(), level: z.enum(['error', 'warn', 'info']), message: z.string() })
@@ -122,7 +124,7 @@ export const EXECUTIONS = contract({
 export type Executions = AnswerOf<typeof EXECUTIONS>
 
 /** A task of the list. */
-export const task = () =>
+export const task = shape('Task', () =>
   z.strictObject({
     taskId: z.string(),
     taskName: z.string(),
@@ -144,7 +146,8 @@ export const task = () =>
       })
       .nullable()
       .describe('Null when it never ran.'),
-  })
+  }),
+)
 export type TaskInfo = Shape<typeof task>
 export type LastRun = NonNullable<TaskInfo['last']>
 
@@ -203,7 +206,7 @@ const filters = () =>
 export type HistoryFilters = z.output<ReturnType<typeof filters>>
 
 /** An execution of a task that has ended. */
-const ended = () =>
+const ended = shape('EndedExecution', () =>
   listed().extend({
     kind: z.literal('task'),
     taskId: z.string(),
@@ -212,7 +215,8 @@ const ended = () =>
     state: z.literal('finished'),
     outcome: z.enum(OUTCOMES),
     stoppedAt: z.string(),
-  })
+  }),
+)
 export type HistoryItem = Shape<typeof ended>
 
 export const HISTORY = contract({

@@ -1,6 +1,6 @@
 /** The contracts of the endpoints about the tasks of the site. Times are ISO 8601, lengths in milliseconds. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { task as listedTask, taskRef } from '../executions/contract.ts'
 import { OUTCOMES, STATES } from '../executions/kinds.ts'
@@ -37,7 +37,7 @@ const ms = () => z.number().nullable()
 const state = () => z.enum([...STATES, ...OUTCOMES])
 
 /** An execution under way. */
-const underWay = () =>
+const underWay = shape('RunningExecution', () =>
   z.strictObject({
     executionId: text(),
     state: z.enum(['queued', 'running']),
@@ -46,10 +46,11 @@ const underWay = () =>
     pessimisticEnd: z.string(),
     over: z.boolean().describe('It takes longer than usual.'),
     overByMs: z.number(),
-  })
+  }),
+)
 export type Running = Shape<typeof underWay>
 
-const item = () =>
+const item = shape('AttentionItem', () =>
   z.strictObject({
     key: z.string().describe('The same as long as the item is open: `taskFailed:<task id>`.'),
     kind: z.enum(ATTENTION_KINDS),
@@ -94,7 +95,8 @@ const item = () =>
       .strictObject({ at: z.string(), how: z.enum(['itself', 'retry', 'start']), by: text() })
       .nullable()
       .describe('`start`: a caller of Footman has started it.'),
-  })
+  }),
+)
 
 /** Something that is wrong now, or was and is well again. */
 export type AttentionItem = Shape<typeof item>
@@ -347,8 +349,9 @@ export const TASK = contract({
 })
 export type TaskDetail = AnswerOf<typeof TASK>
 
-const point = () =>
-  z.strictObject({ executionId: text(), outcome: z.enum(OUTCOMES), stoppedAt: z.string(), runMs: ms() })
+const point = shape('TaskPoint', () =>
+  z.strictObject({ executionId: text(), outcome: z.enum(OUTCOMES), stoppedAt: z.string(), runMs: ms() }),
+)
 export type TaskPoint = Shape<typeof point>
 
 export const DURATIONS = contract({

@@ -1,6 +1,6 @@
 /** The contracts of the endpoints of schedules and their runs. Times are ISO 8601 in UTC. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, queryField } from '../../http/endpoint/list-query.ts'
 import { field } from '../../http/endpoint/validation.ts'
 import { OUTCOMES } from '../executions/kinds.ts'
@@ -38,7 +38,7 @@ const text = () => z.string().nullable()
 const scheduleParams = () => z.object({ id: z.string().describe('Id of the schedule.') })
 
 /** A schedule of the file. Written by hand, it may lack members, and have some that only people read. */
-const stored = () =>
+const stored = shape('StoredSchedule', () =>
   z.looseObject({
     id: z.string(),
     created: z.string().optional(),
@@ -49,10 +49,11 @@ const stored = () =>
     startupState: z.string().optional(),
     tags: z.array(z.string()).optional(),
     lastKnownState: z.string().optional(),
-  })
+  }),
+)
 export type StoredSchedule = Shape<typeof stored>
 
-const shown = () =>
+const shown = shape('Schedule', () =>
   stored().extend({
     target: z.unknown().describe('Further tasks, as in a start request.').optional(),
     action: z.unknown().describe('The action instead of starting tasks.').optional(),
@@ -62,7 +63,8 @@ const shown = () =>
     nextRun: z.string().describe('When it fires next; skipped firings do not count.').optional(),
     lastRun: z.string().describe('When it fired last.').optional(),
     lastResult: z.string().describe('`ok`, or `error: ` and why.').optional(),
-  })
+  }),
+)
 export type ShownSchedule = Shape<typeof shown>
 
 /** In the order in which missing members are reported. */

@@ -1,6 +1,6 @@
 /** The endpoints of the scheduler that Butler did not have: coming firings, previews, runs. */
 import { cursorOf, DEFAULT_LIMIT, positionInCursor } from '../../http/endpoint/list-query.ts'
-import { ALWAYS, type ApiRoute } from '../../http/endpoint/route.ts'
+import { ALWAYS, type ApiRoute, from } from '../../http/endpoint/route.ts'
 import { invalidBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -153,6 +153,13 @@ function readRun(deps: RunRoutesDeps): ApiRoute {
     scope: 'schedule:read',
     summary: 'Read a run of a schedule',
     description: 'Also of a schedule that has been deleted, while its runs are kept.',
+    examples: [
+      {
+        name: 'newest',
+        params: from(SCHEDULE_RUNS, { id: '$request.path.id', runId: '$response.body#/runs/0/runId' }),
+        status: 200,
+      },
+    ],
     handle({ params: { id, runId } }, answer) {
       const run = deps.store.byId(runId)
       if (run?.scheduleId !== id) throw refusal('RUN_NOT_FOUND', `The schedule ${id} has no run ${runId}.`)

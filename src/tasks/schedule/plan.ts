@@ -45,33 +45,29 @@ export interface Planner {
 
 const globList = oneOrMany('Globs.', z.string().min(1)).optional()
 
-const apps = once(() => z.strictObject({ appId: globList, stream: globList, name: globList }))
-
 /** The member `action`, as it is written in the file. */
-const actionSchema = once(() =>
-  z
-    .discriminatedUnion('type', [
-      z.strictObject({ type: z.literal('startTask') }),
-      z.strictObject({
-        type: z.literal('appDump'),
-        folder: nameText,
-        apps: apps().optional(),
-        keep: z.int().min(1).max(1_000_000).default(14),
-        maxAge: durationField().optional(),
-      }),
-      z.strictObject({ type: z.literal('webhook'), destination: nameText, body: z.string().default('') }),
-    ])
-    .transform((action): ScheduleAction => {
-      if (action.type !== 'appDump') return action
-      const { folder, keep, maxAge = null, apps: { appId = null, stream = null, name = null } = {} } = action
-      return { type: 'appDump', folder, keep, maxAgeMs: maxAge, apps: { appId, stream, name } }
+const actionSchema = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('startTask') }),
+    z.strictObject({
+      type: z.literal('appDump'),
+      folder: nameText,
+      apps: z.strictObject({ appId: globList, stream: globList, name: globList }).optional(),
+      keep: z.int().min(1).max(1_000_000).default(14),
+      maxAge: durationField().optional(),
     }),
-)
+    z.strictObject({ type: z.literal('webhook'), destination: nameText, body: z.string().default('') }),
+  ])
+  .transform((action): ScheduleAction => {
+    if (action.type !== 'appDump') return action
+    const { folder, keep, maxAge = null, apps: { appId = null, stream = null, name = null } = {} } = action
+    return { type: 'appDump', folder, keep, maxAgeMs: maxAge, apps: { appId, stream, name } }
+  })
 
 /** The members beyond those of Butler. */
 const EXTRA_FIELDS = {
   target: z.unknown(),
-  action: actionSchema(),
+  action: actionSchema,
   window: oneOrMany('Windows.', windowReference),
   onlyOn: oneOrMany('Calendars.', nameText),
   notOn: oneOrMany('Calendars.', nameText),

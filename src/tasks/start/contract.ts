@@ -1,12 +1,12 @@
 /** The contracts of starts and of the start queue. The body decides about the form of the answer to a start. */
 import { z } from 'zod'
-import { type AnswerOf, contract, type Shape } from '../../http/endpoint/contract.ts'
+import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/contract.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { field } from '../../http/endpoint/validation.ts'
 import { once } from '../../platform/once.ts'
 import { summary, taskRef } from '../executions/contract.ts'
 
-const customProperty = () => z.strictObject({ name: z.string(), value: z.string() })
+const customProperty = shape('CustomPropertyValue', () => z.strictObject({ name: z.string(), value: z.string() }))
 const keyValue = () =>
   z.looseObject({
     namespace: z.string(),
@@ -15,7 +15,7 @@ const keyValue = () =>
     ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
   })
 
-export const objectBody = () =>
+export const objectBody = shape('StartInput', () =>
   z
     .looseObject({
       taskId: z.array(z.string()).describe('Start these tasks.').optional(),
@@ -36,12 +36,13 @@ export const objectBody = () =>
         .optional(),
       keyValueStore: z.array(keyValue()).describe('Stored before the tasks are started.').optional(),
     })
-    .describe('Selects tasks; each is started once, however many selectors match it.')
+    .describe('Selects tasks; each is started once, however many selectors match it.'),
+)
 
 const item = <T extends z.ZodRawShape>(type: string, payload: T) =>
   z.looseObject({ type: z.literal(type), payload: z.looseObject(payload) })
 
-const arrayBody = () =>
+const arrayBody = shape('StartListInput', () =>
   z
     .array(
       z.union([
@@ -51,23 +52,26 @@ const arrayBody = () =>
         item('keyvaluestore', keyValue().shape),
       ]),
     )
-    .describe('The older form: a list of objects with type and payload.')
+    .describe('The older form: a list of objects with type and payload.'),
+)
 
-const denied = () =>
+const denied = shape('DeniedSelector', () =>
   z.union([
     z.strictObject({ taskId: z.string() }),
     z.strictObject({ tag: z.string() }),
     z.strictObject({ customProperty: customProperty() }),
-  ])
+  ]),
+)
 /** A selector that the start filter does not allow. */
 export type Denied = Shape<typeof denied>
 
-const started = () =>
+const started = shape('StartedTask', () =>
   taskRef().extend({
     status: z.literal('started'),
     executionId: z.string().nullable().describe('Only with `wait`.').optional(),
     execution: summary().nullable().describe('How far it is. Only with `wait`.').optional(),
-  })
+  }),
+)
 export type StartedTask = Shape<typeof started>
 
 const queued = () =>
@@ -83,7 +87,7 @@ const perhapsStarted = () =>
     .describe('Qlik Sense was asked to start it and gave no answer: it may run. Absent otherwise.')
     .optional()
 
-const objectAnswer = () =>
+const objectAnswer = shape('StartAnswer', () =>
   z
     .strictObject({
       tasksStarted: z.array(started()),
@@ -103,10 +107,11 @@ const objectAnswer = () =>
         .describe('Members of the body that were ignored and look misspelt; absent when there are none.')
         .optional(),
     })
-    .describe('Answer to an object, or to no body.')
+    .describe('Answer to an object, or to no body.'),
+)
 export type ObjectAnswer = Shape<typeof objectAnswer>
 
-const arrayAnswer = () =>
+const arrayAnswer = shape('StartAnswerList', () =>
   z
     .strictObject({
       tasksId: z.strictObject({
@@ -122,10 +127,11 @@ const arrayAnswer = () =>
       tasksQueued: queued(),
       executions: z.array(started()).describe('Only with `wait`.').optional(),
     })
-    .describe('Answer to an array.')
+    .describe('Answer to an array.'),
+)
 export type ArrayAnswer = Shape<typeof arrayAnswer>
 
-const preview = () =>
+const preview = shape('PreviewedStart', () =>
   z
     .strictObject({
       tasksStarted: z.array(taskRef().extend({ status: z.literal('would start') })),
@@ -135,7 +141,8 @@ const preview = () =>
       tasksNotFound: z.array(z.string()),
       follows: z.int().describe('Tasks that run after the success of those that would be started.'),
     })
-    .describe('Answer to `dryRun`.')
+    .describe('Answer to `dryRun`.'),
+)
 export type PreviewedStart = Shape<typeof preview>
 
 export const butlerQuery = once(() =>

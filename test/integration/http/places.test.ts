@@ -101,7 +101,9 @@ test('pairs are the reads that wait for what other nodes have answered', async (
     },
   )
   const waiting = Object.entries(app.describe().paths).flatMap(([path, item]) =>
-    Object.values(item).some(({ parameters = [] }) => parameters.some(({ name }) => name === 'barrier')) ? [path] : [],
+    Object.values(item).some(({ parameters = [] }) => parameters.some((one) => 'name' in one && one.name === 'barrier'))
+      ? [path]
+      : [],
   )
   expect(waiting.sort()).toEqual([
     '/v4/keylist/{namespace}',

@@ -40,10 +40,9 @@ test('the description is valid OpenAPI 3.1, with all paths of definitions', asyn
 
 test('members of a recipient that change nothing say so', () => {
   const document = openApiDocument(describedRoutes(), { version: '1', serverUrl: 'http://127.0.0.1', locked: false })
-  const posted = JSON.parse(JSON.stringify(document.paths['/v4/recipient'])).post.requestBody.content[
-    'application/json'
-  ]
-  const { timezone, locale, email } = posted.schema.properties
+  const { post } = JSON.parse(JSON.stringify(document.paths['/v4/recipient']))
+  expect(post.requestBody.content['application/json'].schema).toEqual({ $ref: '#/components/schemas/RecipientInput' })
+  const { timezone, locale, email } = JSON.parse(JSON.stringify(document.components.schemas.RecipientInput)).properties
   expect([timezone.description, locale.description]).toEqual([
     expect.stringContaining('without effect'),
     timezone.description,

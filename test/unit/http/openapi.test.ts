@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { z } from 'zod'
-import { type ApiRoute, jsonAnswer } from '../../../src/http/endpoint/route.ts'
+import { shape } from '../../../src/http/endpoint/contract.ts'
+import { type ApiRoute, from, jsonAnswer } from '../../../src/http/endpoint/route.ts'
 import { field } from '../../../src/http/endpoint/validation.ts'
 import { openApiDocument } from '../../../src/http/openapi/document.ts'
 
@@ -50,7 +51,7 @@ describe('an operation', () => {
       { name: 'id', in: 'path', required: true, description: 'Which one.', schema: { type: 'string' } },
       { name: 'force', in: 'query', required: false, description: 'Really.', schema: { type: 'boolean' } },
       { name: 'n', in: 'query', required: true, schema: { type: 'integer' } },
-      expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: false }),
+      { $ref: '#/components/parameters/IdempotencyKey' },
     ])
   })
 
@@ -111,11 +112,89 @@ describe('an operation', () => {
       examples: [{ name: 'the-first', params: { id: 'a' }, body: { b: 1 }, status: 200, answer: { c: 2 } }],
     })
     const shown = (value: unknown) => ({ 'the-first': { summary: 'the first', value } })
-    expect(found?.parameters?.[0]?.examples).toEqual(shown('a'))
+    expect(found?.parameters?.[0]).toMatchObject({ examples: shown('a') })
     expect(found?.requestBody?.content['application/json']?.examples).toEqual(shown({ b: 1 }))
     const answer = found?.responses[200] as { content: Record<string, { examples: unknown }> }
     expect(answer.content['application/json']?.examples).toEqual(shown({ c: 2 }))
   })
+})
+
+describe('a shape', () => {
+  const body = (content: unknown) =>
+    (content as { content: Record<string, { schema: unknown }> }).content['application/json']?.schema
+
+  test('stands under its name, and is referred to', () => {
+    const tag = shape('Tag', () => z.strictObject({ name: z.string() }))
+    const thing = shape('Thing', () => z.strictObject({ tag: tag(), other: tag().nullable() }).describe('A thing.'))
+    const routes = [
+      route({ schemas: () => ({ answers: { 200: thing().describe('The thing.') } }) }),
+      route({ path: '/v4/things', schemas: () => ({ body: thing(), answers: { 200: z.array(thing()) } }) }),
+    ]
+    const { paths, components } = openApiDocument(routes, settings)
+    const reference = { $ref: '#/components/schemas/Thing' }
+    expect(body(paths['/v4/thing/{id}']?.put?.responses[200])).toEqual({ ...reference, description: 'The thing.' })
+    expect(body(paths['/v4/things']?.put?.responses[200])).toEqual({ type: 'array', items: reference })
+    expect(body(paths['/v4/things']?.put?.requestBody)).toEqual(reference)
+    expect(components.schemas.Tag).toEqual({
+      type: 'object',
+      properties: { name: { type: 'string' } },
+      required: ['name'],
+    })
+    expect(components.schemas.Thing).toMatchObject({
+      description: 'A thing.',
+      properties: {
+        tag: { $ref: '#/components/schemas/Tag' },
+        other: { anyOf: [{ $ref: '#/components/schemas/Tag' }, { type: 'null' }] },
+      },
+    })
+  })
+
+  test('has another name in requests where defaults need not be given, and so has what contains it', () => {
+    const inner = shape('Inner', () => z.strictObject({ count: z.int().default(1) }))
+    const outer = shape('Outer', () => z.strictObject({ inner: inner() }))
+    const schemas = () => ({ body: outer(), answers: { 200: outer() } })
+    const { paths, components } = openApiDocument([route({ schemas })], settings)
+    const { requestBody, responses } = paths['/v4/thing/{id}']!.put!
+    expect(body(requestBody)).toEqual({ $ref: '#/components/schemas/OuterInput' })
+    expect(body(responses[200])).toEqual({ $ref: '#/components/schemas/Outer' })
+    expect(components.schemas.OuterInput).toMatchObject({
+      properties: { inner: { $ref: '#/components/schemas/InnerInput' } },
+    })
+    expect(components.schemas.InnerInput).not.toHaveProperty('required')
+    expect(components.schemas.Inner).toMatchObject({ required: ['count'] })
+  })
+
+  test('shares its name with no other', () => {
+    const [one, other] = [z.strictObject({ a: z.string() }), z.strictObject({ b: z.string() })].map((made) =>
+      shape('Same', () => made),
+    )
+    const routes = [one!, other!].map((made, index) =>
+      route({ path: `/v4/${index}`, schemas: () => ({ answers: { 200: made() } }) }),
+    )
+    expect(() => openApiDocument(routes, settings)).toThrow('two shapes have the name Same')
+  })
+})
+
+test('parameters that another answer has are a link of it, for each method', () => {
+  const list = { method: 'GET', path: '/v4/things' } as const
+  const params = from(list, { id: '$response.body#/things/0/id' }, 'all')
+  const routes = [
+    route({ ...list, methods: ['GET'], schemas: () => ({ answers: { 200: z.object({}), 502: 'It is away.' } }) }),
+    route({ methods: ['PUT', 'DELETE'], examples: [{ name: 'first', params, status: 200 }] }),
+  ]
+  const { paths } = openApiDocument(routes, settings)
+  const { responses } = paths['/v4/things']!.get!
+  const link = {
+    description: 'Change a thing',
+    parameters: { id: '$response.body#/things/0/id' },
+    'x-footman-example': 'all',
+  }
+  expect(responses[200]).toHaveProperty('links', {
+    'putThingById.first': { operationId: 'putThingById', ...link },
+    'deleteThingById.first': { operationId: 'deleteThingById', ...link },
+  })
+  expect(responses[502]).not.toHaveProperty('links')
+  expect(paths['/v4/thing/{id}']?.put?.parameters?.[0]).not.toHaveProperty('examples')
 })
 
 describe('access control', () => {
