@@ -13,11 +13,11 @@ const matched = (label: string, words: FormMeta = {}) =>
 /** Fields as in a match of `alertRoutes`, in any of the forms that the configuration accepts; those named here have a form. */
 export const match = () =>
   z.looseObject({
-    taskId: matched('Task id'),
-    task: matched('Task', { suggest: 'task' }),
-    app: matched('App', { suggest: 'app' }),
-    stream: matched('Stream', { suggest: 'stream' }),
-    host: matched('Node', { suggest: 'host' }),
+    taskId: matched('Task id', { lookup: 'taskId' }),
+    task: matched('Task', { lookup: 'task' }),
+    app: matched('App', { lookup: 'app' }),
+    stream: matched('Stream', { lookup: 'stream' }),
+    host: matched('Node', { lookup: 'node' }),
     message: matched('Message', { suggest: 'message' }),
   })
 export type Match = Shape<typeof match>
