@@ -28,6 +28,7 @@ const snooze = () =>
     match: match(),
     from: z.string(),
     until: z.string(),
+    untilSuccess: z.boolean().describe('It ends with the next success of its task, at the latest at `until`.'),
     reason: z.string(),
     createdBy: z.string(),
     suppressed: z.int().describe('Deliveries held back so far.'),
@@ -41,31 +42,22 @@ export const SNOOZES = contract({
   answers: () => ({ 200: z.strictObject({ snoozes: z.array(snooze()), nextCursor: z.string().nullable() }) }),
 })
 
-/** Lengths of a snooze that the form offers. */
-const LENGTHS = {
-  '1h': '1 hour',
-  '2h': '2 hours',
-  '4h': '4 hours',
-  '8h': '8 hours',
-  '12h': '12 hours',
-  '24h': '1 day',
-  '3d': '3 days',
-  '7d': '7 days',
-}
-
 const snoozeBody = () =>
   z.object({
     match: match().describe(
       'Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".',
     ),
-    for: z
-      .string()
-      .describe('How long, like `2h`; 1m to 30d. Or give `until`.')
-      .meta({ hint: '', texts: LENGTHS })
-      .optional(),
+    for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').meta({ control: 'none' }).optional(),
     until: z
       .string()
       .describe('ISO 8601 time of the end; in the zone of the site unless it names one.')
+      .meta({ control: 'none' })
+      .optional(),
+    untilSuccess: z
+      .boolean()
+      .describe(
+        'It ends with the next success of the task that `match.taskId` names; `for` or `until` bound it, else 30 days do.',
+      )
       .meta({ control: 'none' })
       .optional(),
     from: z

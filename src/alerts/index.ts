@@ -38,7 +38,7 @@ import { createLateLogs } from './late-log.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
-import { createSnoozeFinder, createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
+import { createSnoozeFinder, createSnoozeSuppression, snoozeEnds, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -92,7 +92,7 @@ export interface Alerts {
   readonly routes: readonly ApiRoute[]
   /** The outbox first. */
   readonly backends: readonly Service[]
-  readonly observers: { workMayWait(): void }
+  readonly observers: { workMayWait(): void; readonly executionEnded: ReturnType<typeof snoozeEnds> }
   /** Publishes the state of a service to the broker, below a topic; null when MQTT is off. */
   readonly publishService: ((topic: string, host: string, details: ServiceDetails) => void) | null
   /** Makes the deliveries that were suppressed for this reason due now, with the current event. Call `wake` after the commit. */
@@ -278,7 +278,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       }
     },
     backends: [sending, fallbacks, summaries],
-    observers: { workMayWait: outbox.refresh },
+    observers: { workMayWait: outbox.refresh, executionEnded: snoozeEnds(clock) },
     publishService: mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
     prepare(windows, next, changed) {
       const nextPlan = buildAlertPlan(planDeps, windows, next)
