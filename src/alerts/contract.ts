@@ -158,7 +158,7 @@ const maintenanceBody = () =>
       .array(z.string())
       .max(20)
       .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
-      .meta({ label: 'Destinations of the summary at the end', hint: 'With a comma between.', control: 'names' })
+      .meta({ label: 'Destinations of the summary at the end', hint: '', lookup: 'destination' })
       .optional(),
   })
 export type MaintenanceBody = Shape<typeof maintenanceBody>

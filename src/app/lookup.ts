@@ -117,8 +117,9 @@ const PART = 500
 const LOOKED_AT = 20_000
 
 const SQL = {
-  nodes: `SELECT DISTINCT host AS name FROM udp_source UNION
-    SELECT DISTINCT node FROM (SELECT node FROM execution ORDER BY stopped_at DESC LIMIT ${LOOKED_AT}) WHERE node IS NOT NULL`,
+  nodes: `SELECT min(name) AS name FROM (SELECT host AS name FROM udp_source UNION
+    SELECT node FROM (SELECT node FROM execution ORDER BY stopped_at DESC LIMIT ${LOOKED_AT}) WHERE node IS NOT NULL)
+    GROUP BY lower(name)`,
   users: `SELECT DISTINCT user AS name FROM (SELECT user FROM event ORDER BY seq DESC LIMIT ${LOOKED_AT})`,
 } as const
 

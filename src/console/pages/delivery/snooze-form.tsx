@@ -102,11 +102,11 @@ export const setSnooze: Operation = {
                 name="scope"
                 legend="About"
                 chosen={chosen}
-                chips={[...scopes, { value: OTHER, text: 'something else' }]}
+                chips={[...scopes, { value: OTHER, text: 'something else, see More' }]}
               />
             )}
             <details class="wide entry" open={isOpen || undefined}>
-              <summary>More</summary>
+              <summary>{scopes.length > 0 ? 'More' : 'About'}</summary>
               <FormFields form={conditions} fields={matchFields()} />
             </details>
           </>
@@ -145,7 +145,7 @@ const Ends: FC<EndsProps> = ({ context, given: { get }, hasTask }) => {
   const chosen = word ? chips.find(({ value }) => value.split(' ')[0] === word)?.value : get('until') && DATE
   return (
     <>
-      <Chips name="when" legend="Until" chosen={chosen || ONE_HOUR.value} chips={chips} />
+      <Chips name="when" legend="How long" chosen={chosen || ONE_HOUR.value} chips={chips} />
       <TextField
         name="until"
         label={`Date and time (${timezone})`}
