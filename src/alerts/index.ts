@@ -81,7 +81,7 @@ export interface Alerts {
   /** The snooze that holds alerts about an event back now; null = none. */
   readonly snoozeFor: (
     event: TaskEvent,
-  ) => { readonly id: string; readonly until: number; readonly reason: string } | null
+  ) => { readonly until: number; readonly successOf: string | null; readonly reason: string } | null
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */

@@ -187,12 +187,16 @@ function sinceFact(
   ]
 }
 
-const quietFact = (context: PageContext, { reason, detail, until }: NonNullable<AttentionItem['quiet']>): Fact => [
+const quietFact = (
+  context: PageContext,
+  { reason, detail, until, untilSuccess }: NonNullable<AttentionItem['quiet']>,
+): Fact => [
   reason === 'SNOOZED' ? 'Snoozed' : 'Maintenance',
   <>
     {until !== null && (
       <>
-        until <Time at={until} zone={context} short />
+        until {untilSuccess && 'it succeeds, at the latest '}
+        <Time at={until} zone={context} short />
         {detail && ': '}
       </>
     )}
