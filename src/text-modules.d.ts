@@ -19,6 +19,10 @@ declare module '*/assets/editor.js' {
   const text: string
   export default text
 }
+declare module '*/assets/lookup.js' {
+  const text: string
+  export default text
+}
 declare module '*/assets/pairs.js' {
   const text: string
   export default text

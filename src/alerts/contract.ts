@@ -13,11 +13,11 @@ const matched = (label: string, words: FormMeta = {}) =>
 /** Fields as in a match of `alertRoutes`, in any of the forms that the configuration accepts; those named here have a form. */
 export const match = shape('EventMatch', () =>
   z.looseObject({
-    taskId: matched('Task id'),
-    task: matched('Task', { suggest: 'task' }),
-    app: matched('App', { suggest: 'app' }),
-    stream: matched('Stream', { suggest: 'stream' }),
-    host: matched('Node', { suggest: 'host' }),
+    taskId: matched('Task id', { lookup: 'taskId' }),
+    task: matched('Task', { lookup: 'task' }),
+    app: matched('App', { lookup: 'app' }),
+    stream: matched('Stream', { lookup: 'stream' }),
+    host: matched('Node', { lookup: 'node' }),
     message: matched('Message', { suggest: 'message' }),
   }),
 )
@@ -29,6 +29,7 @@ const snooze = shape('Snooze', () =>
     match: match(),
     from: z.string(),
     until: z.string(),
+    untilSuccess: z.boolean().describe('It ends with the next success of its task, at the latest at `until`.'),
     reason: z.string(),
     createdBy: z.string(),
     suppressed: z.int().describe('Deliveries held back so far.'),
@@ -43,31 +44,22 @@ export const SNOOZES = contract({
   answers: () => ({ 200: z.strictObject({ snoozes: z.array(snooze()), nextCursor: z.string().nullable() }) }),
 })
 
-/** Lengths of a snooze that the form offers. */
-const LENGTHS = {
-  '1h': '1 hour',
-  '2h': '2 hours',
-  '4h': '4 hours',
-  '8h': '8 hours',
-  '12h': '12 hours',
-  '24h': '1 day',
-  '3d': '3 days',
-  '7d': '7 days',
-}
-
 const snoozeBody = () =>
   z.object({
     match: match().describe(
       'Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".',
     ),
-    for: z
-      .string()
-      .describe('How long, like `2h`; 1m to 30d. Or give `until`.')
-      .meta({ hint: '', texts: LENGTHS })
-      .optional(),
+    for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').meta({ control: 'none' }).optional(),
     until: z
       .string()
       .describe('ISO 8601 time of the end; in the zone of the site unless it names one.')
+      .meta({ control: 'none' })
+      .optional(),
+    untilSuccess: z
+      .boolean()
+      .describe(
+        'It ends with the next success of the task that `match.taskId` names; `for` or `until` bound it, else 30 days do.',
+      )
       .meta({ control: 'none' })
       .optional(),
     from: z
@@ -169,7 +161,7 @@ const maintenanceBody = () =>
       .array(z.string())
       .max(20)
       .describe('Destinations (of `footman.destinations`) of a message at the end, with what was held back.')
-      .meta({ label: 'Destinations of the summary at the end', hint: 'With a comma between.', control: 'names' })
+      .meta({ label: 'Destinations of the summary at the end', hint: '', lookup: 'destination' })
       .optional(),
   })
 export type MaintenanceBody = Shape<typeof maintenanceBody>

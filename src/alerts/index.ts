@@ -37,7 +37,7 @@ import { createLateLogs } from './late-log.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
-import { createSnoozes, purgeSnoozes, snoozeRoutes } from './snoozes.ts'
+import { createSnoozes, purgeSnoozes, snoozeEnds, snoozeRoutes } from './snoozes.ts'
 import type { Hold } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -80,7 +80,7 @@ export interface Alerts {
   /** The snooze that holds alerts about an event back now; null = none. */
   readonly snoozeFor: (
     event: TaskEvent,
-  ) => { readonly id: string; readonly until: number; readonly reason: string } | null
+  ) => { readonly until: number; readonly successOf: string | null; readonly reason: string } | null
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
@@ -91,7 +91,7 @@ export interface Alerts {
   readonly routes: readonly ApiRoute[]
   /** The outbox first. */
   readonly backends: readonly Service[]
-  readonly observers: { workMayWait(): void }
+  readonly observers: { workMayWait(): void; readonly executionEnded: ReturnType<typeof snoozeEnds> }
   /** Publishes the state of a service to the broker, below a topic; null when MQTT is off. */
   readonly publishService: ((topic: string, host: string, details: ServiceDetails) => void) | null
   /** Makes the deliveries that were suppressed for this reason due now, with the current event. Call `wake` after the commit. */
@@ -272,7 +272,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       }
     },
     backends: [sending, fallbacks, summaries],
-    observers: { workMayWait: outbox.refresh },
+    observers: { workMayWait: outbox.refresh, executionEnded: snoozeEnds(clock) },
     publishService: mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
     prepare(windows, next, changed) {
       const nextPlan = buildAlertPlan(planDeps, windows, next)

@@ -71,7 +71,7 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
       action: 'snooze.set',
       summary: 'Set a snooze',
       description:
-        'Messages to people about events that match are held back and recorded as `suppressed`/`SNOOZED`, until the snooze ends by itself or is lifted. It survives a restart.',
+        'Messages to people about events that match are held back and recorded as `suppressed`/`SNOOZED`, until the snooze ends by itself or is lifted. It survives a restart. With `untilSuccess` it ends with the next success of the task, and that success is reported as any other.',
       examples: [{ name: 'task', body: EXAMPLE_BODY, status: 201 }],
       async handle({ body, query, caller, times, note }, answer) {
         const now = clock.now()
@@ -105,15 +105,19 @@ export function snoozeRoutes(deps: SnoozeRoutesDeps): ApiRoute[] {
 }
 
 /** The audit has the match, as a snooze has no name and is gone when it has ended. */
-const auditText = ({ match, until }: Pick<Snooze, 'match' | 'until'>): string =>
-  `${matchText(storedJson(match, {}))} until ${new Date(until).toISOString()}`
+const auditText = (snooze: Pick<Snooze, 'match' | 'until' | 'successOf'>): string =>
+  `${matchText(storedJson(snooze.match, {}))} ${endText(snooze)}`
 
-function answerOf({ id, match, from, until, reason, createdBy, suppressed }: Snooze): ListedSnooze {
+const endText = ({ until, successOf }: Pick<Snooze, 'until' | 'successOf'>): string =>
+  `until ${successOf === null ? '' : 'it succeeds, at the latest '}${new Date(until).toISOString()}`
+
+function answerOf({ id, match, from, until, successOf, reason, createdBy, suppressed }: Snooze): ListedSnooze {
   return {
     id,
     match: storedJson<Match>(match, {}),
     from: new Date(from).toISOString(),
     until: new Date(until).toISOString(),
+    untilSuccess: successOf !== null,
     reason,
     createdBy,
     suppressed,
@@ -174,6 +178,7 @@ interface SnoozeRequest {
   readonly match: string
   readonly from: number
   readonly until: number
+  readonly successOf: string | null
   readonly reason: string
 }
 
@@ -183,27 +188,37 @@ const KNOWN = ['type', 'outcome', ...Object.keys(FIELDS)]
 
 /** Throws 400 `VALIDATION` with every issue. */
 function readSnooze(
-  { match, for: length, until: end, from: begin, reason = '' }: SnoozeBody,
+  { match, for: length, until: end, untilSuccess = false, from: begin, reason = '' }: SnoozeBody,
   { windows, times, now }: { windows: Pick<Windows, 'contains'>; times: ZoneTimes; now: number },
 ): SnoozeRequest {
   const issues: BodyIssue[] = matchIssues(match, windows, now)
   const from = begin === undefined ? now : timeOf('from', begin, times, issues)
-  if ((length === undefined) === (end === undefined)) {
+  const successOf = untilSuccess ? taskOf(match, issues) : null
+  const ends = [length, end].filter((given) => given !== undefined)
+  if (ends.length > 1 || (ends.length === 0 && !untilSuccess)) {
     issues.push({ path: 'for', message: 'or until must be given, and not both' })
   }
   const until =
-    length === undefined
-      ? end === undefined
-        ? Number.NaN
-        : timeOf('until', end, times, issues)
-      : endOf(from, length, issues)
+    end !== undefined
+      ? timeOf('until', end, times, issues)
+      : length === undefined
+        ? from + MAX_MS
+        : endOf(from, length, issues)
   if (issues.length === 0) {
     const path = length === undefined ? 'until' : 'for'
     if (until - from < MINUTE_MS || until - from > MAX_MS) issues.push({ path, message: 'must make it 1m to 30d long' })
     else if (until <= now) issues.push({ path, message: 'lies in the past' })
   }
   if (issues.length > 0) throw invalidBody(issues)
-  return { match: JSON.stringify(match), from, until, reason }
+  return { match: JSON.stringify(match), from, until, successOf, reason }
+}
+
+/** The id of the one task whose success is waited for. */
+function taskOf({ taskId }: Match, issues: BodyIssue[]): string | null {
+  const [id, ...others] = [taskId ?? []].flat()
+  if (typeof id === 'string' && others.length === 0) return id.trim().toLowerCase()
+  issues.push({ path: 'untilSuccess', message: 'needs the id of one task in match.taskId' })
+  return null
 }
 
 /** The faults of a match that a caller gave. */
@@ -301,7 +316,7 @@ export function createSnoozes(context: FieldContext): Snoozes {
       if (!peek) countSuppressed(db, snooze.id)
       const { id, reason } = snooze
       const until = new Date(snooze.until).toISOString()
-      const detail = `until ${until}${reason === '' ? '' : `: ${reason}`}`
+      const detail = `${endText(snooze)}${reason === '' ? '' : `: ${reason}`}`
       return { reason: 'SNOOZED', detail, by: { snooze: { id, reason, until } } }
     },
     needs: (db, now) => activeSnoozes(db, now).flatMap(({ match }) => compileSnooze(match, context)?.needs ?? []),
@@ -314,6 +329,8 @@ interface Snooze {
   readonly match: string
   readonly from: number
   readonly until: number
+  /** Id of the task, in small letters, whose next success ends it before `until`; null = none does. */
+  readonly successOf: string | null
   readonly reason: string
   readonly createdBy: string
   readonly createdAt: number
@@ -321,17 +338,19 @@ interface Snooze {
   readonly suppressed: number
 }
 
-const COLUMNS = `id, match, from_at AS "from", until_at AS until, reason, created_by AS createdBy, created_at AS createdAt,
-  suppressed`
+const COLUMNS = `id, match, from_at AS "from", until_at AS until, success_of AS successOf, reason, created_by AS createdBy,
+  created_at AS createdAt, suppressed`
 
 export function insertSnooze(db: Database, snooze: Omit<Snooze, 'suppressed'>): void {
-  const { id, match, from, until, reason, createdBy, createdAt } = snooze
+  const { id, match, from, until, successOf, reason, createdBy, createdAt } = snooze
   db.run(
-    `INSERT INTO snooze (id, match, from_at, until_at, reason, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO snooze (id, match, from_at, until_at, success_of, reason, created_by, created_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     match,
     from,
     until,
+    successOf,
     reason,
     createdBy,
     createdAt,
@@ -339,13 +358,23 @@ export function insertSnooze(db: Database, snooze: Omit<Snooze, 'suppressed'>): 
 }
 
 /** Those that have begun and not ended. */
-function activeSnoozes(db: Database, now: number): readonly Pick<Snooze, 'id' | 'match' | 'reason' | 'until'>[] {
-  return db.all(
-    'SELECT id, match, reason, until_at AS until FROM snooze WHERE until_at > ? AND from_at <= ? ORDER BY id',
-    now,
-    now,
-  )
+function activeSnoozes(db: Database, now: number): readonly Snooze[] {
+  return db.all(`SELECT ${COLUMNS} FROM snooze WHERE until_at > ? AND from_at <= ? ORDER BY id`, now, now)
 }
+
+/** Ends snoozes with the first success of their task after they have begun, in the transaction that stores that. */
+export const snoozeEnds =
+  (clock: Clock) =>
+  (
+    ended: { readonly taskId: string; readonly outcome: string; readonly stoppedAt: number },
+    _news: unknown,
+    tx: Database,
+  ): void => {
+    if (ended.outcome !== 'success') return
+    const now = clock.now()
+    const sql = 'UPDATE snooze SET until_at = ? WHERE success_of = ? AND from_at <= ? AND until_at > ?'
+    tx.run(sql, now, ended.taskId.toLowerCase(), ended.stoppedAt, now)
+  }
 
 /** Those that have not ended, newest first, before the one with the id `before`. */
 function listSnoozes(db: Database, now: number, before: string | null, limit: number): readonly Snooze[] {

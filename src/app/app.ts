@@ -72,6 +72,7 @@ import {
   degradable,
   liveApiSettings,
 } from './listeners.ts'
+import { lookupRoute } from './lookup.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { createObservers, eventAnnouncer } from './observers.ts'
 import { type ConfigReload, createConfigReload } from './reload.ts'
@@ -393,6 +394,7 @@ function ownRoutes(
   return [
     ...selfAlertRoutes({ db, isOn: selfAlerts.enable }),
     searchRoute({ db, overview, reports: reportTask.enable }),
+    lookupRoute({ db, overview, live }),
     ...clusterRoutes({ shared, clock, cluster }),
     aboutRoute(clock.now(), () => aboutSettings(live(), options)),
   ]

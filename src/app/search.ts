@@ -11,7 +11,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Site } from '../tasks/overview/site.ts'
 import { byRank, type Match, rankOf } from './search-rank.ts'
 
-interface SearchDeps {
+export interface SearchDeps {
   readonly db: Database
   /** Report tasks are switched on. */
   readonly reports: boolean
@@ -127,7 +127,7 @@ const bestOf = ({ items }: Group): number => Math.min(...items.map(({ match }) =
 const answered = ({ match: { field, text }, ...item }: Found) => ({ ...item, matched: { field, text } })
 
 /** Tasks, and the names of their apps by id. */
-async function siteOf({ site }: SearchDeps['overview']) {
+export async function siteOf({ site }: SearchDeps['overview']) {
   const tasks = [...((await site.tasks()).value?.values() ?? [])]
   return {
     tasks,

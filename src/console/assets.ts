@@ -9,6 +9,7 @@ import frame from './assets/frame.js' with { type: 'text' }
 import icons from './assets/icons.svg' with { type: 'text' }
 import live from './assets/live.js' with { type: 'text' }
 import log from './assets/log.js' with { type: 'text' }
+import lookup from './assets/lookup.js' with { type: 'text' }
 import pairs from './assets/pairs.js' with { type: 'text' }
 import palette from './assets/palette.js' with { type: 'text' }
 import pictures from './assets/pictures.js' with { type: 'text' }
@@ -36,6 +37,7 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   'editor.js': ['text/javascript', editorScript],
   'schedule.js': ['text/javascript', schedule],
   'live.js': ['text/javascript', live],
+  'lookup.js': ['text/javascript', lookup],
   'pairs.js': ['text/javascript', pairs],
   'palette.js': ['text/javascript', palette],
   'pictures.js': ['text/javascript', pictures],

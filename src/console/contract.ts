@@ -126,6 +126,53 @@ export const SEARCH = contract({
 })
 export type Findings = AnswerOf<typeof SEARCH>
 
+/** The kinds of things that fields of forms name; `taskId` and `appId` are for fields that take ids. */
+export const LOOKUPS = [
+  'task',
+  'taskId',
+  'app',
+  'appId',
+  'stream',
+  'tag',
+  'customProperty',
+  'customPropertyValue',
+  'person',
+  'calendar',
+  'window',
+  'destination',
+  'node',
+  'timezone',
+] as const
+export type Lookup = (typeof LOOKUPS)[number]
+
+export const LOOKUP = contract({
+  method: 'GET',
+  path: '/v4/lookup/{what}',
+  params: () => z.object({ what: z.enum(LOOKUPS).describe('The kind of things.') }),
+  query: () =>
+    z.object({
+      q: queryField.text().describe('A part of the name; without one the first of all names.').optional(),
+      of: queryField.text().describe('For `customPropertyValue`: the name of the property.').optional(),
+    }),
+  answers: () => ({
+    200: z
+      .strictObject({
+        suggestions: z.array(
+          z.strictObject({
+            value: z.string().describe('Goes into the field: an id, or a name where the configuration takes names.'),
+            label: z.string(),
+            detail: z
+              .string()
+              .optional()
+              .describe('The app of a task, the stream of an app, the type of a destination.'),
+          }),
+        ),
+      })
+      .describe('The 20 best.'),
+  }),
+})
+export type Suggestion = AnswerOf<typeof LOOKUP>['suggestions'][number]
+
 export const CONFIG = contract({
   method: 'GET',
   path: '/v4/config',

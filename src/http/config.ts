@@ -167,7 +167,19 @@ function isOrigin(value: string): boolean {
 const PUBLISHED_HASH = 'sha256:6307a06331fc2ed1a4d42b32c248f14b889d9bcfe93f4248bea1a1600bf9c85f'
 
 /** Groups of scopes. A new group also gets a tag in `openapi/document.ts` and a row in docs/security.md. */
-export const SCOPE_GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'setting', 'metrics', '*']
+export const SCOPE_GROUPS = [
+  'task',
+  'app',
+  'kv',
+  'schedule',
+  'file',
+  'message',
+  'event',
+  'report',
+  'setting',
+  'metrics',
+  '*',
+]
 /** `<group>:<verb>`, `*` for any group or verb; `admin` is everything, `*:*` everything except that. */
 export const SCOPE = new RegExp(
   `^(?:admin|(?:${SCOPE_GROUPS.map((group) => group.replace('*', '\\*')).join('|')}):(?:read|run|write|\\*))$`,

@@ -12,7 +12,10 @@ export interface FormMeta {
   readonly advanced?: boolean
   /** The form does not take an empty text, although the schema does. */
   readonly needed?: boolean
-  /** The things that it names; the page has their ids and names. */
+  /**
+   * The things that it names. The page has their ids and names, or they are looked up while a text is typed
+   * (`GET /v4/lookup/{what}`).
+   */
   readonly lookup?: string
   /** The things that it may name; the page suggests them, and any text is taken. */
   readonly suggest?: string

@@ -95,4 +95,8 @@ export const alertRuleMigrations: readonly Migration[] = [
       CREATE INDEX delivery_maintenance ON delivery (created_at, id) WHERE reason = 'MAINTENANCE';
     `,
   },
+  {
+    name: 'alert-routes-until-success',
+    sql: 'ALTER TABLE snooze ADD COLUMN success_of TEXT',
+  },
 ]

@@ -15,7 +15,9 @@ export interface DetailsDeps {
   readonly alerts: {
     readonly maintenance: { nameFor(event: TaskEvent, at: number): string | null }
     /** The snooze that holds alerts about an event back now; null = none. */
-    snoozeFor(event: TaskEvent): { readonly id: string; readonly until: number; readonly reason: string } | null
+    snoozeFor(
+      event: TaskEvent,
+    ): { readonly until: number; readonly successOf: string | null; readonly reason: string } | null
   }
 }
 
@@ -116,10 +118,11 @@ function heldBack(db: Database, taskId: string, since: number): ItemDetails['hel
 function quietness({ clock, alerts }: DetailsDeps, event: TaskEvent): ItemDetails['quiet'] {
   const now = clock.now()
   const maintenance = alerts.maintenance.nameFor({ ...event, receivedAt: now }, now)
-  if (maintenance !== null) return { reason: 'MAINTENANCE', detail: maintenance, until: null }
+  if (maintenance !== null) return { reason: 'MAINTENANCE', detail: maintenance, until: null, untilSuccess: false }
   const snooze = alerts.snoozeFor(event)
   if (!snooze) return null
-  return { reason: 'SNOOZED', detail: snooze.reason, until: snooze.until }
+  const { reason: detail, until, successOf } = snooze
+  return { reason: 'SNOOZED', detail, until, untilSuccess: successOf !== null }
 }
 
 function behind({ overview }: DetailsDeps, waiting: readonly string[]): ItemDetails['behind'] {

@@ -60,6 +60,8 @@ export interface ItemDetails {
     readonly detail: string
     /** End of the snooze; null of maintenance. */
     readonly until: number | null
+    /** The snooze ends before, when the task succeeds. */
+    readonly untilSuccess: boolean
   } | null
   readonly behind: readonly { readonly taskId: string; readonly taskName: string }[]
   readonly runningAgain: {

@@ -327,6 +327,7 @@ export const SNOOZE_SET = remote({
     many('--type <type>', 'reload, service, ...'),
     option('--for <time>', 'how long, like 2h (1m to 30d)'),
     option('--until <time>', 'or until when, like 2026-03-02T08:00:00Z'),
+    option('--until-success', 'until the task of --task succeeds, at the latest after --for or --until (else 30d)'),
     option('--reason <text>', 'why'),
   ],
   help: '\nExample\n  footman snooze set --name "Sales*" --for 2h --reason "the database is being moved"',

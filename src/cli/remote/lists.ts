@@ -255,6 +255,7 @@ const SNOOZES = list({
   },
   columns: [
     { head: 'UNTIL', cell: ({ until }) => until, form: 'time' },
+    { head: 'OR UNTIL', cell: ({ untilSuccess }) => (untilSuccess ? 'success' : '') },
     { head: 'MATCH', cell: ({ match, names }) => matchText(match, names), least: 16 },
     { head: 'HELD BACK', cell: ({ suppressed }) => String(suppressed) },
     { head: 'BY', cell: ({ createdBy }) => createdBy, least: 9 },

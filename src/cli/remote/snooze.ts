@@ -22,7 +22,7 @@ const FIELDS = {
 
 export function runSnoozeSet(options: OptionsOf<typeof SNOOZE_SET>, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { until, reason, json } = options
+    const { until, untilSuccess, reason, json } = options
     const fields = Object.entries(FIELDS) as [keyof typeof FIELDS, string][]
     const task = await Promise.all(options.task.map((text) => (isGuid(text) ? text : taskIdOf(remote, text, 'snooze'))))
     const given = { ...options, task }
@@ -32,14 +32,16 @@ export function runSnoozeSet(options: OptionsOf<typeof SNOOZE_SET>, io: CommandI
     if (Object.keys(match).length === 0) {
       throw new CommandFailure(EXIT.badInput, 'snooze', `say what it is about: --${Object.keys(FIELDS).join(', --')}`)
     }
-    if ((options.for === undefined) === (until === undefined)) {
+    const ends = [options.for, until].filter((given) => given !== undefined)
+    if (ends.length > 1 || (ends.length === 0 && !untilSuccess)) {
       throw new CommandFailure(EXIT.badInput, 'snooze', 'say how long with --for, or until when with --until')
     }
-    const body = { match, for: options.for, until, reason }
+    const body = { match, for: options.for, until, untilSuccess, reason }
     // Without `dryRun` it is set.
     const snooze = (await remote.ask(SET_SNOOZE, { body, what: 'snooze', switchedOff: OLD })) as NewSnooze
     const { id, until: end } = snooze
-    io.out(json ? JSON.stringify(snooze) : `Snoozed until ${zonedTimeText(end, await remote.times())}: ${id}`)
+    const most = untilSuccess ? 'it succeeds, at the latest ' : ''
+    io.out(json ? JSON.stringify(snooze) : `Snoozed until ${most}${zonedTimeText(end, await remote.times())}: ${id}`)
     return EXIT.ok
   })
 }

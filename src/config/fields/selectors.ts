@@ -146,8 +146,8 @@ export const taskFields = () => ({
   task: globs('Names of tasks.').meta({ label: 'Tasks', lookup: 'task', group: 'match' }),
   app: globs('Names of apps.').meta({ label: 'Apps', lookup: 'app', group: 'match' }),
   stream: globs('Names of streams; "" = unpublished.').meta({ label: 'Streams', lookup: 'stream', group: 'match' }),
-  taskId: ids('Task ids.').meta({ label: 'Ids of tasks', lookup: 'task', group: 'match', advanced: true }),
-  appId: ids('App ids.').meta({ label: 'Ids of apps', lookup: 'app', group: 'match', advanced: true }),
+  taskId: ids('Task ids.').meta({ label: 'Ids of tasks', lookup: 'taskId', group: 'match', advanced: true }),
+  appId: ids('App ids.').meta({ label: 'Ids of apps', lookup: 'appId', group: 'match', advanced: true }),
   taskTag: tags('Tags of the task.').meta({ label: 'Tags of the task', group: 'match' }),
   taskProperty: properties('Custom properties of the task and their values.').meta({
     label: 'Custom properties of the task',

@@ -389,6 +389,17 @@ function shortcuts() {
 const search = () => import('./palette.js')
 addEventListener('load', () => setTimeout(() => search().catch(() => {})))
 
+/** For fields that name a thing, and their lists. */
+document.addEventListener('focusin', ({ target }) => {
+  if (target.dataset.lookup) import('./lookup.js').then(({ suggest }) => suggest(target))
+})
+document.addEventListener('click', (click) => {
+  const button = click.target.closest?.('[data-add-row]')
+  if (!button) return
+  click.preventDefault()
+  import('./lookup.js').then(({ addRow }) => addRow(button))
+})
+
 async function palette() {
   const loaded = await search()
   loaded.palette()

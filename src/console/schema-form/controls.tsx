@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The controls of a form, made from the table of its fields. */
 import { type Child, type FC, useContext } from 'hono/jsx'
+import { LOOKUPS } from '../contract.ts'
 import { FieldError, FormErrors, useInvalid } from '../ui/forms.tsx'
 import { Name, plainName } from '../ui/text.tsx'
 import {
@@ -10,12 +11,15 @@ import {
   isPreset,
   type Members,
   memberAt,
+  pairsOf,
+  rowsOf,
   shownText,
   type Variant,
+  valueControlOf,
   variantOf,
 } from './fields.ts'
 
-/** The things that a field may name, by its lookup. */
+/** The things that a field may name, by its lookup. What is missing here is looked up while a text is typed. */
 export type Choices = Readonly<Record<string, readonly { readonly id: string; readonly name: string }[]>>
 
 /** Why fields are refused stands in `FormErrors`, by the names of their controls. */
@@ -76,6 +80,8 @@ const Control: FC<ControlProps> = (props) => {
       </details>
     )
   }
+  if (field.as === 'refs' && !form.choices[field.to]) return <Rows {...props} />
+  if (field.as === 'pairs' && field.lookup !== undefined) return <Rows {...props} />
   if (field.as === 'refs' || field.as === 'choices') return <Picks {...props} />
   const name = controlOf(path, form.prefix)
   const isLarge = ['area', 'lines', 'pairs', 'json'].includes(field.as)
@@ -135,7 +141,8 @@ const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path
       )
     }
     case 'ref': {
-      const options = form.choices[field.to] ?? []
+      const options = form.choices[field.to]
+      if (!options) return <LookedUp what={field.to} value={text} {...shared} />
       const isKnown = text === '' || options.some(({ id }) => id === text)
       return (
         <select {...shared}>
@@ -168,6 +175,7 @@ const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path
             required={required}
             maxlength={maxLength}
             list={list}
+            data-lookup={lookupOf(field.lookup)}
             {...shared}
           />
           {list && (
@@ -181,6 +189,89 @@ const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path
       )
     }
   }
+}
+
+/** A kind of things that can be looked up; undefined for others. */
+const lookupOf = (what?: string) => LOOKUPS.find((one) => one === what)
+
+interface LookedUpProps {
+  readonly what?: string | undefined
+  readonly value: string
+  readonly name: string
+  readonly 'aria-label'?: string
+  readonly 'aria-describedby'?: string | undefined
+  /** The values are those of the property that the first field of the row names. */
+  readonly 'data-of'?: 'row'
+}
+
+/** A text with suggestions (`assets/lookup.js`). */
+const LookedUp: FC<LookedUpProps> = ({ what, ...input }) => (
+  <input type="text" autocomplete="off" spellcheck={false} data-lookup={lookupOf(what)} {...input} />
+)
+
+/**
+ * A row for each text of a list, or for each pair, and an empty one. The button of a further one sends the form, whose answer
+ * has again one more than is filled in; with JavaScript the row comes in place.
+ */
+const Rows: FC<ControlProps> = ({ form, field, path }) => {
+  const control = controlOf(path, form.prefix)
+  const value = memberAt(form.definition, path)
+  const isPairs = field.as === 'pairs'
+  const rows = isPairs ? pairsOf(value) : rowsOf(value).map((text) => [text, ''] as const)
+  const invalid = useInvalid(control)
+  const described = field.hint ? `${control}-hint` : undefined
+  // The actions of a definition come by `do`; a dialog is shown again by `preview`.
+  const button = form.action
+    ? { name: 'do', value: `row ${path}`, formaction: form.action }
+    : { name: 'preview', value: '1' }
+  return (
+    <fieldset class="wide entries">
+      <legend class="small">{field.label}</legend>
+      {field.hint && (
+        <p class="muted small" id={described}>
+          {field.hint}
+        </p>
+      )}
+      {[...rows, ['', ''] as const].map(([text, second], n) => {
+        const label = `${field.label} ${n + 1}`
+        return (
+          <div class="field" data-row>
+            <LookedUp
+              what={field.lookup}
+              name={control}
+              value={text}
+              aria-label={isPairs ? `${label}, name` : label}
+              aria-describedby={described}
+              {...(n === 0 && invalid)}
+            />
+            {isPairs && <span>=</span>}
+            {isPairs && (
+              <LookedUp
+                what="customPropertyValue"
+                name={valueControlOf(control)}
+                value={String(second)}
+                aria-label={`${label}, value`}
+                data-of="row"
+              />
+            )}
+          </div>
+        )
+      })}
+      <FieldError name={control} />
+      <div class="acts">
+        <button
+          type="submit"
+          class="btn s"
+          formnovalidate
+          data-add-row
+          aria-label={`Add a row to ${field.label}`}
+          {...button}
+        >
+          Add
+        </button>
+      </div>
+    </fieldset>
+  )
 }
 
 /** Check boxes for several choices; those of definitions are folded. */

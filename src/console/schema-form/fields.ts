@@ -19,8 +19,10 @@ interface Base {
   /** It must not be empty. */
   readonly required?: true
   readonly maxLength?: number
-  /** The things that it may name. */
+  /** The things that it may name, which the page suggests. */
   readonly suggest?: string
+  /** The things that it may name, which are looked up while a text is typed; of `pairs`, the names of the pairs. */
+  readonly lookup?: string
 }
 
 export type Field = Base &
@@ -177,13 +179,35 @@ const CODECS: Readonly<Record<string, Codec>> = {
     read: (given) => (isNumber(given) ? Number(given) * MINUTE_MS : given),
   },
   pairs: {
-    show: (value) => (isMembers(value) ? Object.entries(value).map(([name, one]) => `${name}=${one}`) : []).join('\n'),
+    show: (value) =>
+      pairsOf(value)
+        .map(([name, one]) => `${name}=${one}`)
+        .join('\n'),
     read: (given) =>
-      Object.fromEntries(
+      membersOf(
         linesOf(given).map((line) => [line.split('=', 1)[0]!.trim(), line.slice(line.indexOf('=') + 1).trim()]),
       ),
   },
 }
+
+/** The pairs of a form; a name with a list of values stands in several. */
+export const pairsOf = (members: unknown): (readonly [name: string, value: unknown])[] =>
+  isMembers(members)
+    ? Object.entries(members).flatMap(([name, value]) => [value].flat().map((one) => [name, one] as const))
+    : []
+
+/** The members of pairs; those with one name are a list. */
+const membersOf = (pairs: readonly (readonly [name: string, value: string])[]): Members =>
+  Object.fromEntries(
+    [...Map.groupBy(pairs, ([name]) => name)].map(([name, found]) => {
+      const values = found.map(([, value]) => value)
+      return [name, values.length === 1 ? values[0] : values]
+    }),
+  )
+
+/** The texts of the rows of a list; of a single value that stands in the place of a list, its own. */
+export const rowsOf = (value: unknown): string[] =>
+  value === undefined || value === null ? [] : [value].flat().map(compact)
 
 /** The text of a field in its form. */
 export const shownText = ({ as }: Field, value: unknown): string =>
@@ -191,6 +215,15 @@ export const shownText = ({ as }: Field, value: unknown): string =>
 
 /** Before the names of the controls of a form that has controls of its own, too. */
 const PREFIX = 'f:'
+
+/** Name of the controls of values, beside those of the names of pairs. */
+export const valueControlOf = (control: string): string => `${control}=`
+
+/** Rows without a text are left out. An object in the place of a list stays one. */
+function rowsRead(given: readonly string[], old: unknown): unknown {
+  const rows = CODECS.lines!.read(given.join('\n'), [old].flat()) as unknown[]
+  return isMembers(old) && !Array.isArray(old) && rows.length === 1 && isMembers(rows[0]) ? rows[0] : rows
+}
 
 /** Name of the control of a member. */
 export const controlOf = (path: string, prefix = PREFIX): string => prefix + path
@@ -224,9 +257,17 @@ export function readFields(
         setMember(definition, path, null)
       else for (const [name, value] of Object.entries(field.constants)) setMember(definition, `${path}.${name}`, value)
     } else if (field.as === 'flag') setMember(definition, path, form.has(control))
-    else if (field.as === 'choices' || field.as === 'refs') {
+    else if (field.as === 'choices') {
       const chosen = form.getAll(control)
       setMember(definition, path, chosen.length === 0 && field.empty === 'omit' ? undefined : chosen)
+    } else if (field.as === 'refs') {
+      const rows = rowsRead(form.getAll(control), memberAt(definition, path))
+      setMember(definition, path, isEmpty(rows) && field.empty === 'omit' ? undefined : rows)
+    } else if (field.as === 'pairs' && field.lookup !== undefined) {
+      const values = form.getAll(valueControlOf(control))
+      const pairs = form.getAll(control).map((name, n) => [name.trim(), values[n]?.trim() ?? ''] as const)
+      const members = membersOf(pairs.filter(([name]) => name !== ''))
+      setMember(definition, path, isEmpty(members) && field.empty === 'omit' ? undefined : members)
     } else {
       const given = form.get(control)
       if (given !== null) setMember(definition, path, valueRead(field, given, memberAt(definition, path)))

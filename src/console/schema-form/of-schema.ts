@@ -89,6 +89,7 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
     ...((meta.needed || (plain.minLength > 0 && isRequired(plain))) && { required: true as const }),
     ...(plain.maxLength !== undefined && { maxLength: plain.maxLength }),
     ...(meta.suggest !== undefined && { suggest: meta.suggest }),
+    ...(meta.lookup !== undefined && { lookup: meta.lookup }),
   }
   if (meta.control) return [{ ...base, as: meta.control }]
   switch (def.type) {

@@ -6,6 +6,7 @@ import { withQuery } from '../../http/endpoint/contract.ts'
 import type { Names } from '../names.ts'
 import type { PageContext } from '../page.ts'
 import { Icon } from './marks.tsx'
+import { Name } from './text.tsx'
 
 type FilterField = {
   readonly name: string
@@ -228,6 +229,31 @@ export const ActionButton: FC<PropsWithChildren<ActionProps>> = (props) => {
   )
 }
 
+/** Buttons of an action that differ in the value of one field. */
+export const ActionChoices: FC<ActionProps & { readonly name: string; readonly choices: readonly Chip[] }> = (
+  props,
+) => {
+  const { context, operation, values, class: extra = 's', then, name, choices } = props
+  const reason = offReason(props)
+  return (
+    <form method="post" action={`${context.root}/form/${operation}`} class="inline" data-action>
+      <FormFields context={context} values={values} {...(then && { then })} />
+      {choices.map(({ value, text }) => (
+        <button
+          type="submit"
+          class={`btn ${extra}`}
+          name={name}
+          value={value}
+          disabled={reason !== null}
+          title={reason ?? undefined}
+        >
+          {text}
+        </button>
+      ))}
+    </form>
+  )
+}
+
 /** A button for an action that asks before: a dialog, or a page without JavaScript. */
 export const ActionLink: FC<PropsWithChildren<ActionProps>> = (props) => {
   const { context, operation, values, class: extra = 's', then, children } = props
@@ -270,4 +296,39 @@ export const TextField: FC<LabelledProps> = ({ label, class: extra = '', ...inpu
     <input autocomplete="off" {...input} {...useInvalid(input.name)} />
     <FieldError name={input.name} />
   </label>
+)
+
+export interface Chip {
+  readonly value: string
+  readonly text: string
+  readonly detail?: string | null
+}
+
+interface ChipsProps {
+  readonly name: string
+  readonly legend: string
+  readonly chips: readonly Chip[]
+  readonly chosen: string | undefined
+}
+
+/** One of several choices, side by side. */
+export const Chips: FC<ChipsProps> = ({ name, legend, chips, chosen }) => (
+  <fieldset class="chipset">
+    <legend class="small">{legend}</legend>
+    {chips.map(({ value, text, detail }) => (
+      <label class="chip">
+        <input type="radio" name={name} value={value} checked={value === chosen} {...useInvalid(name)} />
+        <span>
+          {text}
+          {detail && (
+            <>
+              {': '}
+              <Name text={detail} />
+            </>
+          )}
+        </span>
+      </label>
+    ))}
+    <FieldError name={name} />
+  </fieldset>
 )

@@ -21,10 +21,11 @@ export interface HistoryDeps {
   readonly writer: GroupWriter
   /** Give the actor of an execution that Footman has started. */
   readonly records: Pick<StartRecords, 'byExecution'>
-  /** Called for executions that are new, or whose run time is. */
+  /** Called for executions that are new, or whose run time is; in the transaction that stores them. */
   readonly onEnded?: (
     execution: EndedExecution,
     news: { readonly isNew: boolean; readonly isMeasured: boolean },
+    tx: Database,
   ) => void
 }
 
@@ -48,7 +49,7 @@ export function createHistory({ writer, records, onEnded }: HistoryDeps): Histor
     const { executionId } = execution
     const actor = execution.actor ?? (executionId ? (records.byExecution(executionId)?.actor ?? null) : null)
     const news = recordExecution(db, { ...execution, actor })
-    if (!quiet && (news.isNew || news.isMeasured)) onEnded?.(execution, news)
+    if (!quiet && (news.isNew || news.isMeasured)) onEnded?.(execution, news, db)
   }
 
   return {

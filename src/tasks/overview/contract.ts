@@ -72,6 +72,7 @@ const item = shape('AttentionItem', () =>
         reason: z.enum(['SNOOZED', 'MAINTENANCE']),
         detail: z.string().describe('The reason of the snooze, or the name of the maintenance.'),
         until: text().describe('End of the snooze.'),
+        untilSuccess: z.boolean().describe('It ends before, when the task succeeds.'),
       })
       .nullable()
       .describe('Alerts about the task are held back now.'),

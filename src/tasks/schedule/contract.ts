@@ -72,7 +72,7 @@ export const newSchedule = () =>
   field.object({
     name: field.string().meta({ needed: true }),
     cronSchedule: field.string().meta({ control: 'none' }),
-    timezone: field.string().meta({ label: 'Zone', needed: true, suggest: 'zone' }),
+    timezone: field.string().meta({ label: 'Zone', needed: true, lookup: 'timezone', control: 'line' }),
     qlikSenseTaskId: field.string().meta({ control: 'none' }),
     startupState: z
       .enum(['start', 'started', 'stop', 'stopped'], { error: 'must be equal to one of the allowed values' })

@@ -190,7 +190,14 @@ describe('the reason of a suppressed delivery', () => {
     const until = Date.parse('2026-03-01T04:00:00Z')
     const rows = await suppressedBy({}, (box) => {
       const times = { from: box.clock.now(), until, createdAt: box.clock.now() }
-      insertSnooze(box.db, { id: UNKNOWN, match: '{"task":"*"}', reason: 'database moves', createdBy: 'x', ...times })
+      insertSnooze(box.db, {
+        id: UNKNOWN,
+        match: '{"task":"*"}',
+        successOf: null,
+        reason: 'database moves',
+        createdBy: 'x',
+        ...times,
+      })
       return box.fire()
     })
     const snooze = { id: UNKNOWN, reason: 'database moves', until: '2026-03-01T04:00:00.000Z' }

@@ -73,7 +73,7 @@ const RUNS = [
   { ...run, firedAt: '2026-03-02T06:03:13.020Z', tasks: [{}], detail: null },
   { ...run, firedAt: null, outcome: null, reason: 'MISSED', tasks: [], detail: LONG },
 ]
-const snooze = { from: AT, until: AT, createdBy: 'local', suppressed: 4 }
+const snooze = { from: AT, until: AT, untilSuccess: false, createdBy: 'local', suppressed: 4 }
 const SNOOZES = [
   { ...snooze, id: FIRST, match: { task: ['Sales*'] }, reason: 'the database is being moved' },
   { ...snooze, id: SECOND, match: { taskId: [TASK, FIRST, SECOND] }, reason: LONG },

@@ -1,6 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Setting and lifting of snoozes, with a preview of what one would hold back. */
+import type { FC } from 'hono/jsx'
 import {
   LIFT_SNOOZE,
   type Match,
@@ -9,20 +10,25 @@ import {
   SET_SNOOZE,
   type SnoozeBody,
 } from '../../../alerts/contract.ts'
-import { DELIVERIES_SUMMARY, EVENT, type EventDetail } from '../../../alerts/history/contract.ts'
+import { DELIVERIES_SUMMARY, EVENT } from '../../../alerts/history/contract.ts'
+import { matchText } from '../../../alerts/match-text.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
 import { once } from '../../../platform/once.ts'
+import { isGuid } from '../../../platform/uuid.ts'
+import { createZoneTimes } from '../../../platform/zone-times.ts'
+import { TASK } from '../../../tasks/overview/contract.ts'
+import { QLIK_MS } from '../../ask.ts'
 import { callOf, type Fields, NoPreview, type Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { type Choices, Fields as FormFields } from '../../schema-form/controls.tsx'
 import { givenMembers, isMembers } from '../../schema-form/fields.ts'
 import { formOf } from '../../schema-form/of-schema.ts'
+import { type Chip, Chips, TextField } from '../../ui/forms.tsx'
 import { counted, Name, zonedText } from '../../ui/text.tsx'
+import { endsOf, ONE_HOUR, SUCCESS } from './snooze-ends.ts'
 
 export const matchFields = once(() => formOf(match()).fields)
 const fields = once(() => formOf(SET_SNOOZE.body().omit({ match: true })).fields)
-
-const DEFAULT_LENGTH = '2h'
 
 /** No conditions, which the API refuses, where it is no match. */
 function givenMatch(text: string): Match {
@@ -34,47 +40,79 @@ function givenMatch(text: string): Match {
   }
 }
 
-/** The conditions: JSON as it was given before (undo), or the fields of the form. */
+/** The conditions: JSON as it was given before (undo), or the chosen scope with the fields of the form. */
 function matchOf({ get, form }: Fields): Match {
   if (get('match')) return givenMatch(get('match'))
   const given = Object.entries(givenMembers(matchFields(), form)).map(([name, value]) => [name, String(value).trim()])
-  return { ...Object.fromEntries(given), ...(get('type') && { type: [get('type')] }) }
+  return { ...givenMatch(get('scope')), ...Object.fromEntries(given), ...(get('type') && { type: [get('type')] }) }
+}
+
+/** The end: that of a chip, a date on the clock of the site, or an hour. */
+function endOf({ get }: Fields): Pick<SnoozeBody, 'for' | 'until' | 'untilSuccess'> {
+  const [word = '', at] = get('when').split(' ')
+  if (word === SUCCESS.value) return { untilSuccess: true }
+  if (at) return { until: at }
+  if (word === DATE || (word === '' && get('until'))) {
+    return { until: get('until'), ...(get('untilSuccess') && { untilSuccess: true }) }
+  }
+  return { for: get('for') || ONE_HOUR.value }
 }
 
 /** The members as the form gives them; the API says which of them are wrong. */
-function bodyOf(given: Fields): SnoozeBody {
-  const { for: length = DEFAULT_LENGTH, ...others } = givenMembers(fields(), given.form)
-  const until = given.get('until')
-  return { match: matchOf(given), ...(until ? { until } : { for: String(length) }), ...others }
-}
+const bodyOf = (given: Fields): SnoozeBody => ({
+  match: matchOf(given),
+  ...endOf(given),
+  ...givenMembers(fields(), given.form),
+})
 
 export const setSnooze: Operation = {
   scope: 'event:run',
   verb: 'Snooze',
   call: (given) => callOf(SET_SNOOZE, { body: bodyOf(given) }),
   // Without any condition the first field is the one to fill in.
-  fieldOf: { match: 'taskId', until: 'for' },
+  fieldOf: { match: 'taskId', for: 'until', untilSuccess: 'when' },
   async dialog(given, context) {
-    const [event, type] = [given.get('event'), given.get('type')]
-    const [facts, preview] = await Promise.all([
-      event ? context.ask(EVENT, { params: { id: event } }) : null,
-      previewOf(context, given),
-    ])
-    const choices = facts?.ok ? knownOf(facts.data) : {}
-    const shown = { for: DEFAULT_LENGTH, ...givenMembers(fields(), given.form) }
+    const { get, form } = given
+    const [subject, preview] = await Promise.all([subjectOf(given, context), previewOf(context, given)])
+    const scopes = scopesOf(subject)
+    // What a scope stands for is no further condition.
+    const isNew = get('scope') === '' && get('match') === ''
+    const further = isNew && scopes.length > 0 ? new URLSearchParams() : form
+    const conditions = { definition: givenMembers(matchFields(), further), choices: knownOf(subject), prefix: '' }
+    const chosen = get('scope') || scopes[0]?.value
+    const isOpen = scopes.length === 0 || chosen === OTHER || Object.keys(conditions.definition).length > 0
     return (
       <>
-        {event && <input type="hidden" name="event" value={event} />}
-        {type && <input type="hidden" name="type" value={type} />}
+        {['event', 'task', 'type', 'match', 'untilSuccess'].map((name) => {
+          const kept = name === 'task' ? subject?.taskId : get(name)
+          return kept && <input type="hidden" name={name === 'task' ? 'about' : name} value={kept} />
+        })}
         <p>
-          Messages to people about what matches all of these are held back until the snooze ends. Records, such as those
-          in databases, go on.
+          Messages to people about what matches are held back until the snooze ends. Records, such as those in
+          databases, go on.
         </p>
-        <FormFields
-          form={{ definition: givenMembers(matchFields(), given.form), choices, prefix: '' }}
-          fields={matchFields()}
-        />
-        <FormFields form={{ definition: shown, choices, prefix: '' }} fields={fields()} />
+        {get('match') !== '' ? (
+          <p>
+            <Name text={matchText(givenMatch(get('match')))} />
+          </p>
+        ) : (
+          <>
+            {scopes.length > 0 && (
+              <Chips
+                name="scope"
+                legend="About"
+                chosen={chosen}
+                chips={[...scopes, { value: OTHER, text: 'something else, see More' }]}
+              />
+            )}
+            <details class="wide entry" open={isOpen || undefined}>
+              <summary>{scopes.length > 0 ? 'More' : 'About'}</summary>
+              <FormFields form={conditions} fields={matchFields()} />
+            </details>
+          </>
+        )}
+        <Ends context={context} given={given} hasTask={subject?.taskId != null} />
+        <FormFields form={{ definition: givenMembers(fields(), form), choices: {}, prefix: '' }} fields={fields()} />
         {preview}
         <button type="submit" name="preview" value="1" class="btn" formnovalidate>
           What would it hold back?
@@ -82,20 +120,104 @@ export const setSnooze: Operation = {
       </>
     )
   },
-  done: (answer, _, context) => `Snoozed until ${zonedText(Date.parse((answer as NewSnooze).until), context)}.`,
+  done(answer, _, context) {
+    const { until, untilSuccess } = answer as NewSnooze
+    return `Snoozed until ${untilSuccess ? 'it succeeds, at the latest ' : ''}${zonedText(Date.parse(until), context)}.`
+  },
 }
 
-/** Values of the event, for the fields to choose. */
-function knownOf({ taskName, appName, host, record }: EventDetail): Choices {
-  const known = { task: taskName, app: appName, host, stream: record.appStreamName, message: record.logMessage }
-  return Object.fromEntries(
-    Object.entries(known).map(([name, value]) => [name, value ? [{ id: value, name: value }] : []]),
+/** Value of the chip of a date that is typed. */
+const DATE = 'date'
+
+interface EndsProps {
+  readonly context: PageContext
+  readonly given: Fields
+  /** A snooze of one task may end with its success. */
+  readonly hasTask: boolean
+}
+
+/** The chips of the end, and the date. Times of chips are those of now; a time that was given is a date. */
+const Ends: FC<EndsProps> = ({ context, given: { get }, hasTask }) => {
+  const { now, settings, timezone } = context
+  const ends = endsOf(now, settings)
+  const [word] = get('when').split(' ')
+  const chips = [ONE_HOUR, ...ends, ...(hasTask ? [SUCCESS] : []), { value: DATE, text: 'a date' }]
+  const chosen = word ? chips.find(({ value }) => value.split(' ')[0] === word)?.value : get('until') && DATE
+  return (
+    <>
+      <Chips name="when" legend="How long" chosen={chosen || ONE_HOUR.value} chips={chips} />
+      <TextField
+        name="until"
+        label={`Date and time (${timezone})`}
+        type="datetime-local"
+        value={wallText(get('until'), timezone)}
+        class="when-date"
+      />
+    </>
   )
 }
 
+/** A time for a field of the browser, on the clock of the site; '' for what is none. */
+function wallText(text: string, timezone: string): string {
+  const times = createZoneTimes(timezone)
+  const at = times.instant(text)
+  return at === null ? '' : times.clock(at).slice(0, 16).replace(' ', 'T')
+}
+
+/** The thing whose messages are to rest. */
+interface Subject {
+  readonly taskId: string | null
+  readonly taskName: string | null
+  readonly appName: string | null
+  readonly stream: string | null
+  /** Of an event. */
+  readonly host?: string | null
+  readonly message?: string | null
+}
+
+/** Of the event, or of the task. */
+async function subjectOf({ get }: Fields, { ask }: PageContext): Promise<Subject | null> {
+  const event = get('event')
+  if (event) {
+    const answer = await ask(EVENT, { params: { id: event } })
+    if (!answer.ok) return null
+    const { taskId, taskName, appName, host, type, record } = answer.data
+    const { appStreamName: stream, logMessage: message } = record
+    // Tasks of Qlik Cloud have other ids.
+    return { taskId: type === 'cloudReload' ? null : taskId, taskName, appName, stream, host, message }
+  }
+  const id = get('about') || get('taskId')
+  if (!isGuid(id)) return null
+  const answer = await ask(TASK, { params: { taskId: id }, withinMs: QLIK_MS })
+  if (!answer.ok) return { taskId: id, taskName: null, appName: null, stream: null }
+  const { taskName, appName, stream } = answer.data
+  return { taskId: id, taskName, appName, stream }
+}
+
+/** The value of a scope is the match that it stands for. */
+const OTHER = '{}'
+
+function scopesOf(subject: Subject | null): readonly Chip[] {
+  if (!subject) return []
+  const { taskId, taskName, appName, stream } = subject
+  const scopes = [
+    ['task', { taskId: [taskId] }, taskId, taskName],
+    ['app', { app: [appName] }, appName, appName],
+    ['stream', { stream: [stream] }, stream, stream],
+  ] as const
+  return scopes.flatMap(([kind, scope, isKnown, name]) =>
+    isKnown ? { value: JSON.stringify(scope), text: `this ${kind}`, detail: name } : [],
+  )
+}
+
+/** Values of the event, for the fields to choose. */
+const knownOf = (subject: Subject | null): Choices =>
+  subject?.message ? { message: [{ id: subject.message, name: subject.message }] } : {}
+
 /** How many alerts of the last day it would have held back; nothing while no condition is given. */
 async function previewOf({ ask }: PageContext, given: Fields) {
-  const { reason: _, ...body } = bodyOf(given)
+  // A length that the API takes: it says nothing about the past.
+  const body = { match: matchOf(given), for: ONE_HOUR.value }
   if (Object.keys(body.match).length === 0) return null
   const [held, all] = await Promise.all([
     ask(SET_SNOOZE, { query: { dryRun: true, over: '24h' }, body }),
@@ -136,5 +258,6 @@ export const liftSnooze: Operation = {
       lifted: fields.get('match'),
       until: fields.get('until'),
       reason: fields.get('reason'),
+      ...(fields.get('untilSuccess') && { untilSuccess: '1' }),
     })}`,
 }

@@ -51,15 +51,17 @@ export const snoozeList: Page = {
 const Lifted = ({ context }: { readonly context: PageContext }) => {
   const match = context.query.get('lifted')
   const until = context.query.get('until') ?? ''
+  const untilSuccess = context.query.get('untilSuccess')
   if (!match || !(Date.parse(until) > context.now + 60_000)) return null
   return (
     <p class="sub undo">
-      A snooze until <Time at={until} zone={context} seconds={false} /> was lifted.{' '}
+      A snooze until {untilSuccess && 'its task succeeds, at the latest '}
+      <Time at={until} zone={context} seconds={false} /> was lifted.{' '}
       <ActionButton
         context={context}
         operation="snooze.set"
         scope="event:run"
-        values={{ match, until, reason: context.query.get('reason'), confirmed: '1' }}
+        values={{ match, until, untilSuccess, reason: context.query.get('reason'), confirmed: '1' }}
         then={context.link('/snoozes')}
       >
         Undo
@@ -104,8 +106,9 @@ const List = ({ context, names, snoozes, nextCursor }: ListProps) => {
           {
             head: 'Until',
             sort: (row) => row.until,
-            cell: ({ until, from }) => (
+            cell: ({ until, untilSuccess, from }) => (
               <>
+                {untilSuccess && 'it succeeds, at the latest '}
                 <Time at={until} zone={context} seconds={false} />
                 <p class="sub">
                   {Date.parse(from) > context.now ? (
@@ -134,12 +137,12 @@ const List = ({ context, names, snoozes, nextCursor }: ListProps) => {
           },
           {
             head: '',
-            cell: ({ id, match, until, reason }) => (
+            cell: ({ id, match, until, untilSuccess, reason }) => (
               <ActionButton
                 context={context}
                 operation="snooze.lift"
                 scope="event:run"
-                values={{ id, match: JSON.stringify(match), until, reason }}
+                values={{ id, match: JSON.stringify(match), until, untilSuccess: untilSuccess ? '1' : null, reason }}
               >
                 Lift
               </ActionButton>

@@ -2,13 +2,13 @@
 /** @jsxImportSource hono/jsx */
 /** The attention list: items with cause, alerts, consequences and actions, and tasks that have recovered. */
 import type { Child, FC } from 'hono/jsx'
-import { createZone } from '../../../platform/zone.ts'
 import type { Attention, AttentionItem } from '../../../tasks/overview/contract.ts'
 import type { PageContext } from '../../page.ts'
-import { ActionButton, ActionLink } from '../../ui/forms.tsx'
+import { ActionButton, ActionChoices, ActionLink } from '../../ui/forms.tsx'
 import { Icon, Mark, STATES } from '../../ui/marks.tsx'
 import { Choice, CopyText, Facts, Panel } from '../../ui/panel.tsx'
 import { counted, durationText, Name, Prose, plainName, Time, usuallyText, zonedText } from '../../ui/text.tsx'
+import { endsOf, ONE_HOUR, SUCCESS } from '../delivery/snooze-ends.ts'
 import { reasonWord } from '../delivery/words.tsx'
 import { names } from './rows.ts'
 import { KINDS } from './words.ts'
@@ -187,12 +187,16 @@ function sinceFact(
   ]
 }
 
-const quietFact = (context: PageContext, { reason, detail, until }: NonNullable<AttentionItem['quiet']>): Fact => [
+const quietFact = (
+  context: PageContext,
+  { reason, detail, until, untilSuccess }: NonNullable<AttentionItem['quiet']>,
+): Fact => [
   reason === 'SNOOZED' ? 'Snoozed' : 'Maintenance',
   <>
     {until !== null && (
       <>
-        until <Time at={until} zone={context} short />
+        until {untilSuccess && 'it succeeds, at the latest '}
+        <Time at={until} zone={context} short />
         {detail && ': '}
       </>
     )}
@@ -348,21 +352,9 @@ const Actions: FC<{ readonly context: PageContext; readonly item: AttentionItem 
   )
 }
 
-const [DAY_MS, SEVEN_MS] = [86_400_000, 7 * 3_600_000]
-
-/** Tomorrow at seven, on the clock of the site. */
-function tomorrowAtSeven({ now, timezone }: PageContext): string {
-  const zone = createZone(timezone)
-  const wanted = (Math.floor(zone.wall(now) / DAY_MS) + 1) * DAY_MS + SEVEN_MS
-  return new Date(zone.next(now, (wall) => (wall < wanted ? wanted : null)) ?? now + DAY_MS).toISOString()
-}
-
 const Snooze: FC<{ readonly context: PageContext; readonly taskId: string }> = ({ context, taskId }) => {
-  const lengths = [
-    ['1 h', { for: '1h' }],
-    ['2 h', { for: '2h' }],
-    ['until tomorrow 07:00', { until: tomorrowAtSeven(context) }],
-  ] as const
+  const action = { context, operation: 'snooze.set', scope: 'event:run', class: 's quiet' }
+  const ends = [ONE_HOUR, ...endsOf(context.now, context.settings), SUCCESS]
   return (
     <details class="menu pick">
       <summary class="btn s quiet">
@@ -370,17 +362,10 @@ const Snooze: FC<{ readonly context: PageContext; readonly taskId: string }> = (
         <Icon name="down" />
       </summary>
       <div class="box">
-        {lengths.map(([text, length]) => (
-          <ActionButton
-            context={context}
-            operation="snooze.set"
-            scope="event:run"
-            class="s quiet"
-            values={{ taskId, confirmed: '1', ...length }}
-          >
-            {text}
-          </ActionButton>
-        ))}
+        <ActionChoices {...action} values={{ taskId, confirmed: '1' }} name="when" choices={ends} />
+        <ActionLink {...action} values={{ taskId }}>
+          More…
+        </ActionLink>
       </div>
     </details>
   )

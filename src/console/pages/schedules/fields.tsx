@@ -63,7 +63,7 @@ const ACTIONS: Options = [
 
 /** All fields of a schedule. */
 export const ScheduleFields: FC<FieldsProps> = ({ get, tasks }) => {
-  const form = { definition: schemaMembers({ get }), choices: { zone: zones() }, prefix: '' }
+  const form = { definition: schemaMembers({ get }), choices: {}, prefix: '' }
   const fieldsOf = (isWanted: (field: Field) => boolean) => (
     <FormFields form={form} fields={schemaFields().filter(isWanted)} />
   )
@@ -129,8 +129,6 @@ const TaskField: FC<{ readonly value: string; readonly tasks: readonly TaskRef[]
   const all = [['', 'none'] as const, ...(isKnown ? [] : [[value, value] as const]), ...options]
   return <Choice name="task" label="Task" options={all} value={value} />
 }
-
-const zones = () => ['UTC', ...Intl.supportedValuesOf('timeZone')].map((id) => ({ id, name: id }))
 
 export const askPreview = (context: PageContext, get: Texts): Promise<Asked<SchedulePreview>> =>
   context.ask(PREVIEW_SCHEDULE, { body: previewBody({ get }) })

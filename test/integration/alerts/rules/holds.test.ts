@@ -165,6 +165,7 @@ describe('snoozes', () => {
       reason: 'database is being moved',
       from: box.clock.now(),
       until: box.clock.now() + hours * HOUR,
+      successOf: null,
       createdBy: 'key:erp',
       createdAt: box.clock.now(),
     })

@@ -75,7 +75,7 @@ describe('in a step before the last one', () => {
   test('a snooze that asks about the script log is waited for, by what it could hold back', async () => {
     const box = startRoutes({ destinations, needs, routes: [one], start: START })
     const at = box.clock.now()
-    const snooze = { from: at - HOUR, until: at + HOUR, reason: '', createdBy: 'me', createdAt: at }
+    const snooze = { from: at - HOUR, until: at + HOUR, successOf: null, reason: '', createdBy: 'me', createdAt: at }
     insertSnooze(box.db, { ...snooze, id: 's1', match: JSON.stringify({ message: '*Amount*' }) })
     expect(await early(box, {}, LOG_OPEN)).toEqual(['data alert pending'])
   })
@@ -163,7 +163,7 @@ describe('however many steps', () => {
         : [],
     })
     const at = box.clock.now()
-    const times = { from: at, until: at + 240_000, createdAt: at }
+    const times = { from: at, until: at + 240_000, successOf: null, createdAt: at }
     if (snooze) insertSnooze(box.db, { ...times, id: 's', reason: '', createdBy: 'me', match: JSON.stringify(snooze) })
     return box
   }
