@@ -113,6 +113,7 @@ const PAGES: Readonly<Record<string, readonly [title: string, ...sections: strin
     'fileDeleteApprovedDirectories',
     'footman.files',
     'footman.scriptLogs',
+    'footman.settings',
   ],
   console: ['Console', 'footman.console'],
   mqtt: ['MQTT', 'mqttConfig', 'footman.mqtt'],

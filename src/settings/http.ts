@@ -1,7 +1,7 @@
 /** `/v4/settings`: what people change while Footman runs. */
 import { parse, stringify } from 'yaml'
 import { asIs } from '../http/endpoint/contract.ts'
-import { type ApiRequest, type ApiRoute, route } from '../http/endpoint/route.ts'
+import { type ApiRequest, type ApiRoute, from, route } from '../http/endpoint/route.ts'
 import { invalidBody, isObject } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
@@ -37,6 +37,10 @@ export interface SettingRoutesDeps {
 }
 
 const [READ, WRITE] = ['setting:read', 'setting:write']
+const LATEST = from(SETTING_CHANGES, {
+  kind: '$response.body#/changes/0/kind',
+  name: '$response.body#/changes/0/name',
+})
 
 export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
   const access = createAccess(deps)
@@ -118,7 +122,7 @@ function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown 
       ...SETTING,
       scope: READ,
       summary: 'Show a setting',
-      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      examples: [{ name: 'changed-last', params: LATEST, status: 200 }],
       handle({ params: { kind, name }, caller }, answer) {
         requireKind({ caller }, kind)
         return answer(200, shown(kind, name))
@@ -128,7 +132,7 @@ function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown 
       ...SETTING_HISTORY,
       scope: READ,
       summary: 'List the changes of a setting',
-      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      examples: [{ name: 'changed-last', params: LATEST, status: 200 }],
       handle({ params: { kind, name }, caller }, answer) {
         requireKind({ caller }, kind)
         const entries = store.history(kind, name)
@@ -246,7 +250,7 @@ function entryRoutes({ store }: SettingRoutesDeps, { rowOf, shown, storedRow, ma
       scope: WRITE,
       action: 'setting.delete',
       summary: 'Delete a setting',
-      examples: [{ name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, status: 404 }],
+      examples: [{ name: 'dry-run', params: LATEST, query: { dryRun: 'true' }, status: 204 }],
       async handle(request, answer) {
         const { kind, name } = request.params
         requireKind(request, kind)
@@ -261,9 +265,7 @@ function entryRoutes({ store }: SettingRoutesDeps, { rowOf, shown, storedRow, ma
       scope: WRITE,
       action: 'setting.move',
       summary: 'Move a setting among those of its kind',
-      examples: [
-        { name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, body: { position: 0 }, status: 404 },
-      ],
+      examples: [{ name: 'first', params: LATEST, body: { position: 0 }, status: 200 }],
       async handle(request, answer) {
         const { params, body, headers } = request
         const { kind, name } = params
@@ -292,9 +294,7 @@ function entryRoutes({ store }: SettingRoutesDeps, { rowOf, shown, storedRow, ma
       action: 'setting.restore',
       summary: 'Restore a setting as it was',
       description: 'Also one that was deleted. Revision 0 is the state before the first change: it is deleted.',
-      examples: [
-        { name: 'unknown', params: { kind: 'rule', name: 'finance-at-night' }, body: { revision: 1 }, status: 404 },
-      ],
+      examples: [{ name: 'first', params: LATEST, query: { dryRun: 'true' }, body: { revision: 1 }, status: 200 }],
       async handle(request, answer) {
         const { params, body, query } = request
         const { kind, name } = params

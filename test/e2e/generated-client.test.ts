@@ -82,10 +82,13 @@ const MADE: readonly (readonly [path: string, parts: readonly object[]])[] = [
   ['/v4/recipient', [{ name: 'Anna', email: 'anna@acme.example' }]],
   ['/v4/recipientgroup', [{ name: 'All' }]],
   ['/v4/schedules/{id}/run', [{ id: 'sales-early' }]],
+  ['/v4/settings/import', [{}, { yaml: 'Butler: {footman: {calendars: {client: {dates: []}}}}' }]],
 ]
 
 /** Paths that no list leads to: what their parameters are, from the answer of another operation. */
 const PARAMETERS: Readonly<Record<string, () => Promise<readonly object[]>>> = {
+  '/v4/settings/{kind}': async () => [{ kind: 'calendar' }],
+  '/v4/settings/{kind}/{name}/history': async () => [{ kind: 'calendar', name: 'client' }],
   '/v4/udp/self-test/{token}': async () => [{ token: (await ask('post', '/v4/udp/self-test')).data.token }],
   '/v4/keyvalues/{namespace}': async () => [{ namespace: 'Client', key: 'a' }],
   '/v4/keyvalues/{namespace}/keyexists': async () => [{ namespace: 'Client', key: 'a' }],

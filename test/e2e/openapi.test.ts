@@ -133,6 +133,7 @@ describe('the description of the API', () => {
       await must('POST', '/v4/reporttask/import', document)
     }
     await must('POST', `/v4/reporttask/${id}/start`, { force: true })
+    await must('PUT', '/v4/settings/calendar/company-days', { value: { dates: ['2030-12-25'] } })
     await must('PUT', '/v4/filecopy?async=true', { fromFile: 'qvd/sales.qvd', toFile: 'archive/job.qvd' })
     sink.answer({ status: 400, body: 'no_service' })
     site.simulator.setTask(ETL, { outcome: 'fail', durationMs: 50 })

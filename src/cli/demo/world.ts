@@ -2,18 +2,23 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { z } from 'zod'
 import { SITE_ZONE, type Simulator } from '../../../simulator/index.ts'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
+import { loadConfig } from '../../app/config/load.ts'
 import { loadReports } from '../../app/reports.ts'
-import { butler, type Config } from '../../app/schema.ts'
+import type { butler } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
+import { renderProblem } from '../../config/problems.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import { errorText } from '../../platform/errors.ts'
 import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { createZone } from '../../platform/zone.ts'
 import type { RunRecord } from '../../reports/runs/ledger.ts'
+import type { OpenedSetting } from '../../settings/store.ts'
 import { createInboxPage, type InboxPage } from './inbox.tsx'
 import { playNight, recordNight } from './night.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'
@@ -63,6 +68,7 @@ export interface World extends Lifecycle {
 }
 
 const SCHEDULE_FILE = 'schedule.yaml'
+const CONFIG_FILE = 'footman.yaml'
 
 /** The port that Butler's REST API usually has. */
 export const USUAL_PORT = 8080
@@ -92,7 +98,7 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
   async function startProduct(): Promise<void> {
     udpPort = await freeUdpPort()
     const reportDirectory = join(directory, 'reports')
-    const config = demoConfiguration({
+    const written = demoConfiguration({
       qrsPort: simulator.ports.qrs,
       enginePort: simulator.ports.engine,
       certificates: simulator.certificates,
@@ -106,12 +112,26 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     const dataDirectory = join(directory, 'data')
     await Promise.all([mkdir(dataDirectory), mkdir(reportDirectory)])
     await writeFile(join(directory, SCHEDULE_FILE), SCHEDULES)
+    const file = join(directory, CONFIG_FILE)
+    await writeFile(file, stringify({ Butler: written }))
+    // Settings of the demo can be changed as those of a site.
+    const load = (stored?: readonly OpenedSetting[]) =>
+      loadConfig({ file, env: {}, cwd: directory, ...(stored && { settings: stored }) })
+    const initial = await load([])
+    const { config } = initial
+    if (!config) throw new Error(`the configuration of the demo has errors: ${initial.problems.map(renderProblem)}`)
     await recordNight(join(dataDirectory, 'footman.db'), night, log)
     app = createApp(
       {
         log,
         paths: createPathResolver({ configDirectory: directory, cwd: directory }),
         reports: await loadReports(config),
+        configuration: {
+          initial,
+          load,
+          use: () => {},
+          rebuild: (because) => log.warn(`DEMO: A restart takes the change into use: ${because}`),
+        },
         observe: {
           // The night is over: its events are for the console, not for the live view.
           event: (event) => {
@@ -190,10 +210,10 @@ const ENGINE_USER = 'UserDirectory=Internal; UserId=sa_repository'
 const REPORTS_AT_MS = 2000
 const RECIPIENT = 'ops@acme.example'
 
-function demoConfiguration(addresses: DemoAddresses): Config {
+function demoConfiguration(addresses: DemoAddresses): z.input<typeof butler> {
   const { certificates, brokerPort, mailPort, webhookPort } = addresses
   const engine = { host: HOST, port: addresses.enginePort, useSSL: true, rejectUnauthorized: true }
-  return butler.parse({
+  return {
     fileLogging: false,
     cert: certificates,
     configQRS: { host: HOST, port: addresses.qrsPort, useSSL: true, rejectUnauthorized: true },
@@ -230,6 +250,7 @@ function demoConfiguration(addresses: DemoAddresses): Config {
     },
     mqttConfig: { enable: true, brokerHost: HOST, brokerPort },
     footman: {
+      settings: { allowHosts: [HOST] },
       timezone: SITE_ZONE,
       // Failures of the night are not alerted.
       reconciler: { maxAlertAge: '1m' },
@@ -248,7 +269,7 @@ function demoConfiguration(addresses: DemoAddresses): Config {
         storageSpaces: [{ id: REPORT_SPACE, name: 'Head office', directory: addresses.reportDirectory }],
       },
     },
-  })
+  }
 }
 
 const MAIL = {
@@ -261,7 +282,7 @@ const MAIL = {
 
 function webhook(port: number, outcome: string) {
   const webhookURL = `http://${HOST}:${port}/reload-${outcome}`
-  return { rateLimit: RATE_LIMIT_SECONDS, webhooks: [{ description: 'demo', webhookURL, httpMethod: 'POST' }] }
+  return { rateLimit: RATE_LIMIT_SECONDS, webhooks: [{ description: 'demo', webhookURL, httpMethod: 'POST' as const }] }
 }
 
 /** The day after tomorrow, or the Monday after it. */
