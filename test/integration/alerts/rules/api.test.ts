@@ -311,6 +311,7 @@ describe('/v4/snoozes', () => {
         match: { taskId: [TASK_ID] },
         from: '2026-03-02T06:00:00.000Z',
         until: '2026-03-02T08:00:00.000Z',
+        untilSuccess: false,
         reason: 'source database is being moved',
         createdBy: 'anonymous',
         suppressed: 0,
@@ -349,6 +350,16 @@ describe('/v4/snoozes', () => {
     ['both lengths', { ...body, until: '2026-03-04T00:00:00Z' }, 'for or until must be given'],
     ['too short', { ...body, for: '59s' }, 'for must make it 1m to 30d long'],
     ['too long', { ...body, for: '31d' }, 'for must make it 1m to 30d long'],
+    [
+      'the success of several tasks',
+      { match: { taskId: [TASK_ID, TASK_ID.replace('a', 'b')] }, untilSuccess: true },
+      'untilSuccess needs the id of one task in match.taskId',
+    ],
+    [
+      'the success of names',
+      { match: { task: ['Sales'] }, untilSuccess: true },
+      'untilSuccess needs the id of one task',
+    ],
     ['a bare number', { ...body, for: '2' }, 'for cannot be used: "2" has no unit'],
     [
       'the past',
