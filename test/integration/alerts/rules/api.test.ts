@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createDestinationHealth } from '../../../../src/alerts/outbox/destination-health.ts'
 import { alertRouteApi } from '../../../../src/alerts/rules/http.ts'
-import { snoozeRoutes } from '../../../../src/alerts/snoozes.ts'
+import { snoozeEnds, snoozeRoutes } from '../../../../src/alerts/snoozes.ts'
 import { loadTaskEvent } from '../../../../src/events/store.ts'
 import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'
@@ -335,6 +335,37 @@ describe('/v4/snoozes', () => {
     expect(rows().map(({ reason }) => reason)).toEqual(['SNOOZED', null])
     move(3 * DAY)
     expect((await json('GET', '/v4/snoozes')).body.snoozes).toEqual([])
+  })
+
+  test('end with the first success of their task after they have begun, at the latest after 30 days', async () => {
+    const { json, fire, move, rows, clock, writer } = await serve({
+      ...setup,
+      routes: [{ name: 'all', to: ['mail'], limit: 'none' }],
+    })
+    const before = clock.now()
+    move(1000)
+    const set = await json('POST', '/v4/snoozes', { match: { taskId: TASK_ID.toUpperCase() }, untilSuccess: true })
+    expect(set).toMatchObject({ status: 201, body: { untilSuccess: true, until: '2026-04-01T06:00:01.000Z' } })
+    const bounded = await json('POST', '/v4/snoozes', { ...body, untilSuccess: true })
+    expect(bounded.body).toMatchObject({ untilSuccess: true, until: '2026-03-02T08:00:01.000Z' })
+    const timed = await json('POST', '/v4/snoozes', { ...body, match: { taskId: [UNKNOWN] } })
+    const end = snoozeEnds(clock)
+    const ended = (taskId: string, outcome: string, stoppedAt = clock.now()) =>
+      writer.write((tx) => end({ taskId, outcome, stoppedAt }, null, tx))
+    const listed = async () => (await json('GET', '/v4/snoozes')).body.snoozes.map(({ id }: { id: string }) => id)
+    const all = [timed, bounded, set].map((one) => one.body.id)
+    move(1000)
+    await ended(TASK_ID, 'failed')
+    await ended(UNKNOWN, 'success')
+    await ended(TASK_ID, 'success', before)
+    expect((await listed()).sort()).toEqual(all.sort())
+    await fire()
+    expect(rows().map(({ reason }) => reason)).toEqual(['SNOOZED'])
+    await ended(TASK_ID, 'success')
+    expect(await listed()).toEqual([timed.body.id])
+    move(1000)
+    await fire()
+    expect(rows().map(({ reason }) => reason)).toEqual(['SNOOZED', null])
   })
 
   test.each([
