@@ -255,8 +255,12 @@ const SNOOZES = list({
   },
   columns: [
     { head: 'UNTIL', cell: ({ until }) => until, form: 'time' },
-    { head: 'OR UNTIL', cell: ({ untilSuccess }) => (untilSuccess ? 'success' : '') },
-    { head: 'MATCH', cell: ({ match, names }) => matchText(match, names), least: 16 },
+    {
+      head: 'MATCH',
+      cell: ({ match, untilSuccess, names }) =>
+        `${matchText(match, names)}${untilSuccess ? ', until it succeeds' : ''}`,
+      least: 16,
+    },
     { head: 'HELD BACK', cell: ({ suppressed }) => String(suppressed) },
     { head: 'BY', cell: ({ createdBy }) => createdBy, least: 9 },
     { head: 'REASON', cell: ({ reason }) => reason, least: 12 },

@@ -5,6 +5,7 @@ import type { FC } from 'hono/jsx'
 import { durationText } from '../../platform/duration-text.ts'
 import { Name, plainName } from '../../platform/html-page.tsx'
 import { splitAtIds } from '../../platform/uuid.ts'
+import { createZone } from '../../platform/zone.ts'
 import { timesIn } from '../../platform/zone-times.ts'
 
 export { durationText, Name, plainName }
@@ -49,6 +50,10 @@ export const offsetText = (at: number, timeZone: string): string =>
 /** `22 Nov 02:14:07`; the year where it is another one. */
 export const timeText = (at: number, { timezone, now }: Zoned, seconds = true): string =>
   `${formatted(at, timezone, dayFormat(at, now))} ${clockText(at, timezone, seconds)}`
+
+/** The text of an input of the type `datetime-local`: `2026-03-02T20:00`, on the wall clock of the zone. */
+export const wallText = (at: number, timezone: string): string =>
+  new Date(createZone(timezone).wall(at)).toISOString().slice(0, 16)
 
 /** `22 Nov 02:14 Europe/Stockholm`, for texts that are read outside of a page, and for those without markup. */
 export const zonedText = (at: number, zone: Zoned, seconds = false): string =>

@@ -103,7 +103,7 @@ describe('with everything switched on', () => {
     ['snooze.set', { confirmed: '1', task: 'Typed', message: '/(/' }, 'message', 'task'],
     ['snooze.set', { confirmed: '1', reason: 'typed', match: 'no JSON' }, 'taskId', 'reason'],
     ['snooze.set', { confirmed: '1', reason: 'typed', match: 'null' }, 'taskId', 'reason'],
-    ['snooze.set', { confirmed: '1', task: 'Typed', for: 'never' }, 'for', 'task'],
+    ['snooze.set', { confirmed: '1', task: 'Typed', for: 'never' }, 'when', 'task'],
     ['snooze.set', { confirmed: '1', task: 'Typed', reason: 'r'.repeat(501) }, 'reason', 'task'],
     ['destination.test', { confirmed: '1', name: 'bi-team-chat', eventId: 'no-id' }, 'eventId', 'eventId'],
     ['maintenance.create', { ...MAINTENANCE, name: '', reason: 'typed' }, 'name', 'reason'],

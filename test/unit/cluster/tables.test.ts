@@ -59,7 +59,7 @@ test('triggers follow columns that an upgrade has added', () => {
   installTriggers(store)
   store.exec("ALTER TABLE snooze ADD COLUMN colour TEXT NOT NULL DEFAULT ''")
   installTriggers(store)
-  store.exec("INSERT INTO snooze VALUES ('s', '{}', 0, 1, '', 'me', 0, 0, 'red')")
+  store.exec("INSERT INTO snooze VALUES ('s', '{}', 0, 1, '', 'me', 0, 0, NULL, 'red')")
   store.exec('DELETE FROM cluster_change')
   store.exec("UPDATE snooze SET colour = 'blue'")
   expect(store.all<object>('SELECT tbl, key FROM cluster_change').map((row) => ({ ...row }))).toEqual([

@@ -13,7 +13,8 @@ const DAY_MS = 86_400_000
 /** 07:00 */
 const MORNING_MS = 7 * 3_600_000
 const NOON_MS = DAY_MS / 2
-const MONDAY = 1
+/** 1 January 1970 was a Thursday. */
+const FIRST_DAY = 3
 
 /**
  * The next begin of the night, tomorrow morning and the next Monday morning, as long as they are a minute ahead. Tomorrow stands
@@ -29,7 +30,7 @@ export function endsOf(
   const night = (hours * 60 + minutes) * MINUTE_MS
   // A night that begins in the morning hours is that of the day before.
   const tonight = today + night + (night < NOON_MS ? DAY_MS : 0)
-  const toMonday = (MONDAY + 7 - new Date(today).getUTCDay()) % 7
+  const toMonday = (7 - ((today / DAY_MS + FIRST_DAY) % 7)) % 7
   const mondays = [toMonday, toMonday + 7].map((days) => today + days * DAY_MS + MORNING_MS)
   const isAhead = (wall: number) => offsets.instantOf(wall) - now >= MINUTE_MS
   const ends = [

@@ -18,13 +18,13 @@ import { isGuid } from '../../../platform/uuid.ts'
 import { createZoneTimes } from '../../../platform/zone-times.ts'
 import { TASK } from '../../../tasks/overview/contract.ts'
 import { QLIK_MS } from '../../ask.ts'
-import { callOf, type Fields, NoPreview, type Operation } from '../../forms.tsx'
+import { callOf, type Fields, hiddenOf, NoPreview, type Operation } from '../../forms.tsx'
 import type { PageContext } from '../../page.ts'
 import { type Choices, Fields as FormFields } from '../../schema-form/controls.tsx'
 import { givenMembers, isMembers } from '../../schema-form/fields.ts'
 import { formOf } from '../../schema-form/of-schema.ts'
 import { type Chip, Chips, TextField } from '../../ui/forms.tsx'
-import { counted, Name, zonedText } from '../../ui/text.tsx'
+import { counted, Name, wallText, zonedText } from '../../ui/text.tsx'
 import { endsOf, ONE_HOUR, SUCCESS } from './snooze-ends.ts'
 
 export const matchFields = once(() => formOf(match()).fields)
@@ -70,12 +70,13 @@ export const setSnooze: Operation = {
   verb: 'Snooze',
   call: (given) => callOf(SET_SNOOZE, { body: bodyOf(given) }),
   // Without any condition the first field is the one to fill in.
-  fieldOf: { match: 'taskId', for: 'until', untilSuccess: 'when' },
+  fieldOf: { match: 'taskId', for: 'when', until: 'when', untilSuccess: 'when' },
   async dialog(given, context) {
     const { get, form } = given
     const [subject, preview] = await Promise.all([subjectOf(given, context), previewOf(context, given)])
     const scopes = scopesOf(subject)
     // What a scope stands for is no further condition.
+    const isKept = Object.keys(givenMatch(get('match'))).length > 0
     const isNew = get('scope') === '' && get('match') === ''
     const further = isNew && scopes.length > 0 ? new URLSearchParams() : form
     const conditions = { definition: givenMembers(matchFields(), further), choices: knownOf(subject), prefix: '' }
@@ -83,15 +84,20 @@ export const setSnooze: Operation = {
     const isOpen = scopes.length === 0 || chosen === OTHER || Object.keys(conditions.definition).length > 0
     return (
       <>
-        {['event', 'task', 'type', 'match', 'untilSuccess'].map((name) => {
-          const kept = name === 'task' ? subject?.taskId : get(name)
-          return kept && <input type="hidden" name={name === 'task' ? 'about' : name} value={kept} />
-        })}
+        {hiddenOf(
+          [
+            ['event', get('event')],
+            ['about', subject?.taskId ?? ''],
+            ['type', get('type')],
+            ['match', isKept ? get('match') : ''],
+            ['untilSuccess', get('untilSuccess')],
+          ].filter(([, value]) => value !== '') as [string, string][],
+        )}
         <p>
           Messages to people about what matches are held back until the snooze ends. Records, such as those in
           databases, go on.
         </p>
-        {get('match') !== '' ? (
+        {isKept ? (
           <p>
             <Name text={matchText(givenMatch(get('match')))} />
           </p>
@@ -150,18 +156,17 @@ const Ends: FC<EndsProps> = ({ context, given: { get }, hasTask }) => {
         name="until"
         label={`Date and time (${timezone})`}
         type="datetime-local"
-        value={wallText(get('until'), timezone)}
+        value={shownUntil(get('until'), timezone)}
         class="when-date"
       />
     </>
   )
 }
 
-/** A time for a field of the browser, on the clock of the site; '' for what is none. */
-function wallText(text: string, timezone: string): string {
-  const times = createZoneTimes(timezone)
-  const at = times.instant(text)
-  return at === null ? '' : times.clock(at).slice(0, 16).replace(' ', 'T')
+/** On the clock of the site, on which a text without a zone is; '' for what is no time. */
+function shownUntil(text: string, timezone: string): string {
+  const at = createZoneTimes(timezone).instant(text)
+  return at === null ? '' : wallText(at, timezone)
 }
 
 /** The thing whose messages are to rest. */

@@ -21,7 +21,7 @@ import { formOf } from '../../schema-form/of-schema.ts'
 import { ActionLink, TextField } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
-import { Name, numberText, Time } from '../../ui/text.tsx'
+import { Name, numberText, Time, wallText } from '../../ui/text.tsx'
 import { matchFields } from '../delivery/snooze-form.tsx'
 import { SystemHead } from './places.tsx'
 
@@ -176,10 +176,6 @@ const List = ({ context, names, maintenance }: ListProps) => {
 }
 
 const HOUR_MS = 3_600_000
-
-/** The text of an input of the type `datetime-local`: `2026-03-02T20:00`, on the wall clock of the zone. */
-const wallText = (instant: number, timezone: string): string =>
-  new Date(createZone(timezone).wall(instant)).toISOString().slice(0, 16)
 
 function zoneOf(timezone: string): Zone {
   try {

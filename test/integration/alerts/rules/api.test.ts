@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createDestinationHealth } from '../../../../src/alerts/outbox/destination-health.ts'
 import { alertRouteApi } from '../../../../src/alerts/rules/http.ts'
-import { snoozeRoutes } from '../../../../src/alerts/snoozes.ts'
+import { snoozeEnds, snoozeRoutes } from '../../../../src/alerts/snoozes.ts'
 import { loadTaskEvent } from '../../../../src/events/store.ts'
 import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'
@@ -311,6 +311,7 @@ describe('/v4/snoozes', () => {
         match: { taskId: [TASK_ID] },
         from: '2026-03-02T06:00:00.000Z',
         until: '2026-03-02T08:00:00.000Z',
+        untilSuccess: false,
         reason: 'source database is being moved',
         createdBy: 'anonymous',
         suppressed: 0,
@@ -336,6 +337,37 @@ describe('/v4/snoozes', () => {
     expect((await json('GET', '/v4/snoozes')).body.snoozes).toEqual([])
   })
 
+  test('end with the first success of their task after they have begun, at the latest after 30 days', async () => {
+    const { json, fire, move, rows, clock, writer } = await serve({
+      ...setup,
+      routes: [{ name: 'all', to: ['mail'], limit: 'none' }],
+    })
+    const before = clock.now()
+    move(1000)
+    const set = await json('POST', '/v4/snoozes', { match: { taskId: TASK_ID.toUpperCase() }, untilSuccess: true })
+    expect(set).toMatchObject({ status: 201, body: { untilSuccess: true, until: '2026-04-01T06:00:01.000Z' } })
+    const bounded = await json('POST', '/v4/snoozes', { ...body, untilSuccess: true })
+    expect(bounded.body).toMatchObject({ untilSuccess: true, until: '2026-03-02T08:00:01.000Z' })
+    const timed = await json('POST', '/v4/snoozes', { ...body, match: { taskId: [UNKNOWN] } })
+    const end = snoozeEnds(clock)
+    const ended = (taskId: string, outcome: string, stoppedAt = clock.now()) =>
+      writer.write((tx) => end({ taskId, outcome, stoppedAt }, null, tx))
+    const listed = async () => (await json('GET', '/v4/snoozes')).body.snoozes.map(({ id }: { id: string }) => id)
+    const all = [timed, bounded, set].map((one) => one.body.id)
+    move(1000)
+    await ended(TASK_ID, 'failed')
+    await ended(UNKNOWN, 'success')
+    await ended(TASK_ID, 'success', before)
+    expect((await listed()).sort()).toEqual(all.sort())
+    await fire()
+    expect(rows().map(({ reason }) => reason)).toEqual(['SNOOZED'])
+    await ended(TASK_ID, 'success')
+    expect(await listed()).toEqual([timed.body.id])
+    move(1000)
+    await fire()
+    expect(rows().map(({ reason }) => reason)).toEqual(['SNOOZED', null])
+  })
+
   test.each([
     ['an empty match', { ...body, match: {} }, 'match must not be empty'],
     ['no match', { for: '2h' }, 'match'],
@@ -349,6 +381,16 @@ describe('/v4/snoozes', () => {
     ['both lengths', { ...body, until: '2026-03-04T00:00:00Z' }, 'for or until must be given'],
     ['too short', { ...body, for: '59s' }, 'for must make it 1m to 30d long'],
     ['too long', { ...body, for: '31d' }, 'for must make it 1m to 30d long'],
+    [
+      'the success of several tasks',
+      { match: { taskId: [TASK_ID, TASK_ID.replace('a', 'b')] }, untilSuccess: true },
+      'untilSuccess needs the id of one task in match.taskId',
+    ],
+    [
+      'the success of names',
+      { match: { task: ['Sales'] }, untilSuccess: true },
+      'untilSuccess needs the id of one task',
+    ],
     ['a bare number', { ...body, for: '2' }, 'for cannot be used: "2" has no unit'],
     [
       'the past',

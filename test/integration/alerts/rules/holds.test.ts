@@ -194,6 +194,24 @@ describe('snoozes', () => {
     expect(states(box).at(-2)).toBe('mail alert pending')
   })
 
+  test('that wait for a success say so', async () => {
+    const box = startRoutes(setup)
+    const at = box.clock.now()
+    const times = { from: at, until: at + HOUR, createdAt: at }
+    insertSnooze(box.db, {
+      ...times,
+      id: 's',
+      match: '{"type":"reload"}',
+      successOf: OTHER,
+      reason: '',
+      createdBy: 'me',
+    })
+    await box.fire()
+    expect(box.db.get(`SELECT detail FROM delivery WHERE state = 'suppressed'`)).toEqual({
+      detail: 'until it succeeds, at the latest 2026-03-02T07:00:00.000Z',
+    })
+  })
+
   test('survive a restart', async () => {
     const directory = tempDirectory()
     const file = directory.join('footman.db')

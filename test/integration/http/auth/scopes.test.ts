@@ -36,7 +36,7 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
     'admin',
   ],
   // Each topic of the stream needs the scope of its lists.
-  [/^\/v4\/(about|access\/keys|search|sessions|sessions\/\{id\}|stream|stream\/position)$/, 'any'],
+  [/^\/v4\/(about|access\/keys|lookup\/\{what\}|search|sessions|sessions\/\{id\}|stream|stream\/position)$/, 'any'],
   [/^\/v4\/maintenance/, (method) => (READS(method) ? 'event:read' : 'event:run')],
   [/^\/v4\/attention/, (method) => (READS(method) ? 'task:read' : 'event:run')],
   [/^\/v4\/selfalerts$/, 'event:read'],
