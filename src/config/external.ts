@@ -54,7 +54,8 @@ function* mappings(node: TreeNode, path: Path): Generator<{ variable: string; pa
   else for (const [key, entry] of node.entries) yield* mappings(entry.node, [...path, key])
 }
 
-const PLACEHOLDER = /\$\{(env|file|credential):([^}]*)\}/g
+/** A text that is taken from outside the configuration when it is used: `${env:NAME}`. */
+export const PLACEHOLDER = /\$\{(env|file|credential):([^}]*)\}/g
 
 type Source = 'env' | 'file' | 'credential'
 type Resolved =

@@ -176,7 +176,14 @@ export const EXPORT_SETTINGS = contract({
   method: 'GET',
   path: '/v4/settings/export',
   query: () => z.object({ kind: queryField.word(SETTING_KINDS).optional() }),
-  answers: () => ({ 200: z.string().describe('YAML, as it would stand in the file. Secrets are `********`.') }),
+  answers: () => ({
+    200: z
+      .string()
+      .meta({
+        contentMediaType: 'application/yaml',
+        description: 'YAML, as it would stand in the file. Secrets are `********`.',
+      }),
+  }),
 })
 
 export const IMPORT_SETTINGS = contract({

@@ -1,4 +1,5 @@
 /** The kinds of settings that people change while Footman runs, and where each stands in the configuration. */
+import { PLACEHOLDER } from '../config/external.ts'
 import { scalars, type TreeNode } from '../config/tree.ts'
 
 interface Kind {
@@ -66,9 +67,6 @@ export function entryAt(file: string): { readonly kind: SettingKind; readonly na
   const found = /^settings:([a-z]+)\/(.+)$/s.exec(file)
   return found && found[1]! in KINDS ? { kind: found[1] as SettingKind, name: found[2]! } : null
 }
-
-/** A text that is taken from outside the configuration when it is used: `${env:NAME}`. */
-export const PLACEHOLDER = /\$\{(?:env|file|credential):[^}]*\}/g
 
 /** The placeholders of a tree, each once. */
 export function placeholdersIn(root: TreeNode): ReadonlySet<string> {

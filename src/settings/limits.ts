@@ -5,9 +5,9 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { PLACEHOLDER } from '../config/external.ts'
 import { addressMatcher, plainAddress } from '../platform/addresses.ts'
 import type { SettingKind } from './kinds.ts'
-import { PLACEHOLDER } from './kinds.ts'
 import { pointerOf, type SettingIssue } from './merge.ts'
 import { mapTexts, type SettingValue } from './store.ts'
 

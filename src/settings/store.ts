@@ -1,12 +1,13 @@
 /** The stored settings and their history, in `footman.db`. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { PLACEHOLDER } from '../config/external.ts'
 import { isSecret } from '../config/secrets.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { ownJson } from '../platform/json.ts'
 import { type Database, type Migration, openDatabase } from '../platform/sqlite.ts'
-import { PLACEHOLDER, placeOfEntry, type SettingKind } from './kinds.ts'
+import { placeOfEntry, type SettingKind } from './kinds.ts'
 import { isSealed, type KeySettings, readSealer, type Sealer } from './sealed.ts'
 
 export const settingMigrations: readonly Migration[] = [

@@ -67,6 +67,15 @@ test('it compiles under strict rules', () => {
   execFileSync(compiler, [...rules, '--lib', 'esnext,dom,dom.iterable', file])
 }, 60_000)
 
+test('its types have the names of shapes', () => {
+  const text = readFileSync(temp.join('client.ts'), 'utf8')
+  for (const name of ['Event', 'Delivery', 'Snooze', 'Task', 'StartAnswer', 'ReportTask', 'ReportTaskInput']) {
+    expect(text).toContain(`export interface ${name} {`)
+  }
+  expect(text).toContain('deliveries: Delivery[];')
+  expect(text).toContain('data: ReportTaskInput,')
+})
+
 /** The answer of an operation, asked by the function of the client. */
 async function ask(method: string, path: string, ...parts: readonly object[]): Promise<Answer> {
   const name = document.paths[path]?.[method]?.operationId ?? ''

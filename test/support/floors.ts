@@ -1,7 +1,7 @@
 /** The rules of imports between rooms, as a function of (file, import). */
 import type { Import } from './source.ts'
 
-const FEATURES = ['alerts', 'tasks', 'reports', 'kv', 'files', 'apps', 'monitors', 'metrics']
+const FEATURES = ['alerts', 'tasks', 'reports', 'kv', 'files', 'apps', 'monitors', 'metrics', 'settings']
 
 /** Height of each room below src/, and of the simulator beside it; `src/main.ts` counts as a room of its own. Imports go down or stay in the room. */
 const FLOORS: Readonly<Record<string, number>> = {

@@ -11,7 +11,7 @@ export interface Described {
 type Values = Readonly<Record<string, { readonly value: unknown }>>
 type Media = Readonly<Record<string, { readonly schema: object; readonly examples?: Values }>>
 
-/** What a call needs and another answer has: a link of OpenAPI. */
+/** A link of OpenAPI: parameters of a call that another answer has. */
 interface DescribedLink {
   readonly operationId: string
   readonly parameters: Readonly<Record<string, string>>

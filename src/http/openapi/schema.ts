@@ -1,6 +1,7 @@
 /** The parts of an OpenAPI 3.1 document that Footman writes, and JSON Schema (draft 2020-12) of the data of an endpoint. */
 import { z } from 'zod'
 import { FORM_ONLY } from '../../platform/form-meta.ts'
+import { ownJson } from '../../platform/json.ts'
 
 type Side = 'request' | 'response'
 
@@ -53,7 +54,7 @@ const textOf = (schema: JsonSchema): string => JSON.stringify(schema)
 
 /** With references to the components of the document. */
 const referring = (schema: JsonSchema, nameOf: (name: string) => string): JsonSchema =>
-  JSON.parse(textOf(schema).replace(SHAPE, (_, name: string) => `components/schemas/${nameOf(name)}`)) as JsonSchema
+  ownJson(textOf(schema).replace(SHAPE, (_, name: string) => `components/schemas/${nameOf(name)}`))
 
 /** The names of the shapes that differ, or refer to one that does. */
 function differing(
