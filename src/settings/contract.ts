@@ -177,12 +177,10 @@ export const EXPORT_SETTINGS = contract({
   path: '/v4/settings/export',
   query: () => z.object({ kind: queryField.word(SETTING_KINDS).optional() }),
   answers: () => ({
-    200: z
-      .string()
-      .meta({
-        contentMediaType: 'application/yaml',
-        description: 'YAML, as it would stand in the file. Secrets are `********`.',
-      }),
+    200: z.string().meta({
+      contentMediaType: 'application/yaml',
+      description: 'YAML, as it would stand in the file. Secrets are `********`.',
+    }),
   }),
 })
 

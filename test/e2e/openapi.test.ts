@@ -99,6 +99,8 @@ describe('the description of the API', () => {
           storageSpaces: [{ id: 'finance', name: 'Finance', directory: space.path }],
           hub: { enable: true },
         },
+        // A delivery that is pending stays so until it is cancelled.
+        delivery: { retryFirst: '10m' },
         destinations: { 'away-1': away, 'away-2': away },
         alertRoutes: [{ name, match: { outcome: ['failed'] }, to: ['ops-chat', 'away-1', 'away-2'] }],
       },
