@@ -66,7 +66,7 @@ export interface ConfigReload {
   reload(options?: { readonly dryRun?: boolean }): Promise<ReloadResult>
   /** Stored settings are changed: as a reload, with those that are to be. */
   change(change: SettingsChange): Promise<void>
-  /** What the configuration in use was made of; null = there is no file. */
+  /** The load that the configuration in use was made of; null = there is no file. */
   readonly latest: LoadResult | null
 }
 

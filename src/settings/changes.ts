@@ -56,7 +56,7 @@ export interface ChangesDeps {
   readonly readSealer: () => Promise<Sealer | null>
   /** Why nothing may be changed; null = changes are allowed. */
   readonly locked: () => string | null
-  /** What names entries outside the configuration. */
+  /** References to entries from outside the configuration. */
   readonly outside: () => readonly { readonly path: string; readonly kind: SettingKind; readonly name: string }[]
 }
 
@@ -169,7 +169,7 @@ function applied(
   )
 }
 
-/** Members that say where something is sent: with another one, a secret that is kept would go to somebody else. */
+/** Members that say where something is sent: with another one, a secret that is kept would be sent to another receiver. */
 const GOES_TO = /url$|^(?:type|host|server|port|endpoint|address|proxy|region)$/i
 
 /** Puts stored secrets in the place of masks. */

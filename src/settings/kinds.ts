@@ -59,7 +59,7 @@ export function placeOfEntry(kind: SettingKind, name: string): readonly string[]
   return form === 'map' ? [...at.split('.'), name] : at.split('.')
 }
 
-/** What a problem and the page say in the place of a file. */
+/** The place of an entry, as problems have it where others name a file. */
 export const placeName = (kind: SettingKind, name: string): string => `settings:${kind}/${name}`
 
 /** The entry that a place names; null for a place of a file. */

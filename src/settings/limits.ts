@@ -1,5 +1,5 @@
 /**
- * What a stored setting may not do: a caller who may change settings must not reach more through them than the machine allows
+ * Limits of stored settings: a caller who may change settings must not reach more through them than the machine allows
  * anyway. Files and values from outside are for administrators; addresses of this machine and of its network's services are closed.
  */
 import { lookup } from 'node:dns/promises'

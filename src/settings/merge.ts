@@ -24,7 +24,7 @@ export interface SettingIssue {
   readonly message: string
 }
 
-/** What became of a stored entry. `hidden`: the file has one of that name. `unusable`: kept, not used, with the reasons. */
+/** Outcome of the merge for a stored entry. `hidden`: the file has one of that name. `unusable`: kept, not used, with the reasons. */
 export type SettingState =
   | { readonly state: 'used' }
   | { readonly state: 'hidden'; readonly by: Place }
@@ -114,7 +114,7 @@ async function mergeOne(root: MapNode, setting: OpenedSetting, context: MergeCon
   return { state: 'used' }
 }
 
-/** What stands for an entry that cannot be used, so that those which name it go on: no day, no time. */
+/** Stand-ins for entries that cannot be used, so that those which name it go on: no day, no time. */
 const STAND_INS: Partial<Record<SettingKind, unknown>> = {
   calendar: { dates: [] },
   window: { start: '1970-01-01T00:00:00Z', end: '1970-01-01T00:00:01Z' },

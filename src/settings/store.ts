@@ -170,14 +170,14 @@ const aad = ({ kind }: Named, path: readonly (string | number)[], from: number):
 
 type TextTest = (text: string, path: readonly (string | number)[]) => boolean
 
-/** Tells which texts of a value are secrets; paths begin below `Butler`. A whole placeholder is none: it names one. */
+/** Test for the texts of a value that are secrets; paths begin below `Butler`. A whole placeholder is none: it names one. */
 function secretsOf({ kind }: Named, value: SettingValue): TextTest {
   const isNtfy = kind === 'destination' && (value as { readonly type?: unknown } | null)?.type === 'ntfy'
   return (text, path) =>
     isSealed(text) ||
     (text !== '' &&
       text.replace(PLACEHOLDER, '') !== '' &&
-      // Whoever has the topic of ntfy can read what is sent to it.
+      // The topic of ntfy is all that a reader of its messages needs.
       (isSecret(path) || (isNtfy && path.at(-1) === 'topic')))
 }
 

@@ -18,7 +18,7 @@ export interface SettingReference {
 /** The configuration that settings are part of. */
 export interface WholeConfiguration {
   readonly settings: readonly MergedSetting[]
-  /** What stands at a path of the file, stored settings included. */
+  /** The node at a path of the file, stored settings included. */
   readonly nodeAt: (path: Path) => TreeNode | undefined
   readonly placeOf: (path: string) => { readonly file: string; readonly line: number }
   readonly references: () => readonly SettingReference[]

@@ -74,7 +74,7 @@ export interface LoadResult {
   placeOf(path: string): Place
   /** Whether the file (or the environment) has a key below `Butler`. */
   written(path: string): boolean
-  /** What stands at a path, which begins with `Butler`. */
+  /** The node at a path, which begins with `Butler`. */
   nodeAt(path: Path): TreeNode | undefined
 }
 
