@@ -165,6 +165,8 @@ export const SETTING_CHANGES = contract({
   path: '/v4/settings/changes',
   query: () =>
     z.object({
+      kind: queryField.word(SETTING_KINDS).describe('Only of this kind.').optional(),
+      name: queryField.text().describe('Only of settings with this name.').optional(),
       before: LIST_PARAMETERS.to,
       limit: LIST_PARAMETERS.limit,
     }),

@@ -102,9 +102,9 @@ function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown 
       scope: READ,
       summary: 'List the changes of settings',
       examples: [{ name: 'newest', query: { limit: '20' }, status: 200, answer: { changes: [] } }],
-      handle({ query: { before, limit = 100 }, caller }, answer) {
+      handle({ query: { before, limit = 100, kind, name }, caller }, answer) {
         const until = before?.(clock.now()) ?? Number.MAX_SAFE_INTEGER
-        const found = store.changes(until, limit).filter(({ kind }) => mayKind(caller, kind))
+        const found = store.changes(until, limit, { kind, name }).filter((one) => mayKind(caller, one.kind))
         return answer(200, { changes: found.map((entry) => withBefore(store, entry)) })
       },
     }),

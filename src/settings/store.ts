@@ -107,7 +107,8 @@ const SQL = {
   note: 'INSERT INTO setting_history VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   forget: 'DELETE FROM setting_history WHERE kind = ? AND name = ? AND revision <= ?',
   history: `SELECT ${HISTORY} FROM setting_history WHERE kind = ? AND name = ? ORDER BY revision DESC LIMIT ${KEPT}`,
-  changes: `SELECT ${HISTORY} FROM setting_history WHERE at < ? ORDER BY at DESC, kind, name, revision DESC LIMIT ?`,
+  changes: `SELECT ${HISTORY} FROM setting_history WHERE at < ? AND (? = '' OR kind = ?) AND (? = '' OR name = ?)
+    ORDER BY at DESC, kind, name, revision DESC LIMIT ?`,
 }
 
 export const rowsOf = (db: Database): StoredSetting[] =>
@@ -119,14 +120,20 @@ const historyOf = (row: HistoryRow): HistoryEntry => ({
   value: row.value === null ? null : ownJson<SettingValue>(row.value),
 })
 
+interface ChangesOf {
+  readonly kind?: SettingKind | '' | undefined
+  readonly name?: string | undefined
+}
+
 export type SettingStore = ReturnType<typeof createSettingStore>
 
 export function createSettingStore({ db, writer }: { readonly db: Database; readonly writer: GroupWriter }) {
   return {
     all: () => rowsOf(db),
     history: (kind: SettingKind, name: string) => db.all<HistoryRow>(SQL.history, kind, name).map(historyOf),
-    /** Newest first, before an instant. */
-    changes: (before: number, limit: number) => db.all<HistoryRow>(SQL.changes, before, limit).map(historyOf),
+    /** Newest first, before an instant; of one kind, of one name, where they are given. */
+    changes: (before: number, limit: number, { kind = '', name = '' }: ChangesOf = {}) =>
+      db.all<HistoryRow>(SQL.changes, before, kind, kind, name, name, limit).map(historyOf),
     /** All of them or none, with their history. Resolves when they are on disk. */
     write: (writes: readonly SettingWrite[], who: WrittenBy) =>
       writer.write((tx) => {

@@ -89,6 +89,8 @@ interface RemoteCall {
   readonly path: string
   readonly query?: AnyQuery
   readonly body?: unknown
+  /** Further headers, like `if-match`. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Repeated with the same key, the call is carried out once. */
   readonly idempotencyKey?: string
   /** How long the answer may wait beyond the time-out. */
@@ -113,7 +115,10 @@ interface Missing {
 }
 
 /** How a call by a contract is made and reported. */
-export type AskOptions = Pick<RemoteCall, 'idempotencyKey' | 'waitMs' | 'maxBodyBytes' | 'switchedOff' | 'what'> & {
+export type AskOptions = Pick<
+  RemoteCall,
+  'headers' | 'idempotencyKey' | 'waitMs' | 'maxBodyBytes' | 'switchedOff' | 'what'
+> & {
   /** Codes of the answer about a thing that is not there, which ends the command with exit code 3. */
   readonly missing?: Missing | undefined
   /** Goes on asking while Footman is away for a moment. For calls that may be repeated. */
@@ -180,6 +185,7 @@ export function createRemote(place: Place, settings: RemoteSettings): Remote {
   function send(call: RemoteCall) {
     const { method = 'GET', path, query, body, idempotencyKey, waitMs = 0, maxBodyBytes } = call
     const headers = {
+      ...call.headers,
       accept: 'application/json',
       ...credentials,
       ...(body !== undefined && { 'content-type': 'application/json' }),

@@ -334,3 +334,56 @@ export const SNOOZE_SET = remote({
 })
 
 export const SNOOZE_LIFT = remote({ name: 'lift', arguments: '<id>', description: 'end a snooze' })
+
+export const SETTINGS_SHOW = remote({
+  name: 'show',
+  arguments: '<kind> <name>',
+  description: 'show a setting, its value as it would stand in the file',
+})
+
+const DRY_RUN = option('--dry-run', 'only check it')
+
+export const SETTINGS_SET = remote({
+  name: 'set',
+  arguments: '<kind> <name> [file]',
+  description: 'create or change a setting; its value in YAML or JSON comes from a file, or from standard input',
+  options: [
+    DRY_RUN,
+    parsed(
+      '--revision <n>',
+      'only if it is at this revision (default: the one that is there now)',
+      toCount(1_000_000_000),
+    ),
+  ],
+  help: `
+Examples
+  echo '{type: slack, webhookURL: "https://hooks.slack.com/services/..."}' | footman settings set destination finance
+  footman settings set rule finance rule.yaml`,
+})
+
+export const SETTINGS_DELETE = remote({
+  name: 'delete',
+  arguments: '<kind> <name>',
+  description: 'delete a stored setting that nothing uses',
+  options: [DRY_RUN],
+})
+
+export const SETTINGS_RESTORE = remote({
+  name: 'restore',
+  arguments: '<kind> <name> <revision>',
+  description: 'bring a setting back to an earlier revision; 0 = before it was made',
+})
+
+export const SETTINGS_EXPORT = remote({
+  name: 'export',
+  description: 'print the stored settings as YAML, without secrets',
+  options: [option('--kind <kind>', 'only these: destination, rule, calendar, ...')],
+})
+
+export const SETTINGS_IMPORT = remote({
+  name: 'import',
+  arguments: '[file]',
+  description: 'store the settings of an export; all of them, or none; without a file those on standard input',
+  options: [DRY_RUN],
+  help: '\nExample\n  footman settings import --dry-run settings.yaml',
+})

@@ -10,6 +10,7 @@ const keyValues = () => import('./key-values.ts')
 const events = () => import('./events.ts')
 const schedules = () => import('./schedules.ts')
 const reportTasks = () => import('./reports.ts')
+const settings = () => import('./settings.ts')
 const reportRuns = () => import('./report-runs.ts')
 
 const scheduleChange = (verb: keyof typeof commands.SCHEDULE_VERBS): Entry =>
@@ -96,6 +97,22 @@ export const REMOTE: readonly Entry[] = [
     ),
   ]),
   listed('destinations'),
+  group('settings', 'destinations, rules, calendars and more that are changed without a file', [
+    listed('settings list'),
+    on(commands.SETTINGS_SHOW, async (...given) => (await settings()).runSettingsShow(...given, processIo)),
+    on(commands.SETTINGS_SET, async (kind, name, file, options) =>
+      (await settings()).runSettingsSet([kind, name, file], options, await input(), processIo),
+    ),
+    on(commands.SETTINGS_DELETE, async (...given) => (await settings()).runSettingsDelete(...given, processIo)),
+    on(commands.SETTINGS_RESTORE, async (kind, name, revision, options) =>
+      (await settings()).runSettingsRestore([kind, name, revision], options, processIo),
+    ),
+    listed('settings changes'),
+    on(commands.SETTINGS_EXPORT, async (...given) => (await settings()).runSettingsExport(...given, processIo)),
+    on(commands.SETTINGS_IMPORT, async (...given) =>
+      (await settings()).runSettingsImport(...given, await input(), processIo),
+    ),
+  ]),
   group('snooze', 'suppress alerts about something for a while', [
     on(commands.SNOOZE_SET, async (...given) => (await import('./snooze.ts')).runSnoozeSet(...given, processIo)),
     listed('snooze list'),

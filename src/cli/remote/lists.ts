@@ -241,6 +241,43 @@ const SCHEDULE_RUN_LIST = list({
   empty: 'The schedule has not run yet.',
 })
 
+const SETTINGS = list({
+  description: 'list the settings of a kind: destination, rule, calendar, window, maintenance, policy, access, switch',
+  of: async () => (await import('../../settings/contract.ts')).SETTINGS_OF,
+  argument: '<kind>',
+  params: (kind) => ({ kind }),
+  member: 'settings',
+  switchedOff: OLD,
+  columns: [
+    { head: 'NAME', cell: ({ name }) => name, least: 16 },
+    { head: 'IN', cell: ({ source, file, line }) => (source === 'file' ? `${file}:${line}` : 'store'), least: 8 },
+    { head: 'STATE', cell: ({ state, issues }) => [state, issues[0]?.message].filter(Boolean).join(': '), least: 8 },
+    { head: 'REVISION', cell: ({ revision }) => (revision === null ? '' : String(revision)) },
+    { head: 'CHANGED', cell: ({ changedAt }) => changedAt ?? '', form: 'time' },
+    { head: 'BY', cell: ({ changedBy }) => changedBy ?? '', least: 9 },
+    { head: 'USES', cell: ({ usedBy }) => String(usedBy.length) },
+  ],
+  empty: 'No settings of this kind.',
+})
+
+const SETTING_CHANGES = list({
+  description: 'list the changes of settings, newest first',
+  of: async () => (await import('../../settings/contract.ts')).SETTING_CHANGES,
+  filters: [limit(50, 500)],
+  options: [option('--kind <kind>', 'only of this kind'), option('--name <name>', 'only of settings with this name')],
+  query: ({ kind, name }) => ({ kind, name }),
+  member: 'changes',
+  switchedOff: OLD,
+  columns: [
+    { head: 'AT', cell: ({ at }) => at, form: 'time' },
+    { head: 'SETTING', cell: ({ kind, name }) => `${kind} ${name}`, least: 16 },
+    { head: 'REVISION', cell: ({ revision }) => String(revision) },
+    { head: 'BY', cell: ({ by }) => by, least: 9 },
+    { head: 'CHANGE', cell: ({ difference }) => difference.join(', '), least: 16, form: 'prose' },
+  ],
+  empty: 'Nothing was changed.',
+})
+
 const SNOOZES = list({
   description: 'list snoozes that have not ended',
   of: async () => (await import('../../alerts/contract.ts')).SNOOZES,
@@ -376,6 +413,8 @@ export const LISTS = {
   'schedules runs': SCHEDULE_RUN_LIST,
   'routes list': ROUTES,
   'snooze list': SNOOZES,
+  'settings list': SETTINGS,
+  'settings changes': SETTING_CHANGES,
   'reports list': REPORT_TASKS,
   'reports runs': REPORT_RUNS,
 } as const

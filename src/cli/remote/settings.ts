@@ -1,0 +1,157 @@
+/** `footman settings show`, `set`, `delete`, `restore`, `export` and `import`. */
+import { parse, stringify } from 'yaml'
+import { errorText } from '../../platform/errors.ts'
+import {
+  DELETE_SETTING,
+  EXPORT_SETTINGS,
+  IMPORT_SETTINGS,
+  PUT_SETTING,
+  RESTORE_SETTING,
+  SETTING,
+  type Setting,
+} from '../../settings/contract.ts'
+import type { SettingKind } from '../../settings/kinds.ts'
+import type { OptionsOf } from '../command.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { absent, CommandFailure, OLD, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import type { SETTINGS_DELETE, SETTINGS_EXPORT, SETTINGS_IMPORT, SETTINGS_SET } from './commands.ts'
+import { bytesOf, type Input, textOf } from './key-values.ts'
+
+/** Footman checks the word. */
+const addressOf = (kind: string, name: string) => ({ kind: kind as SettingKind, name })
+
+const missingOf = (kind: string, name: string) => ({
+  code: 'SETTING_NOT_FOUND',
+  why: `there is no ${kind} ${name}; "footman settings list ${kind}" lists them`,
+})
+
+function stored(remote: Remote, kind: string, name: string, what: string): Promise<Setting> {
+  const missing = missingOf(kind, name)
+  return remote.ask(SETTING, { params: addressOf(kind, name), what, switchedOff: OLD, missing })
+}
+
+export function runSettingsShow(kind: string, name: string, options: RemoteOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const setting = await stored(remote, kind, name, 'settings show')
+    const { source, state, file, line, revision, issues, value } = setting
+    const place = file === null ? '' : ` (${file}:${line})`
+    const head = `# ${source}${place}, ${state}${revision === null ? '' : `, revision ${revision}`}`
+    const wrong = issues.map(({ path, message }) => `# ${path} ${message}`)
+    io.out(
+      options.json
+        ? JSON.stringify(setting)
+        : [head, ...wrong, stringify(value, { lineWidth: 0 }).trimEnd()].join('\n'),
+    )
+    return EXIT.ok
+  })
+}
+
+export function runSettingsSet(
+  [kind, name, file]: readonly [kind: string, name: string, file: string | undefined],
+  options: OptionsOf<typeof SETTINGS_SET>,
+  input: Input,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { dryRun, json } = options
+    const what = 'settings set'
+    const value = valueIn(textOf(await bytesOf(file, input), file ?? 'standard input', io))
+    const before = await stored(remote, kind, name, what).catch(absent)
+    const revision = options.revision ?? before?.revision ?? null
+    const answer = await remote.ask(PUT_SETTING, {
+      params: addressOf(kind, name),
+      query: { dryRun },
+      body: { value },
+      // An entry that came meanwhile is not replaced either.
+      headers: revision === null ? { 'if-none-match': '*' } : { 'if-match': `"${revision}"` },
+      what,
+      switchedOff: OLD,
+    })
+    const done = before?.revision == null ? 'Created' : 'Changed'
+    io.out(json ? JSON.stringify(answer) : dryRun ? 'Nothing is wrong with it' : `${done}: ${kind} ${name}`)
+    return EXIT.ok
+  })
+}
+
+/** YAML, or JSON, which is YAML as well. */
+function valueIn(text: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    throw new CommandFailure(EXIT.badInput, 'settings set', `the value is no YAML: ${errorText(error)}`)
+  }
+}
+
+export function runSettingsDelete(
+  kind: string,
+  name: string,
+  options: OptionsOf<typeof SETTINGS_DELETE>,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { dryRun, json } = options
+    const missing = missingOf(kind, name)
+    const call = {
+      params: addressOf(kind, name),
+      query: { dryRun },
+      what: 'settings delete',
+      switchedOff: OLD,
+      missing,
+    }
+    await remote.ask(DELETE_SETTING, call)
+    io.out(
+      json
+        ? JSON.stringify({ kind, name, deleted: !dryRun })
+        : dryRun
+          ? 'It can be deleted'
+          : `Deleted: ${kind} ${name}`,
+    )
+    return EXIT.ok
+  })
+}
+
+export function runSettingsRestore(
+  [kind, name, revision]: readonly [kind: string, name: string, revision: string],
+  options: RemoteOptions,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    if (!/^\d{1,9}$/.test(revision))
+      throw new CommandFailure(EXIT.badInput, 'settings restore', `"${revision}" is not the number of a revision`)
+    const answer = await remote.ask(RESTORE_SETTING, {
+      params: addressOf(kind, name),
+      body: { revision: Number(revision) },
+      what: 'settings restore',
+      switchedOff: OLD,
+      missing: { code: 'SETTING_NOT_FOUND', why: (details) => details },
+    })
+    io.out(options.json ? JSON.stringify(answer) : `Restored: ${kind} ${name}${answer.setting ? '' : ' (deleted)'}`)
+    return EXIT.ok
+  })
+}
+
+export function runSettingsExport(options: OptionsOf<typeof SETTINGS_EXPORT>, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const query = { kind: options.kind }
+    io.out((await remote.text(EXPORT_SETTINGS, { query, what: 'settings export', switchedOff: OLD })).trimEnd())
+    return EXIT.ok
+  })
+}
+
+export function runSettingsImport(
+  file: string | undefined,
+  options: OptionsOf<typeof SETTINGS_IMPORT>,
+  input: Input,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { dryRun, json } = options
+    const yaml = textOf(await bytesOf(file, input), file ?? 'standard input', io)
+    const call = { query: { dryRun }, body: { yaml }, what: 'settings import', switchedOff: OLD }
+    const result = await remote.ask(IMPORT_SETTINGS, call)
+    const lines = result.entries.map(({ kind, name, what }) => `${what}: ${kind} ${name}`)
+    const end = dryRun ? '(dry run, nothing was saved)' : ''
+    io.out(json ? JSON.stringify(result) : [...lines, end].filter((line) => line !== '').join('\n'))
+    return EXIT.ok
+  })
+}
