@@ -15,7 +15,6 @@ import { compilePolicies, tasksOfPolicy } from '../tasks/safety-net/task-policie
 import { type CalendarsDeps, readCalendars } from './calendars.ts'
 import type { ChangedConfig } from './reload.ts'
 import type { Config } from './schema.ts'
-import { siteOf } from './search.ts'
 
 export interface SettingTestDeps extends CalendarsDeps {
   readonly db: Database
@@ -88,13 +87,14 @@ async function testPolicy(
   const index = policies.findIndex((one) => one.name === name)
   const policy = policies[index]
   if (!policy) throw refusal('SETTING_NOT_FOUND', `There is no policy ${name}.`)
-  const site = await siteOf(overview)
-  const covered = tasksOfPolicy(policy, site.tasks.map(qrsTaskOf), policies.slice(0, index))
+  const { value, stale } = await overview.site.tasks()
+  const tasks = [...(value?.values() ?? [])].map(qrsTaskOf)
+  const covered = tasksOfPolicy(policy, tasks, policies.slice(0, index))
   return {
     kind: 'policy',
     tasks: covered.length,
-    lookedAt: site.tasks.length,
-    stale: site.stale,
+    lookedAt: tasks.length,
+    stale,
     first: covered.slice(0, FIRST).map(({ id, name, app }) => ({ id, name, app: app?.name ?? null })),
   }
 }

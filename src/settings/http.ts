@@ -72,11 +72,11 @@ function createAccess(deps: SettingRoutesDeps) {
     throw refusal('SETTING_NOT_FOUND', `There is no stored ${kind} ${name}.`)
   }
 
-  function optionsOf({ caller, requestId, via = 'api' }: Caller, dryRun: boolean): ChangeOptions {
+  function optionsOf({ caller, requestId, via }: Caller, dryRun: boolean): ChangeOptions {
     return {
       dryRun,
       at: clock.now(),
-      who: { by: caller.actor, via, requestId },
+      who: { by: caller.actor, via: via ?? 'api', requestId },
       limits: { ...deps.limits(), isAdmin: caller.may('admin') },
     }
   }
