@@ -221,6 +221,7 @@ export const TEST_SETTING = contract({
     z.object({
       value: z
         .unknown()
+        .optional()
         .describe('A draft, with the rules of a change. Absent: the setting as it is stored, or in the file.'),
     }),
   answers: () => ({

@@ -23,7 +23,7 @@ beforeAll(async () => {
         watchConfig: false,
         timezone: 'UTC',
         settings: { allowHosts: ['127.0.0.1'] },
-        destinations: { ofFile: { type: 'webhook', url: `${sink.url}/of-file` } },
+        destinations: { 'of-file': { type: 'webhook', url: `${sink.url}/of-file` } },
         taskPolicies: [{ name: 'none', match: { task: 'no such task' }, retry: '1x/10s' }],
       },
     },
@@ -63,15 +63,15 @@ describe('a destination', () => {
     })
     const got = sink.requests.filter(({ url }) => url === '/draft')
     expect(got).toHaveLength(1)
-    expect(JSON.parse(got[0]!.body)).toMatchObject({ test: true })
+    expect(JSON.parse(got[0]!.body)).toMatchObject({ kind: 'test', title: expect.stringMatching(/^\[TEST\] /) })
     expect(deliveries()).toBe(0)
     expect((await running.call('GET', '/v4/settings/destination/draft')).status).toBe(404)
   })
 
   test('of the file is tested as it stands there', async () => {
-    expect((await tried('destination/ofFile')).body).toMatchObject({ attempts: [{ outcome: 'delivered' }] })
+    expect((await tried('destination/of-file')).body).toMatchObject({ attempts: [{ outcome: 'delivered' }] })
     expect(sink.requests.filter(({ url }) => url === '/of-file')).toHaveLength(1)
-    expect(await tried('destination/ofFile', webhook('other'))).toMatchObject({
+    expect(await tried('destination/of-file', webhook('other'))).toMatchObject({
       status: 409,
       body: { code: 'FROM_FILE' },
     })
@@ -105,7 +105,7 @@ describe('a destination', () => {
       value: webhook('secret', headers(CANARY)),
     })
     expect(stored.status).toBe(201)
-    for (const draft of [webhook('secret', headers('********')), undefined]) {
+    for (const draft of [{ ...webhook(''), url: '********', ...headers('********') }, undefined]) {
       sink.requests.length = 0
       const { body, text } = await tried('destination/secret', draft)
       expect(body).toMatchObject({ attempts: [{ outcome: 'delivered' }] })
@@ -140,7 +140,7 @@ test('a rule: how many events of the week it fits, and the ten newest', async ()
   await until(() => routed() === 14, { timeout: 30_000, state: routed })
   const { status, body } = await tried('rule/failures', {
     match: { type: 'reload', outcome: 'failed' },
-    to: ['ofFile'],
+    to: ['of-file'],
   })
   expect({ status, body }).toMatchObject({
     status: 200,
