@@ -195,3 +195,11 @@ test('other kinds have no test', async () => {
     body: { code: 'SETTING_WITHOUT_TEST' },
   })
 })
+
+test('in shadow mode nothing is sent', async () => {
+  await running.process.stop()
+  await running.start(['--shadow'])
+  sink.requests.length = 0
+  expect(await tried('destination/of-file')).toMatchObject({ status: 409, body: { code: 'SHADOW_MODE' } })
+  expect(sink.requests).toEqual([])
+}, 60_000)
