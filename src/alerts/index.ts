@@ -24,6 +24,7 @@ import type { Awaited } from '../events/event-router.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { EventOutcome, Need, ServiceDetails, TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
+import { refusal } from '../http/errors.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { Windows } from '../platform/calendar.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
@@ -38,6 +39,7 @@ import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan }
 import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
 import { createSnoozes, purgeSnoozes, snoozeEnds, snoozeRoutes } from './snoozes.ts'
+import { trySending } from './trial.ts'
 import type { Hold } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -104,6 +106,12 @@ export interface Alerts {
   readonly confirmSuccess: (eventId: string, task: QrsTask) => Promise<void>
   /** Wakes the lanes of released deliveries; call it when they are committed. */
   readonly wake: () => void
+  /** Sends a test message to a destination of another configuration; refused in shadow mode. */
+  readonly trySending: (
+    windows: Windows,
+    config: AlertsConfig,
+    trial: Parameters<typeof trySending>[2],
+  ) => ReturnType<typeof trySending>
   /**
    * Makes a plan of another configuration; throws when there can be none. When the result is called, events from now on and
    * deliveries that have not left yet follow that plan; what is being sent ends as it began. Deliveries to destinations that
@@ -274,6 +282,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     backends: [sending, fallbacks, summaries],
     observers: { workMayWait: outbox.refresh, executionEnded: snoozeEnds(clock) },
     publishService: mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
+    async trySending(windows, drafted, trial) {
+      if (shadow) throw refusal('SHADOW_MODE', 'Nothing is sent in shadow mode.')
+      return trySending(deps, buildAlertPlan(planDeps, windows, drafted), trial)
+    },
     prepare(windows, next, changed) {
       const nextPlan = buildAlertPlan(planDeps, windows, next)
       return () => {

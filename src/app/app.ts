@@ -41,6 +41,7 @@ import { systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
+import type { SettingsUser } from '../settings/changes.ts'
 import { createSettings } from '../settings/index.ts'
 import { unusableOf } from '../settings/merge.ts'
 import { type KeySettings, readSealer } from '../settings/sealed.ts'
@@ -81,6 +82,7 @@ import { createRetention } from './retention.ts'
 import { createScheduleWebhooks } from './schedule-webhook.ts'
 import type { Config } from './schema.ts'
 import { searchRoute } from './search.ts'
+import { testSetting } from './setting-tests.ts'
 import type { App, AppDeps, AppOptions, Part } from './types.ts'
 
 export type { App, AppDeps, AppOptions }
@@ -208,7 +210,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     delivering({ services: [properties] }),
     monitors,
     here(reload),
-    buildSettings(base, { ...settings, reload, schedules }),
+    buildSettings(base, { ...settings, reload, schedules, alerts, overview }),
     { routes: ownRoutes({ base, overview, live }, deps, options) },
     here(pages),
   ]
@@ -343,10 +345,12 @@ interface SettingParts extends KeySettings {
   readonly store: SettingStore
   readonly reload: ConfigReload
   readonly schedules: Pick<Schedules, 'list'>
+  readonly alerts: Alerts
+  readonly overview: Overview
 }
 
 /** Settings that people change, beside those of the file that `reload` reads. */
-function buildSettings(base: Base, { store, reload, schedules, ...at }: SettingParts): Part {
+function buildSettings(base: Base, { store, reload, schedules, alerts, overview, ...at }: SettingParts): Part {
   const ofSchedules = () =>
     schedules
       .list()
@@ -363,6 +367,8 @@ function buildSettings(base: Base, { store, reload, schedules, ...at }: SettingP
   }
   const user = {
     change: reload.change,
+    test: async (...[draft, entry, signal]: Parameters<SettingsUser['test']>) =>
+      testSetting({ ...base, alerts, overview }, await reload.change(draft), entry, signal),
     get settings() {
       return whole.settings
     },

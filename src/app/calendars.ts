@@ -24,6 +24,13 @@ export interface BuiltCalendars {
   following(prepare: (windows: Windows, config: Config, changed: readonly string[]) => Use): Follow
 }
 
+/** Calendars and windows of another configuration, with their files as they are now, to ask about. */
+export async function readCalendars(deps: CalendarsDeps, config: Config) {
+  const { files, calendars, windows } = windowsOf(deps, config)
+  await files.read()
+  return { calendars, windows }
+}
+
 export function buildCalendars(deps: CalendarsDeps, config: Config): BuiltCalendars {
   let current = windowsOf(deps, config)
   /** Stored schedules may name calendars that a reload has removed: these keep their meaning until a restart. */

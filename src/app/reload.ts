@@ -65,9 +65,16 @@ export interface ConfigReload {
   /** Rejects with a `Refusal` when the file cannot be used; everything runs on as it did then. */
   reload(options?: { readonly dryRun?: boolean }): Promise<ReloadResult>
   /** Stored settings are changed: as a reload, with those that are to be. */
-  change(change: SettingsChange): Promise<void>
+  change(change: SettingsChange): Promise<ChangedConfig>
   /** The load that the configuration in use was made of; null = there is no file. */
   readonly latest: LoadResult | null
+}
+
+/** The configuration with a change of settings. */
+export interface ChangedConfig {
+  readonly config: Config
+  /** Values to hide. */
+  readonly secrets: readonly string[]
 }
 
 /** A change of stored settings between a check of the whole and its use. */
@@ -150,12 +157,17 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     if (anew.length > 0) from.rebuild(`${anew.map(({ path }) => `Butler.${path}`).join(', ')} has changed`)
   }
 
-  async function changeNow(from: ConfigurationSource, { next, accept, commit }: SettingsChange): Promise<void> {
+  async function changeNow(
+    from: ConfigurationSource,
+    { next, accept, commit }: SettingsChange,
+  ): Promise<ChangedConfig> {
     const result = await from.load(await next())
     const errors = errorsOf(result.problems).filter((problem) => !result.config || !known.has(renderPlace(problem)))
     accept(result.settings, errors)
     if (!result.config) throw invalid(errors.map(issueOf), errors.map(renderProblem))
-    if (commit) await use(from, result, compare(result.config), commit)
+    const compared = compare(result.config)
+    if (commit) await use(from, result, compared, commit)
+    return { config: compared.next, secrets: result.secrets }
   }
 
   /** First everything that may fail, then everything that cannot. */
@@ -173,7 +185,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     for (const use of uses) await use()
   }
 
-  function change(wanted: SettingsChange): Promise<void> {
+  function change(wanted: SettingsChange): Promise<ChangedConfig> {
     if (!source)
       return Promise.reject(refusal('SETTINGS_LOCKED', 'There is no configuration file that settings could join'))
     const work = busy.then(() => changeNow(source, wanted))

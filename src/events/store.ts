@@ -114,6 +114,9 @@ const SQL = {
   nextAttempt: `SELECT min(next_attempt_at) AS at FROM event WHERE state = 'pending' AND next_attempt_at > ?`,
   lastKnownType: 'SELECT type FROM event WHERE task_id = +? AND type_known = 1 ORDER BY seq DESC LIMIT 1',
   byId: 'SELECT * FROM event WHERE id = ?',
+  before: `SELECT seq, id, received_at AS receivedAt, type, outcome, task_name AS taskName FROM event INDEXED BY event_received
+    WHERE received_at >= ? AND (received_at, seq) < (?, ?) AND state = 'routed' AND test = 0
+    ORDER BY received_at DESC, seq DESC LIMIT ?`,
 } as const
 
 const INSERT = `INSERT INTO event (id, journal_id, received_at, source, sender, type, type_known, announced, outcome,
@@ -314,6 +317,20 @@ function qlikOf(event: TaskEvent): StoredEvent['qlik'] {
 export function loadTaskEvent(db: Database, id: string): TaskEvent | null {
   const row = db.get<Row>(SQL.byId, id)
   return row ? withScriptLog(db, toTaskEvent(fromRow(row), null)) : null
+}
+
+export interface EventKey extends Pick<TaskEvent, 'id' | 'receivedAt' | 'type' | 'outcome' | 'taskName'> {
+  readonly seq: number
+}
+
+/** Routed events since `from` that come before another one, newest first, without tests. */
+export function eventsBefore(
+  db: Database,
+  from: number,
+  before: Pick<EventKey, 'receivedAt' | 'seq'>,
+  limit: number,
+): readonly EventKey[] {
+  return db.all(SQL.before, from, before.receivedAt, before.seq, limit)
 }
 
 /** The record that rules and templates see, from what is stored. */

@@ -181,6 +181,7 @@ export const ERRORS = {
   SETTING_CHANGED: { status: 409, text: 'Changed meanwhile', page: 'settings.md#two-people' },
   SETTING_IN_USE: { status: 409, text: 'Setting in use', page: 'settings.md#rest' },
   SETTINGS_LOCKED: { status: 409, text: 'Settings are locked', page: 'settings.md#files-that-rule' },
+  SETTING_WITHOUT_TEST: { status: 409, text: 'No test', page: 'settings.md#rest' },
   SETTING_REVISION_NEEDED: { status: 428, text: 'Revision needed', page: 'settings.md#two-people' },
   SHADOW_MODE: { status: 409, text: 'Shadow mode', page: 'rest-api.md#statuses' },
   TASK_INCOMPLETE: { status: 409, text: 'Report task is incomplete', page: 'reports.md#start-stop-watch' },

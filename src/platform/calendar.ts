@@ -110,12 +110,30 @@ interface WindowsSettings {
   readonly timezone: string
 }
 
-type Contains = (instant: number) => boolean
+/** From `from` until before `to`, ms since 1970. */
+export interface Period {
+  readonly from: number
+  readonly to: number
+}
 
-export function createWindows({ windows, calendars, timezone }: WindowsSettings): Windows {
+interface Prepared {
+  readonly contains: (instant: number) => boolean
+  /** The period that begins on a day of the wall clock; null = none. */
+  readonly on: (day: Day) => Period | null
+}
+
+/** Days in which the next periods of a window are looked for. */
+const PERIOD_DAYS = 731
+
+export interface WindowPeriods {
+  /** The period of a named window that is open, and the next ones; those that touch are one. */
+  next(window: string, instant: number, count: number): readonly Period[]
+}
+
+export function createWindows({ windows, calendars, timezone }: WindowsSettings): Windows & WindowPeriods {
   const zones = new Map<string, Offsets>()
   const named = new Map(Object.entries(windows).map(([name, window]) => [name, prepare(window)]))
-  const unnamed = new WeakMap<Window, Contains>()
+  const unnamed = new WeakMap<Window, Prepared>()
 
   function offsetsOf(zone: string): Offsets {
     const offsets = zones.get(zone) ?? createOffsets(zone || hostZone())
@@ -123,45 +141,68 @@ export function createWindows({ windows, calendars, timezone }: WindowsSettings)
     return offsets
   }
 
-  function prepare(window: Window): Contains {
+  function prepare(window: Window): Prepared {
     return window.start !== undefined || window.end !== undefined ? single(window, timezone) : recurring(window)
   }
 
-  function recurring(window: Window): Contains {
+  function recurring(window: Window): Prepared {
     const offsets = offsetsOf(window.timezone ?? timezone)
     const from = window.from === undefined ? 0 : msOfDay(window.from)
     const to = window.to === undefined ? DAY_MS : msOfDay(window.to)
     const end = to > from ? to : to + DAY_MS
     const allowed = dayTest(window, calendars)
-    return (instant) => {
-      const today = dayOf(instant + offsets.at(instant))
-      // A window that began yesterday may still be open, and a clock that is set back may show yesterday again.
-      return [today, today - 1, today + 1].some((day) => {
-        const opens = offsets.instantOf(day * DAY_MS + from)
-        return instant >= opens && instant < offsets.instantOf(day * DAY_MS + end) && allowed(day)
-      })
+    const on = (day: Day): Period => ({
+      from: offsets.instantOf(day * DAY_MS + from),
+      to: offsets.instantOf(day * DAY_MS + end),
+    })
+    return {
+      contains(instant) {
+        const today = dayOf(instant + offsets.at(instant))
+        // A window that began yesterday may still be open, and a clock that is set back may show yesterday again.
+        return [today, today - 1, today + 1].some((day) => {
+          const period = on(day)
+          return instant >= period.from && instant < period.to && allowed(day)
+        })
+      },
+      on: (day) => (allowed(day) ? on(day) : null),
     }
   }
 
   return {
     has: (name) => named.has(name),
     contains(window, instant) {
-      const contains = typeof window === 'string' ? named.get(window) : (unnamed.get(window) ?? prepare(window))
-      if (!contains) throw new Error(`There is no window "${window}"`)
-      if (typeof window !== 'string') unnamed.set(window, contains)
-      return contains(instant)
+      const prepared = typeof window === 'string' ? named.get(window) : (unnamed.get(window) ?? prepare(window))
+      if (!prepared) throw new Error(`There is no window "${window}"`)
+      if (typeof window !== 'string') unnamed.set(window, prepared)
+      return prepared.contains(instant)
     },
     troubles(window) {
       const { on = [], notOn = [] } = (typeof window === 'string' ? windows[window] : window) ?? {}
       return [...on, ...notOn].flatMap(calendars.troubles)
     },
+    next(window, instant, count) {
+      const prepared = named.get(window)
+      if (!prepared) throw new Error(`There is no window "${window}"`)
+      const found: Period[] = []
+      const first = dayOf(instant) - 2
+      for (let day = first; day < first + PERIOD_DAYS; day += 1) {
+        const period = prepared.on(day)
+        if (!period || period.to <= instant) continue
+        const last = found.at(-1)
+        if (last && period.from <= last.to)
+          found[found.length - 1] = { from: last.from, to: Math.max(last.to, period.to) }
+        else if (found.length === count) return found
+        else found.push(period)
+      }
+      return found
+    },
   }
 }
 
-function single({ start = '', end = '', timezone }: Window, siteZone: string): Contains {
+function single({ start = '', end = '', timezone }: Window, siteZone: string): Prepared {
   const times = createZoneTimes(timezone ?? siteZone)
-  const [first, after] = [start, end].map((text) => times.instant(text) ?? Number.NaN) as [number, number]
-  return (instant) => instant >= first && instant < after
+  const [from, to] = [start, end].map((text) => times.instant(text) ?? Number.NaN) as [number, number]
+  return { contains: (instant) => instant >= from && instant < to, on: () => (from < to ? { from, to } : null) }
 }
 
 /** The days on which a window begins. */

@@ -4,6 +4,7 @@ import type { Place, Problem } from '../config/problems.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import type { Refusal } from '../http/errors.ts'
 import { refusal } from '../http/errors.ts'
+import type { SettingTest } from './contract.ts'
 import { kindOf, type SettingKind } from './kinds.ts'
 import { type LimitsContext, limitIssues } from './limits.ts'
 import { type MergedSetting, pointerOf } from './merge.ts'
@@ -41,12 +42,17 @@ export interface WantedSetting {
 /** The configuration that takes changes into use; see `ConfigReload`. */
 export interface SettingsUser {
   readonly settings: readonly MergedSetting[]
-  change(change: {
-    readonly next: () => Promise<readonly OpenedSetting[]>
-    readonly accept: (settings: readonly MergedSetting[], errors: readonly Problem[]) => void
-    readonly commit?: () => Promise<void>
-  }): Promise<void>
+  change(change: UserChange & { readonly commit?: () => Promise<void> }): Promise<unknown>
+  /** Tests an entry of the configuration that the change would give; nothing of it is kept. */
+  test(change: UserChange, entry: SettingKey, signal: AbortSignal): Promise<SettingTest>
 }
+
+interface UserChange {
+  readonly next: () => Promise<readonly OpenedSetting[]>
+  readonly accept: (settings: readonly MergedSetting[], errors: readonly Problem[]) => void
+}
+
+export type SettingKey = Pick<StoredSetting, 'kind' | 'name'>
 
 export interface ChangesDeps {
   readonly store: SettingStore
@@ -67,31 +73,55 @@ export interface ChangeOptions {
   readonly at: number
 }
 
-export type Changes = ReturnType<typeof createChanges>
+export type Changes = ReturnType<typeof createChanges>['change']
+export type SettingTester = ReturnType<typeof createChanges>['test']
 
 export function createChanges({ store, user, sealer, readSealer, locked, outside }: ChangesDeps) {
   /** All of them, or none: rejects with the refusal of the first that cannot be. */
-  return async function change(wanted: readonly WantedSetting[], options: ChangeOptions): Promise<void> {
+  async function change(wanted: readonly WantedSetting[], options: ChangeOptions): Promise<void> {
+    refuseWhileLocked()
+    const { next, accept, writes } = prepared(wanted, options)
+    const commit = async () => void (await store.write(writes(), { ...options.who, at: options.at }))
+    await user.change({ next, accept, ...(!options.dryRun && { commit }) })
+  }
+
+  /** A draft in the place of the entry; without one, the entry as it is stored or in the file. */
+  async function test(entry: SettingKey, draft: SettingValue, options: ChangeOptions, signal: AbortSignal) {
+    if (draft !== undefined) refuseWhileLocked()
+    const row = store.all().find((one) => keyOf(one) === keyOf(entry))
+    const wanted: WantedSetting[] =
+      draft !== undefined
+        ? [{ ...entry, value: draft, expected: null }]
+        : row
+          ? [{ ...entry, value: row.value, expected: null, restores: true }]
+          : []
+    return user.test(prepared(wanted, options), entry, signal)
+  }
+
+  function refuseWhileLocked(): void {
     const reason = locked()
     if (reason !== null) throw refusal('SETTINGS_LOCKED', reason)
+  }
+
+  function prepared(wanted: readonly WantedSetting[], options: ChangeOptions) {
     const unusableBefore = namesOf(user.settings, 'unusable')
     let writes: readonly SettingWrite[] = []
-    await user.change({
+    return {
+      writes: () => writes,
       async next() {
         const rows = store.all()
         writes = await writesFor(wanted, rows, options)
         const next = applied(rows, writes, options)
         return openSettings(next, await readSealer())
       },
-      accept(settings, errors) {
+      accept(settings: readonly MergedSetting[], errors: readonly Problem[]) {
         accept(wanted, { settings, errors, unusableBefore })
         refuseWhileNamed(wanted, { settings, named: outside() })
       },
-      ...(!options.dryRun && {
-        commit: async () => void (await store.write(writes, { ...options.who, at: options.at })),
-      }),
-    })
+    }
   }
+
+  return { change, test }
 
   async function writesFor(
     wanted: readonly WantedSetting[],

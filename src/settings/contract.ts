@@ -1,5 +1,6 @@
 /** The contracts of stored settings. Values stand as they would in the configuration file; secrets are `********`. */
 import { z } from 'zod'
+import { EVENT_OUTCOMES } from '../events/kinds.ts'
 import { type AnswerOf, contract, type Shape } from '../http/endpoint/contract.ts'
 import { LIST_PARAMETERS, queryField } from '../http/endpoint/list-query.ts'
 import { SETTING_KINDS } from './kinds.ts'
@@ -157,6 +158,77 @@ export const RESTORE_SETTING = contract({
   answers: () => ({
     200: z.strictObject({ setting: setting().nullable().describe('null = it was deleted.') }).describe('Restored.'),
     ...REFUSED,
+  }),
+})
+
+const attempt = () =>
+  z.strictObject({
+    target: z.string().describe('Where it went to: an address, a host, a topic.'),
+    outcome: z
+      .enum(['delivered', 'retry', 'rejected', 'suppressed'])
+      .describe('`retry`: an alert would be tried again. `suppressed`: it would not be sent, see `detail`.'),
+    status: z.int().nullable().describe('HTTP status of the answer; null without one.'),
+    detail: z.string().describe('What the receiver answered, cut, without secrets.'),
+    durationMs: z.int(),
+    subject: z.string().nullable(),
+    body: z.string().nullable().describe('The message, without secrets; null when it was not made.'),
+  })
+
+const tested = () =>
+  z.discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('destination'),
+      attempts: z.array(attempt()).describe('One for each target of the message.'),
+    }),
+    z.strictObject({
+      kind: z.literal('rule'),
+      matched: z.int(),
+      lookedAt: z.int().describe('Events that were asked about, the newest first, without tests.'),
+      from: z.string().describe('Since when.'),
+      partial: z.boolean().describe('There are more events in the last 7 days than could be looked at.'),
+      newest: z
+        .array(z.strictObject({ id: z.string(), at: z.string(), task: z.string(), outcome: z.enum(EVENT_OUTCOMES) }))
+        .describe('The ten newest that it matches.'),
+    }),
+    z.strictObject({
+      kind: z.literal('calendar'),
+      days: z.array(z.string()).describe('The next 12 days, from today, within ten years.'),
+      troubles: z.array(z.string()).describe('Why files cannot be used: days may be missing.'),
+    }),
+    z.strictObject({
+      kind: z.literal('window'),
+      periods: z
+        .array(z.strictObject({ from: z.string(), to: z.string() }))
+        .describe('The one that is open and the next, 12 together, within two years.'),
+      troubles: z.array(z.string()),
+    }),
+    z.strictObject({
+      kind: z.literal('policy'),
+      tasks: z.int().describe('Those that it covers, without those of a policy before it.'),
+      lookedAt: z.int().describe('Tasks of the site.'),
+      stale: z.boolean().describe('Qlik Sense did not answer: the tasks as they were last known.'),
+      first: z.array(z.strictObject({ id: z.string(), name: z.string(), app: z.string().nullable() })),
+    }),
+  ])
+export type SettingTest = Shape<typeof tested>
+export type SettingTestOf<K extends SettingTest['kind']> = Extract<SettingTest, { readonly kind: K }>
+
+export const TEST_SETTING = contract({
+  method: 'POST',
+  path: '/v4/settings/{kind}/{name}/test',
+  params,
+  body: () =>
+    z.object({
+      value: z
+        .unknown()
+        .optional()
+        .describe('A draft, with the rules of a change. Absent: the setting as it is stored, or in the file.'),
+    }),
+  answers: () => ({
+    200: tested().describe('By kind.'),
+    403: REFUSED[403],
+    404: REFUSED[404],
+    409: 'The kind has no test, or the draft cannot be used.',
   }),
 })
 

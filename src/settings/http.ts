@@ -6,7 +6,7 @@ import { invalidBody, isObject } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
 import type { Clock } from '../platform/types.ts'
-import { type Changes, fromFile, type WantedSetting } from './changes.ts'
+import { type ChangeOptions, type Changes, fromFile, type SettingTester, type WantedSetting } from './changes.ts'
 import {
   DELETE_SETTING,
   EXPORT_SETTINGS,
@@ -21,6 +21,8 @@ import {
   SETTINGS_OF,
   type Setting,
   type SettingChange,
+  type SettingTest,
+  TEST_SETTING,
 } from './contract.ts'
 import { kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES } from './kinds.ts'
 import type { LimitsContext } from './limits.ts'
@@ -32,6 +34,7 @@ export interface SettingRoutesDeps {
   readonly store: SettingStore
   readonly whole: WholeConfiguration
   readonly change: Changes
+  readonly test: SettingTester
   readonly locked: () => string | null
   readonly limits: () => Omit<LimitsContext, 'isAdmin'>
 }
@@ -73,18 +76,19 @@ function createAccess(deps: SettingRoutesDeps) {
     throw refusal('SETTING_NOT_FOUND', `There is no stored ${kind} ${name}.`)
   }
 
-  function make(request: Caller, wanted: readonly WantedSetting[], dryRun: boolean | undefined): Promise<void> {
-    const { caller, requestId, via = 'api' } = request
-    const isAdmin = caller.may('admin')
-    return change(wanted, {
-      dryRun: dryRun === true,
+  function optionsOf({ caller, requestId, via }: Caller, dryRun: boolean): ChangeOptions {
+    return {
+      dryRun,
       at: clock.now(),
-      who: { by: caller.actor, via, requestId },
-      limits: { ...deps.limits(), isAdmin },
-    })
+      who: { by: caller.actor, via: via ?? 'api', requestId },
+      limits: { ...deps.limits(), isAdmin: caller.may('admin') },
+    }
   }
 
-  return { rowOf, shown, storedRow, make }
+  const make = (request: Caller, wanted: readonly WantedSetting[], dryRun: boolean | undefined): Promise<void> =>
+    change(wanted, optionsOf(request, dryRun === true))
+
+  return { rowOf, shown, storedRow, make, optionsOf }
 }
 
 function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown }: Access): ApiRoute[] {
@@ -203,7 +207,10 @@ function transferRoutes({ store }: SettingRoutesDeps, { make }: Access): ApiRout
   ]
 }
 
-function entryRoutes({ store }: SettingRoutesDeps, { rowOf, shown, storedRow, make }: Access): ApiRoute[] {
+function entryRoutes(
+  { store, test }: SettingRoutesDeps,
+  { rowOf, shown, storedRow, make, optionsOf }: Access,
+): ApiRoute[] {
   return [
     route({
       ...PUT_SETTING,
@@ -289,6 +296,33 @@ function entryRoutes({ store }: SettingRoutesDeps, { rowOf, shown, storedRow, ma
       },
     }),
     route({
+      ...TEST_SETTING,
+      scope: WRITE,
+      action: 'setting.test',
+      summary: 'Test a setting, or a draft of one',
+      description:
+        'Nothing is stored. A destination gets a test message, once, without the outbox; of a rule, the events of the last 7 days that its `match` and `except` fit; of a calendar or window, its next days or periods; of a policy, the tasks that it covers. Other kinds have no test.',
+      examples: [
+        {
+          name: 'calendar',
+          params: { kind: 'calendar', name: 'year-end' },
+          body: { value: { dates: ['2030-12-25'] } },
+          status: 200,
+          answer: { kind: 'calendar', days: ['2030-12-25'], troubles: [] },
+        },
+      ],
+      async handle(request, answer) {
+        const { params, body, note, signal } = request
+        requireKind(request, params.kind)
+        note({ target: [`${params.kind}/${params.name}`] })
+        if (!TESTED.includes(params.kind)) throw refusal('SETTING_WITHOUT_TEST', `A ${params.kind} has no test.`)
+        if (body.value === undefined) shown(params.kind, params.name)
+        const found = await test(params, body.value, optionsOf(request, true), signal)
+        note({ target: [`${params.kind}/${params.name}`], detail: testDetail(found) })
+        return answer(200, found)
+      },
+    }),
+    route({
       ...RESTORE_SETTING,
       scope: WRITE,
       action: 'setting.restore',
@@ -310,6 +344,15 @@ function entryRoutes({ store }: SettingRoutesDeps, { rowOf, shown, storedRow, ma
       },
     }),
   ]
+}
+
+const TESTED: readonly SettingKind[] = ['destination', 'rule', 'calendar', 'window', 'policy']
+
+function testDetail(found: SettingTest): string {
+  if (found.kind === 'destination')
+    return found.attempts.map(({ target, outcome }) => `${target}: ${outcome}`).join(', ')
+  if (found.kind === 'rule') return `${found.matched} of ${found.lookedAt} events`
+  return found.kind === 'policy' ? `${found.tasks} tasks` : ''
 }
 
 type Caller = Pick<ApiRequest, 'caller' | 'requestId' | 'via'>

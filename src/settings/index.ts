@@ -37,7 +37,14 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
     })
   }
   const outside = () => whole.references().filter(({ isOutside }) => isOutside)
-  const change = createChanges({ store, user, locked, outside, sealer: keyed, readSealer: () => readSealer(at) })
+  const { change, test } = createChanges({
+    store,
+    user,
+    locked,
+    outside,
+    sealer: keyed,
+    readSealer: () => readSealer(at),
+  })
   const limits = () => {
     const butler = whole.nodeAt(['Butler'])
     return {
@@ -46,5 +53,5 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
       startTopics: deps.startTopics(),
     }
   }
-  return { routes: settingRoutes({ clock, store, whole, change, locked, limits }) }
+  return { routes: settingRoutes({ clock, store, whole, change, test, locked, limits }) }
 }

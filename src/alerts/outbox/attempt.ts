@@ -181,12 +181,12 @@ export async function attemptDelivery(
   }
   // Not awaited: whether "sending" reached the disk makes no difference after a crash of the only node.
   else writer.write(mark, 'soon').catch(() => undefined)
-  let result = await send(destination, message, stop)
+  let result = await sendOnce(destination, message, stop)
   if (result.outcome === 'rejected' && result.tooLarge && !stop.aborted) {
     // The alert matters more than what made it large.
     const short = await render(true).catch(() => null)
     if (short !== null && sizeOf(short.payload) < sizeOf(message.payload)) {
-      const second = await send(destination, short, stop)
+      const second = await sendOnce(destination, short, stop)
       result = { ...second, detail: `${second.detail}; shortened, as the whole message was refused: ${result.detail}` }
       message = short
     }
@@ -234,7 +234,7 @@ async function inTime<T>(work: Promise<T>, ms: number, stop: AbortSignal): Promi
 }
 
 /** Ends with the signal or after a minute, also when the destination does not. */
-async function send(destination: Destination, message: Message, stop: AbortSignal): Promise<DeliveryResult> {
+export async function sendOnce(destination: Destination, message: Message, stop: AbortSignal): Promise<DeliveryResult> {
   const cut = new AbortController()
   const { promise: ended, reject } = Promise.withResolvers<never>()
   const end = (reason: string) => {

@@ -125,3 +125,39 @@ describe('calendars in windows', () => {
     expect(calendars.contains('filed', parseDay('2026-01-03')!)).toBe(false)
   })
 })
+
+describe('the next periods of a window', () => {
+  function periods(window: Window, at: string, count = 3): string[] {
+    const windows = createWindows({
+      windows: { tried: window },
+      calendars: createCalendars({ calendars: CALENDARS }),
+      timezone: 'Europe/Stockholm',
+    })
+    const iso = (instant: number) => new Date(instant).toISOString().slice(0, 16)
+    return windows.next('tried', Date.parse(at), count).map(({ from, to }) => `${iso(from)} ${iso(to)}`)
+  }
+
+  test.each<[string, Window, string, readonly string[]]>([
+    [
+      'begin with the one that is open',
+      { days: ['mon-fri'], from: '22:00', to: '06:00' },
+      '2026-03-03T02:00:00+01:00',
+      ['2026-03-02T21:00 2026-03-03T05:00', '2026-03-03T21:00 2026-03-04T05:00', '2026-03-04T21:00 2026-03-05T05:00'],
+    ],
+    [
+      'are one where they touch',
+      { days: ['sat', 'sun'] },
+      '2026-03-02T00:00:00+01:00',
+      ['2026-03-06T23:00 2026-03-08T23:00', '2026-03-13T23:00 2026-03-15T23:00', '2026-03-20T23:00 2026-03-22T23:00'],
+    ],
+    [
+      'follow calendars',
+      { on: ['holidays-se'], from: '12:00', to: '13:00' },
+      '2026-06-20T00:00:00+02:00',
+      ['2026-12-24T11:00 2026-12-24T12:00', '2026-12-25T11:00 2026-12-25T12:00'],
+    ],
+    ['are none of one that is over', { start: '2026-01-01T00:00Z', end: '2026-01-02T00:00Z' }, '2026-03-02T00:00Z', []],
+  ])('%s', (_, window, at, expected) => {
+    expect(periods(window, at)).toEqual([...expected])
+  })
+})
