@@ -111,7 +111,7 @@ export function createChanges({ store, user, sealer, readSealer, locked, outside
       async next() {
         const rows = store.all()
         writes = await writesFor(wanted, rows, options)
-        const next = applied(rows, writes, options)
+        const next = applied(rows, writes, { ...options, revisionOf: store.nextRevision })
         return openSettings(next, await readSealer())
       },
       accept(settings: readonly MergedSetting[], errors: readonly Problem[]) {
@@ -186,11 +186,11 @@ function changedMeanwhile(
 function applied(
   rows: readonly StoredSetting[],
   writes: readonly SettingWrite[],
-  { at, who }: ChangeOptions,
+  { at, who, revisionOf }: Pick<ChangeOptions, 'at' | 'who'> & { readonly revisionOf: SettingStore['nextRevision'] },
 ): StoredSetting[] {
   const after = new Map(rows.map((row) => [keyOf(row), row]))
   for (const { value, ...write } of writes) {
-    const revision = (after.get(keyOf(write))?.revision ?? 0) + 1
+    const revision = revisionOf(write)
     if (value === null) after.delete(keyOf(write))
     else after.set(keyOf(write), { ...write, value, revision, changedAt: at, changedBy: who.by })
   }

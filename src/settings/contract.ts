@@ -168,7 +168,7 @@ const attempt = () =>
       .enum(['delivered', 'retry', 'rejected', 'suppressed'])
       .describe('`retry`: an alert would be tried again. `suppressed`: it would not be sent, see `detail`.'),
     status: z.int().nullable().describe('HTTP status of the answer; null without one.'),
-    detail: z.string().describe('What the receiver answered, cut, without secrets.'),
+    detail: z.string().describe('The answer of the receiver, cut, without secrets.'),
     durationMs: z.int(),
     subject: z.string().nullable(),
     body: z.string().nullable().describe('The message, without secrets; null when it was not made.'),

@@ -130,6 +130,8 @@ export type SettingStore = ReturnType<typeof createSettingStore>
 export function createSettingStore({ db, writer }: { readonly db: Database; readonly writer: GroupWriter }) {
   return {
     all: () => rowsOf(db),
+    /** The revision that the next change of an entry gets; it never comes back, deletions included. */
+    nextRevision: ({ kind, name }: Named): number => nextRevision(db, kind, name),
     history: (kind: SettingKind, name: string) => db.all<HistoryRow>(SQL.history, kind, name).map(historyOf),
     /** Newest first, before an instant; of one kind, of one name, where they are given. */
     changes: (before: number, limit: number, { kind = '', name = '' }: ChangesOf = {}) =>
@@ -142,10 +144,12 @@ export function createSettingStore({ db, writer }: { readonly db: Database; read
   }
 }
 
+const nextRevision = (db: Database, kind: SettingKind, name: string): number =>
+  (db.get<{ latest: number | null }>(SQL.latest, kind, name)?.latest ?? 0) + 1
+
 function writeOne(tx: Database, { kind, name, position, value }: SettingWrite, who: WrittenBy): void {
   const { at, by, via, requestId } = who
-  const latest = tx.get<{ latest: number | null }>(SQL.latest, kind, name)?.latest ?? 0
-  const revision = latest + 1
+  const revision = nextRevision(tx, kind, name)
   const text = value === null ? null : JSON.stringify(value)
   if (text === null) tx.run(SQL.drop, kind, name)
   else tx.run(SQL.put, kind, name, position, text, revision, at, by)

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test
 import { createSocket } from 'node:dgram'
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { until } from '../support/wait.ts'
@@ -113,6 +114,12 @@ describe('a setting', () => {
     await until(() => got('ops') === 3)
     const { changes } = (await ask(running, 'GET', 'destination/ops/history')).body
     expect(changes!.map(({ revision }) => revision)).toEqual([3, 2, 1])
+    // A revision never comes back.
+    await ask(running, 'DELETE', 'rule/night')
+    expect((await ask(running, 'POST', 'rule/night/restore', { revision: 1 })).status).toBe(200)
+    expect((await ask(running, 'GET', 'rule/night')).body.revision).toBe(3)
+    expect((await put(running, 'rule/night', rule('ops'), 1)).status).toBe(409)
+    expect(await put(running, 'rule/night', rule('ops'), 3)).toMatchObject({ status: 200, body: { revision: 4 } })
   }, 60_000)
 
   test('that somebody else has changed is not overwritten', async () => {
@@ -287,6 +294,52 @@ describe('all settings', () => {
     const bad = await ask(two, 'POST', 'import', { yaml: `${yaml}\n  restServerConfig: {serverPort: 1}\n` })
     expect(bad).toMatchObject({ status: 400 })
     expect(JSON.stringify(bad.body.issues)).toContain('restServerConfig.serverPort')
+  }, 60_000)
+
+  test('are changed by commands', async () => {
+    const running = await start()
+    const file = join(running.directory.path, 'value.yaml')
+    const settings = async (...args: string[]) => {
+      const { code, stdout, stderr } = await runToEnd([
+        'settings',
+        ...args,
+        '--url',
+        `http://127.0.0.1:${running.restPort}`,
+      ])
+      return { code, out: stdout, err: stderr }
+    }
+    const given = (text: string) => writeFileSync(file, text)
+    given(`{type: webhook, url: "${sink.url}/cli"}`)
+    expect(await settings('set', 'destination', 'ops', file)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Created'),
+    })
+    given('to: [ops]\nmatch: {outcome: failed}\nlimit: none\n')
+    expect(await settings('set', 'rule', 'all', file, '--dry-run')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Nothing is wrong'),
+    })
+    expect((await settings('show', 'rule', 'all')).code).toBe(3)
+    expect((await settings('set', 'rule', 'all', file)).code).toBe(0)
+    given('to: [ops]\nlimit: often\n')
+    const wrong = await settings('set', 'rule', 'all', file)
+    expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('value/limit')])
+    given('to: [ops]\nlimit: none\n')
+    expect((await settings('set', 'rule', 'all', file, '--revision', '7')).code).not.toBe(0)
+    expect((await settings('set', 'rule', 'all', file)).out).toContain('Changed')
+    expect((await settings('list', 'rule')).out).toMatch(/all +store +used +2/)
+    expect((await settings('changes', '--kind', 'rule')).out).toMatch(/rule all +2/)
+    expect((await settings('restore', 'rule', 'all', '1')).code).toBe(0)
+    expect((await settings('show', 'rule', 'all')).out).toContain('outcome: failed')
+    await fail(running)
+    await until(() => got('cli') === 1)
+    const text = await settings('export')
+    expect(text.out).toContain('url: "********"')
+    given(text.out)
+    expect((await settings('import', file)).out).toContain('same: rule all')
+    expect((await settings('delete', 'destination', 'ops')).code).toBe(2)
+    expect((await settings('delete', 'rule', 'all')).code).toBe(0)
+    expect((await settings('delete', 'destination', 'ops')).code).toBe(0)
   }, 60_000)
 
   test('are locked where the files rule', async () => {
