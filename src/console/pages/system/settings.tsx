@@ -13,7 +13,7 @@ import {
   type SettingChange,
 } from '../../../settings/contract.ts'
 import { SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
-import { callOf, type Fields, type Operations } from '../../forms.tsx'
+import { callOf, type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
@@ -260,6 +260,9 @@ const changeColumns = (context: PageContext): readonly Column<SettingChange>[] =
   },
 ]
 
+const kept = ({ get }: Fields) =>
+  hiddenOf((['kind', 'name', 'revision'] as const).map((name) => [name, get(name)] as const))
+
 const paramsOf = ({ get }: Fields) => ({ kind: get('kind') as SettingKind, name: get('name') })
 
 export const settingOperations: Operations = {
@@ -271,10 +274,13 @@ export const settingOperations: Operations = {
         params: paramsOf(fields),
         headers: { 'if-match': `"${fields.get('revision')}"` },
       }),
-    dialog: ({ get }) => (
-      <p>
-        The {get('kind')} <Name text={get('name')} /> is deleted. It can be restored from its changes.
-      </p>
+    dialog: (fields) => (
+      <>
+        {kept(fields)}
+        <p>
+          The {fields.get('kind')} <Name text={fields.get('name')} /> is deleted. It can be restored from its changes.
+        </p>
+      </>
     ),
     done: (_, { get }) => `The ${get('kind')} ${get('name')} is deleted.`,
   },
@@ -283,11 +289,14 @@ export const settingOperations: Operations = {
     verb: 'Undo the change',
     call: (fields) =>
       callOf(RESTORE_SETTING, { params: paramsOf(fields), body: { revision: Number(fields.get('revision')) } }),
-    dialog: ({ get }) => (
-      <p>
-        The {get('kind')} <Name text={get('name')} /> becomes what it was before this change
-        {get('revision') === '0' ? ': it is deleted' : ''}. Later changes of it are undone, too.
-      </p>
+    dialog: (fields) => (
+      <>
+        {kept(fields)}
+        <p>
+          The {fields.get('kind')} <Name text={fields.get('name')} /> becomes what it was before this change
+          {fields.get('revision') === '0' ? ': it is deleted' : ''}. Later changes of it are undone, too.
+        </p>
+      </>
     ),
     done: (_, { get }) => `The ${get('kind')} ${get('name')} is as it was before.`,
   },
