@@ -23,6 +23,8 @@ export const SYSTEM_PAGES = [
   ['/system/keyvalues', 'Key-values', 'kv:read'],
   ['/system/files', 'File jobs', 'file:write'],
   ['/system/mqtt', 'MQTT messages', 'message:read'],
+  ['/system/settings', 'Settings', 'setting:read'],
+  ['/system/changes', 'Changes', 'setting:read'],
   ['/system/config', 'Configuration', 'admin'],
   ['/system/audit', 'Audit', 'admin'],
   ['/system/keys', 'Keys', 'admin'],

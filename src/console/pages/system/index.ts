@@ -7,10 +7,13 @@ import { configOperations, configPage } from './config.tsx'
 import { healthOperations, healthPage } from './health.tsx'
 import { maintenanceOperations, maintenancePage } from './maintenance.tsx'
 import { searchPage } from './search.tsx'
+import { changesPage, settingOperations, settingsPage } from './settings.tsx'
 
 export const systemPages: readonly Page[] = [
   healthPage,
   maintenancePage,
+  settingsPage,
+  changesPage,
   configPage,
   auditPage,
   keysPage,
@@ -22,6 +25,7 @@ export const systemPages: readonly Page[] = [
 export const systemOperations: Operations = {
   ...healthOperations,
   ...maintenanceOperations,
+  ...settingOperations,
   ...configOperations,
   ...accessOperations,
 }

@@ -1,0 +1,303 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** Settings of the file and of the store, and every change of them with its undo. */
+import { stringify } from 'yaml'
+import {
+  DELETE_SETTING,
+  RESTORE_SETTING,
+  SETTING_CHANGES,
+  SETTING_HISTORY,
+  SETTINGS,
+  SETTINGS_OF,
+  type Setting,
+  type SettingChange,
+} from '../../../settings/contract.ts'
+import { SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
+import { callOf, type Fields, hiddenOf, type Operations } from '../../forms.tsx'
+import type { Page, PageContext } from '../../page.ts'
+import { ActionLink } from '../../ui/forms.tsx'
+import { Badge } from '../../ui/marks.tsx'
+import { Choice, type Column, Empty, Panel, part, Table } from '../../ui/panel.tsx'
+import { Name, Time } from '../../ui/text.tsx'
+import { SystemHead } from './places.tsx'
+
+const LIST = '/system/settings'
+const CHANGES = '/system/changes'
+
+const KIND_TITLES: Readonly<Record<SettingKind, string>> = {
+  destination: 'Destinations',
+  rule: 'Rules',
+  calendar: 'Calendars',
+  window: 'Windows',
+  maintenance: 'Recurring maintenance',
+  policy: 'Task policies',
+  access: 'Keys',
+  switch: 'Features',
+}
+
+const kindIn = (context: PageContext): SettingKind =>
+  SETTING_KINDS.find((kind) => kind === context.query.get('kind')) ?? 'destination'
+
+export const settingsPage: Page = {
+  path: LIST,
+  place: 'system',
+  scope: 'setting:read',
+  async render(context) {
+    const kind = kindIn(context)
+    const [kinds, answer] = await Promise.all([context.ask(SETTINGS), context.ask(SETTINGS_OF, { params: { kind } })])
+    return {
+      title: 'Settings',
+      ...(answer.ok ? {} : { status: answer.status }),
+      body: (
+        <>
+          <SystemHead context={context} title="Settings" />
+          {part(kinds, ({ kinds: counts, locked }) => (
+            <>
+              {locked !== null && <p class="lead">{locked}</p>}
+              <Choice
+                label="Kinds of settings"
+                options={counts.map((one) => ({
+                  text: `${KIND_TITLES[one.kind]} (${one.stored + one.inFile})`,
+                  href: context.link(LIST, { kind: one.kind }),
+                  chosen: one.kind === kind,
+                }))}
+              />
+            </>
+          ))}
+          {part(answer, ({ settings }) =>
+            settings.length === 0 ? (
+              <Empty title="There is no setting of this kind" icon="mail" />
+            ) : (
+              <Panel id="settings" title={KIND_TITLES[kind]} count={settings.length}>
+                <Table
+                  context={context}
+                  caption="Settings, those of the file first"
+                  part="settings"
+                  rows={settings}
+                  keyOf={({ source, name }) => `${source}/${name}`}
+                  columns={settingColumns(context)}
+                />
+              </Panel>
+            ),
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
+  {
+    head: 'Name',
+    cell: ({ kind, name, source }) =>
+      source === 'file' ? (
+        <Name text={name} />
+      ) : (
+        <a href={context.link(CHANGES, { kind, name })}>
+          <Name text={name} />
+        </a>
+      ),
+  },
+  { head: 'From', cell: (setting) => <Source setting={setting} /> },
+  {
+    head: 'State',
+    cell: ({ state, issues }) => (
+      <>
+        {state === 'used' ? 'used' : <Badge tone="warn" text={state} />}
+        {issues.map(({ path, message }) => (
+          <p class="sub">
+            <Name text={`${path} ${message}`} />
+          </p>
+        ))}
+      </>
+    ),
+  },
+  {
+    head: 'Value',
+    cell: ({ name, value }) => (
+      <details data-key={name}>
+        <summary class="small">YAML</summary>
+        <pre class="code" tabindex={0}>
+          {stringify(value)}
+        </pre>
+      </details>
+    ),
+  },
+  {
+    head: 'Used by',
+    cell: ({ usedBy }) =>
+      usedBy.map(({ path }) => (
+        <p>
+          <Name text={path} />
+        </p>
+      )),
+  },
+  {
+    head: 'Changed',
+    cell: ({ changedAt, changedBy }) =>
+      changedAt !== null && (
+        <>
+          <Time at={changedAt} zone={context} /> by <Name text={changedBy ?? ''} />
+        </>
+      ),
+  },
+  {
+    head: '',
+    cell: ({ kind, name, source, revision }) =>
+      source === 'console' && (
+        <ActionLink
+          context={context}
+          operation="setting.delete"
+          scope="setting:write"
+          values={{ kind, name, revision }}
+          then={context.link(LIST, { kind })}
+          class="s"
+        >
+          Delete…
+        </ActionLink>
+      ),
+  },
+]
+
+const Source = ({ setting: { source, state, file, line } }: { readonly setting: Setting }) => {
+  const place = file === null ? '' : `${file}${line === null ? '' : `:${line}`}`
+  if (source === 'file') return <Name text={place} />
+  return state === 'hidden' ? (
+    <>
+      console, hidden by <Name text={place} />
+    </>
+  ) : (
+    'console'
+  )
+}
+
+/** Changes of all settings; with a kind and a name those of one. */
+export const changesPage: Page = {
+  path: CHANGES,
+  place: 'system',
+  scope: 'setting:read',
+  async render(context) {
+    const name = context.query.get('name') ?? ''
+    const answer =
+      name === ''
+        ? await context.ask(SETTING_CHANGES)
+        : await context.ask(SETTING_HISTORY, { params: { kind: kindIn(context), name } })
+    return {
+      title: 'Changes',
+      ...(answer.ok ? {} : { status: answer.status }),
+      body: (
+        <>
+          <SystemHead context={context} title="Changes" />
+          {part(answer, ({ changes }) =>
+            changes.length === 0 ? (
+              <Empty title="No setting has been changed" icon="mail" />
+            ) : (
+              <Panel id="changes" title={name === '' ? 'All settings' : <Name text={name} />}>
+                <Table
+                  context={context}
+                  caption="Changes of settings, newest first"
+                  part="changes"
+                  rows={changes}
+                  keyOf={(row) => `${row.kind}/${row.name}/${row.revision}`}
+                  columns={changeColumns(context)}
+                />
+              </Panel>
+            ),
+          )}
+        </>
+      ),
+    }
+  },
+}
+
+const changeColumns = (context: PageContext): readonly Column<SettingChange>[] => [
+  { head: 'When', cell: ({ at }) => <Time at={at} zone={context} /> },
+  {
+    head: 'Who',
+    cell: ({ by, via }) => (
+      <>
+        <Name text={by} /> <Badge text={via} />
+      </>
+    ),
+  },
+  {
+    head: 'Setting',
+    cell: ({ kind, name }) => (
+      <>
+        {kind}{' '}
+        <a href={context.link(CHANGES, { kind, name })}>
+          <Name text={name} />
+        </a>
+      </>
+    ),
+  },
+  {
+    head: 'Change',
+    cell: ({ deleted, difference }) => (
+      <>
+        {deleted && <Badge tone="warn" text="deleted" />}
+        {difference.map((line) => (
+          <p>
+            <Name text={line} />
+          </p>
+        ))}
+      </>
+    ),
+  },
+  {
+    head: '',
+    cell: ({ kind, name, revision }) => (
+      <ActionLink
+        context={context}
+        operation="setting.undo"
+        scope="setting:write"
+        values={{ kind, name, revision: revision - 1 }}
+        class="s"
+      >
+        Undo…
+      </ActionLink>
+    ),
+  },
+]
+
+const kept = ({ get }: Fields) =>
+  hiddenOf((['kind', 'name', 'revision'] as const).map((name) => [name, get(name)] as const))
+
+const paramsOf = ({ get }: Fields) => ({ kind: get('kind') as SettingKind, name: get('name') })
+
+export const settingOperations: Operations = {
+  'setting.delete': {
+    scope: 'setting:write',
+    verb: 'Delete the setting',
+    call: (fields) =>
+      callOf(DELETE_SETTING, {
+        params: paramsOf(fields),
+        headers: { 'if-match': `"${fields.get('revision')}"` },
+      }),
+    dialog: (fields) => (
+      <>
+        {kept(fields)}
+        <p>
+          The {fields.get('kind')} <Name text={fields.get('name')} /> is deleted. It can be restored from its changes.
+        </p>
+      </>
+    ),
+    done: (_, { get }) => `The ${get('kind')} ${get('name')} is deleted.`,
+  },
+  'setting.undo': {
+    scope: 'setting:write',
+    verb: 'Undo the change',
+    call: (fields) =>
+      callOf(RESTORE_SETTING, { params: paramsOf(fields), body: { revision: Number(fields.get('revision')) } }),
+    dialog: (fields) => (
+      <>
+        {kept(fields)}
+        <p>
+          The {fields.get('kind')} <Name text={fields.get('name')} /> becomes what it was before this change
+          {fields.get('revision') === '0' ? ': it is deleted' : ''}. Later changes of it are undone, too.
+        </p>
+      </>
+    ),
+    done: (_, { get }) => `The ${get('kind')} ${get('name')} is as it was before.`,
+  },
+}
