@@ -213,7 +213,7 @@ export const changesPage: Page = {
 const changeColumns = (context: PageContext): readonly Column<SettingChange>[] => [
   { head: 'When', cell: ({ at }) => <Time at={at} zone={context} /> },
   {
-    head: 'Who',
+    head: 'By',
     cell: ({ by, via }) => (
       <>
         <Name text={by} /> <Badge text={via} />
