@@ -21,7 +21,7 @@ import {
   wallTimeOf,
 } from './fields.ts'
 
-/** The things that a field may name, by its lookup. What is missing here is looked up while a text is typed. */
+/** The things that a field may name, by its lookup. Others are looked up while a text is typed. */
 export type Choices = Readonly<Record<string, readonly { readonly id: string; readonly name: string }[]>>
 
 /** Why fields are refused stands in `FormErrors`, by the names of their controls. */

@@ -3,7 +3,7 @@ import { createOffsets } from '../../../platform/offsets.ts'
 import type { SiteSettings } from '../../page.ts'
 
 export interface SnoozeEnd {
-  /** Of the field `when`: `1h`, `success`, or a word and the time that it stands for, which holds as it was shown. */
+  /** Value of the field `when`: `1h`, `success`, or a word and the time that it stands for, which holds as it was shown. */
   readonly value: string
   readonly text: string
 }
