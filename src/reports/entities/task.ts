@@ -167,7 +167,7 @@ const triggerMembers = {
   enabled: z.boolean().default(true).meta({ label: 'On', order: 1 }),
   start: z.iso.datetime().nullable().default(null).meta({ label: 'From', control: 'time', order: 1 }),
   end: z.iso.datetime().nullable().default(null).meta({ label: 'Until', control: 'time', order: 1 }),
-  timezone: zone().optional().meta({ label: 'Time zone', order: 1 }),
+  timezone: zone().optional().meta({ label: 'Time zone', lookup: 'timezone', order: 1 }),
 }
 
 /** The options of a start that a message may set, by their members in its JSON. */
