@@ -75,7 +75,7 @@ export const setSnooze: Operation = {
     const { get, form } = given
     const [subject, preview] = await Promise.all([subjectOf(given, context), previewOf(context, given)])
     const scopes = scopesOf(subject)
-    // The conditions of a scope are not repeated among the others.
+    // The thing that a scope stands for is no further condition.
     const isKept = Object.keys(givenMatch(get('match'))).length > 0
     const isNew = get('scope') === '' && get('match') === ''
     const further = isNew && scopes.length > 0 ? new URLSearchParams() : form
@@ -175,12 +175,12 @@ interface Subject {
   readonly taskName: string | null
   readonly appName: string | null
   readonly stream: string | null
-  /** Only of an event. */
+  /** The subject of an event. */
   readonly host?: string | null
   readonly message?: string | null
 }
 
-/** The subject of the event or the task that the form is about; null without one. */
+/** The subject of the event, or of the task. */
 async function subjectOf({ get }: Fields, { ask }: PageContext): Promise<Subject | null> {
   const event = get('event')
   if (event) {
