@@ -32,7 +32,10 @@ export const footmanConsole = section('The web console, at /console/ of the REST
       .string()
       .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time like 20:00')
       .prefault('20:00'),
-    { description: 'Begin of the preset "Last night" of the page Now, in the zone of Footman. It ends at noon.' },
+    {
+      description:
+        'Begin of the preset "Last night" of the page Now, which ends at noon, and end of a snooze until tonight; in the zone of Footman.',
+    },
   ),
 }))
 

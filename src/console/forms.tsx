@@ -6,11 +6,13 @@
  */
 import { createHash } from 'node:crypto'
 import { type Child, useContext } from 'hono/jsx'
+import { isTimezone } from '../config/fields.ts'
 import { type AnyCall, type AnyContract, addressOf, type CallArguments, withQuery } from '../http/endpoint/contract.ts'
 import type { Method } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { type DecodedText, encodingNote, isZip, strictText, TextError } from '../platform/encodings.ts'
 import { tableText } from '../platform/table.ts'
+import { createZoneTimes, type ZoneTimes } from '../platform/zone-times.ts'
 import type { Failure, Query } from './ask.ts'
 import type { PageContent, PageContext } from './page.ts'
 import { ownPath, type Upload } from './requests.ts'
@@ -80,6 +82,13 @@ export interface Operation {
 }
 
 export type Operations = Readonly<Record<string, Operation>>
+
+/** The clock that a form names in its field `zone`, as times are typed on that of the page. Throws 400 for one that is none. */
+export function timesOf(form: URLSearchParams): ZoneTimes {
+  const zone = form.get('zone') || 'UTC'
+  if (!isTimezone(zone)) throw refusal('VALIDATION', `zone: there is no time zone ${JSON.stringify(zone)}`)
+  return createZoneTimes(zone)
+}
 
 export const fieldsOf = (form: URLSearchParams): Fields => ({
   get: (name) => form.get(name) ?? '',

@@ -31,6 +31,7 @@ export interface FormMeta {
     | 'operand'
     | 'source'
     | 'template'
+    | 'time'
   /** Words for the values of an enumeration, or for those of a text that the form offers; '' = none of them. */
   readonly texts?: Readonly<Record<string, string>>
   /** Members with a lower number stand before; default 0. */

@@ -295,7 +295,7 @@ const SNOOZES = list({
     {
       head: 'MATCH',
       cell: ({ match, untilSuccess, names }) =>
-        `${matchText(match, names)}${untilSuccess ? ', until it succeeds' : ''}`,
+        `${untilSuccess ? 'until it succeeds: ' : ''}${matchText(match, names)}`,
       least: 16,
     },
     { head: 'HELD BACK', cell: ({ suppressed }) => String(suppressed) },

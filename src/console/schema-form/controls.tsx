@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The controls of a form, made from the table of its fields. */
 import { type Child, type FC, useContext } from 'hono/jsx'
+import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 import { LOOKUPS } from '../contract.ts'
 import { FieldError, FormErrors, useInvalid } from '../ui/forms.tsx'
 import { Name, plainName } from '../ui/text.tsx'
@@ -17,6 +18,7 @@ import {
   type Variant,
   valueControlOf,
   variantOf,
+  wallTimeOf,
 } from './fields.ts'
 
 /** The things that a field may name, by its lookup. Others are looked up while a text is typed. */
@@ -31,6 +33,8 @@ interface Form {
   /** Only for forms with lists: the address that the buttons post to, and the step to which the browser comes back. */
   readonly action?: string
   readonly step?: string
+  /** The clock of times; default UTC. A form has its zone in a field `zone`. */
+  readonly times?: ZoneTimes
 }
 
 interface FieldsProps {
@@ -89,7 +93,10 @@ const Control: FC<ControlProps> = (props) => {
     <div class={isLarge ? 'wide' : undefined}>
       {/* biome-ignore lint/a11y/noLabelWithoutControl: the control is in the component. */}
       <label class={field.as === 'flag' ? 'check' : 'field'}>
-        <span>{field.label}</span>
+        <span>
+          {field.label}
+          {field.as === 'time' && ` (${timesOf(form).timezone})`}
+        </span>
         <Input {...props} name={name} />
         <FieldError name={name} />
       </label>
@@ -123,6 +130,8 @@ const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path
           {`\n${text}`}
         </textarea>
       )
+    case 'time':
+      return <input type="datetime-local" value={wallTimeOf(value, timesOf(form)).replace(' ', 'T')} {...shared} />
     case 'choice': {
       const isKnown = field.options.some(([option]) => option === text)
       return (
@@ -381,6 +390,9 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
   )
 }
 
+const UTC = createZoneTimes('UTC')
+const timesOf = ({ times = UTC }: Form): ZoneTimes => times
+
 /** Whether a member, or one inside of it, is refused. */
 function useErrors({ prefix }: Form): (path: string) => boolean {
   const names = [...useContext(FormErrors).keys()]
@@ -391,9 +403,12 @@ function useErrors({ prefix }: Form): (path: string) => boolean {
 }
 
 /** The first member of an item that says something; the name of the definition that it names. */
-function summaryOf({ choices }: Form, { fields }: Variant, item: unknown): string {
+function summaryOf(form: Form, { fields }: Variant, item: unknown): string {
+  const { choices } = form
   for (const field of fields) {
-    const text = shownText(field, memberAt(item, field.at)).split('\n').slice(0, 3).join(', ')
+    const value = memberAt(item, field.at)
+    const shown = field.as === 'time' ? wallTimeOf(value, timesOf(form)) : shownText(field, value)
+    const text = shown.split('\n').slice(0, 3).join(', ')
     if (text === '' || field.as === 'flag') continue
     return field.as === 'ref' ? (choices[field.to]?.find(({ id }) => id === text)?.name ?? text) : text
   }

@@ -1,5 +1,6 @@
 /** The fields of a form: what it shows, and how it is read back into the members that it is made of. */
 import { parseOutsideJson } from '../../platform/json.ts'
+import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 
 export type Options = readonly (readonly [value: string, text: string])[]
 
@@ -41,6 +42,7 @@ export type Field = Base &
           | 'pairs'
           | 'json'
           | 'template'
+          | 'time'
       }
     | { readonly as: 'choice'; readonly options: Options }
     | { readonly as: 'choices'; readonly options: Options }
@@ -133,6 +135,19 @@ const operand: Codec = {
     if (given === 'previous') return { previous: true }
     return { const: isNumber(given) ? Number(given) : given }
   },
+}
+
+/** A time of the API on the clock of the form; one that was not changed stays as it is. */
+export function wallTimeOf(value: unknown, times: ZoneTimes): string {
+  const at = typeof value === 'string' ? times.instant(value) : null
+  return at === null ? String(value ?? '') : times.clock(at).slice(0, 16)
+}
+
+function timeRead(given: string, old: unknown, times: ZoneTimes): unknown {
+  const text = given.replace('T', ' ')
+  if (text === wallTimeOf(old, times)) return old
+  const at = times.instant(text)
+  return at === null ? given : new Date(at).toISOString()
 }
 
 const MINUTE_MS = 60_000
@@ -235,12 +250,21 @@ export function variantOf(variants: readonly Variant[], item: unknown): Variant 
   return ofType.find(isComplete) ?? ofType[0]
 }
 
+interface ReadOptions {
+  readonly above?: string
+  readonly prefix?: string
+  /** The clock of the form; default UTC. */
+  readonly times?: ZoneTimes
+}
+
+const UTC = createZoneTimes('UTC')
+
 /** Puts what a form says into the definition. Lists have the items that the form was made with. */
 export function readFields(
   definition: Members,
   fields: readonly Field[],
   form: URLSearchParams,
-  { above = '', prefix = PREFIX } = {},
+  { above = '', prefix = PREFIX, times = UTC }: ReadOptions = {},
 ): void {
   for (const field of fields) {
     const path = above + field.at
@@ -249,10 +273,14 @@ export function readFields(
       const items = memberAt(definition, path)
       if (!Array.isArray(items)) continue
       items.forEach((item, n) => {
-        readFields(definition, variantOf(field.variants, item)?.fields ?? [], form, { above: `${path}.${n}.`, prefix })
+        readFields(definition, variantOf(field.variants, item)?.fields ?? [], form, {
+          above: `${path}.${n}.`,
+          prefix,
+          times,
+        })
       })
     } else if (field.as === 'group') {
-      readFields(definition, field.fields, form, { above: `${path}.`, prefix })
+      readFields(definition, field.fields, form, { above: `${path}.`, prefix, times })
       if (field.fields.every((inner) => isPreset(inner, memberAt(definition, `${path}.${inner.at}`))))
         setMember(definition, path, null)
       else for (const [name, value] of Object.entries(field.constants)) setMember(definition, `${path}.${name}`, value)
@@ -270,7 +298,7 @@ export function readFields(
       setMember(definition, path, isEmpty(members) && field.empty === 'omit' ? undefined : members)
     } else {
       const given = form.get(control)
-      if (given !== null) setMember(definition, path, valueRead(field, given, memberAt(definition, path)))
+      if (given !== null) setMember(definition, path, valueRead(field, given, memberAt(definition, path), times))
     }
   }
 }
@@ -297,11 +325,11 @@ export const isPreset = ({ preset, as }: Field, value: unknown): boolean =>
   (as === 'flag' && preset === undefined && value === false) ||
   JSON.stringify(value) === JSON.stringify(preset)
 
-function valueRead(field: Field, given: string, old: unknown): unknown {
+function valueRead(field: Field, given: string, old: unknown, times: ZoneTimes): unknown {
   // An uploaded template has no name here.
   const isKept = field.as === 'template'
   if (given.trim() === '' && field.empty !== undefined && !isKept) return field.empty === 'omit' ? undefined : null
-  return CODECS[field.as]!.read(given, old)
+  return field.as === 'time' ? timeRead(given, old, times) : CODECS[field.as]!.read(given, old)
 }
 
 /** Changes a list as a button says: `add triggers schedule`, `remove blocks 2`, `up blocks 2`, `down blocks 2`. */

@@ -244,7 +244,7 @@ const reportMembers = {
     .prefault({})
     .meta({ group: 'page' }),
   locale: line(35).optional().meta({ label: 'Language', hint: 'de-DE', group: 'page' }),
-  timezone: zone().optional().meta({ label: 'Time zone', group: 'page' }),
+  timezone: zone().optional().meta({ label: 'Time zone', lookup: 'timezone', group: 'page' }),
 }
 
 export const blockReport = shape('BlockReportInput', () =>

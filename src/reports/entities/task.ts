@@ -164,9 +164,9 @@ const triggerMembers = {
   id: id().optional().meta({ control: 'none' }),
   name: line(200, 0).default('').meta({ order: 1 }),
   enabled: z.boolean().default(true).meta({ label: 'On', order: 1 }),
-  start: z.iso.datetime().nullable().default(null).meta({ label: 'From', hint: '2026-12-31T06:00:00Z', order: 1 }),
-  end: z.iso.datetime().nullable().default(null).meta({ label: 'Until', order: 1 }),
-  timezone: zone().optional().meta({ label: 'Time zone', order: 1 }),
+  start: z.iso.datetime().nullable().default(null).meta({ label: 'From', control: 'time', order: 1 }),
+  end: z.iso.datetime().nullable().default(null).meta({ label: 'Until', control: 'time', order: 1 }),
+  timezone: zone().optional().meta({ label: 'Time zone', lookup: 'timezone', order: 1 }),
 }
 
 /** The options of a start that a message may set, by their members in its JSON. */
@@ -187,7 +187,7 @@ const triggers = shape('ReportTrigger', () =>
         ...triggerMembers,
         type: z.literal('schedule'),
         cron: line(200).optional().meta({ hint: 'Minute, hour, day, month, weekday' }),
-        once: z.iso.datetime().optional().meta({ hint: '2026-12-31T06:00:00Z, in place of cron' }),
+        once: z.iso.datetime().optional().meta({ hint: 'In place of cron.', control: 'time' }),
         /** On days with a clock change each time fires once, also when `cron` names every hour. */
         everyTimeOnce: z
           .boolean()

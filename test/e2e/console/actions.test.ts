@@ -273,7 +273,7 @@ function fieldsOf(html: string, operation: string): Record<string, string> {
     new RegExp(`<form [^>]*action="/console/form/${operation}"[^>]*>([\\s\\S]*?)</form>`).exec(html) ?? []
   const inputs = [...form.matchAll(/<input ([^>]*)>/g)].flatMap(([, attributes = '']) => {
     const value = (name: string) => decoded(new RegExp(`(?:^| )${name}="([^"]*)"`).exec(attributes)?.[1] ?? '')
-    const isSent = value('type') !== 'checkbox' || / checked/.test(attributes)
+    const isSent = !/^(checkbox|radio)$/.test(value('type')) || / checked/.test(attributes)
     return isSent && value('name') !== '' ? [[value('name'), value('value')] as const] : []
   })
   const selects = [...form.matchAll(/<select [^>]*name="([^"]*)"[^>]*>([\s\S]*?)<\/select>/g)].map(

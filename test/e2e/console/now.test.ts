@@ -218,7 +218,7 @@ describe('in a browser', () => {
     await page.locator(`article[data-key="taskFailed:${FTP}"]`).waitFor({ timeout: 30_000 })
 
     site.simulator.setTask(ETL, { outcome: 'success', durationMs: 50 })
-    const start = page.locator(`article[data-key="${KEY}"] a[data-dialog]`, { hasText: 'Start again' })
+    const start = page.locator(`article[data-key="${KEY}"] a[data-dialog]`).first()
     await start.focus()
     await page.keyboard.press('Enter')
     const dialog = page.locator('dialog[open]')

@@ -160,6 +160,7 @@ describe('snoozes by chips', () => {
       expect(await rows.count()).toBe(1)
       await rows.first().fill('office')
       await add.click()
+      await rows.nth(1).waitFor()
       await page.keyboard.type('on-call')
       expect(await rows.evaluateAll((all) => all.map((one) => (one as HTMLInputElement).value))).toEqual([
         'office',

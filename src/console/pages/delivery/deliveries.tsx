@@ -42,7 +42,7 @@ const FIELDS = [
     options: Object.entries(REASONS).map(([reason, { short }]) => [reason, short] as const),
   },
   { name: 'from', label: 'Since', kind: 'choice', options: TIMES },
-  { name: 'to', label: 'Until', kind: 'text', placeholder: '2h or 2026-11-23T06:00Z' },
+  { name: 'to', label: 'Until', kind: 'text', placeholder: '2h or 2026-11-23 06:00' },
   { name: 'destination', label: 'Destination', kind: 'text' },
   { name: 'route', label: 'Rule', kind: 'text' },
   {

@@ -138,7 +138,7 @@ const Subject = ({ form }: FormProps) => {
         {text('host', 'Node')}
         {text('message', 'Message')}
         {text('consecutiveFailures', 'In a row', '1')}
-        {text('at', 'At', '2026-11-23T02:00:00Z')}
+        {text('at', 'At', '2026-11-23 02:00')}
       </div>
     </div>
   )

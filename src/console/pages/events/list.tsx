@@ -45,7 +45,7 @@ const same = (values: readonly string[], words: Readonly<Record<string, string>>
 const FIELDS = [
   { name: 'q', label: 'Text', kind: 'text', placeholder: 'task, app, message' },
   { name: 'from', label: 'Since', kind: 'choice', options: TIMES },
-  { name: 'to', label: 'Until', kind: 'text', placeholder: '2h or 2026-11-23T06:00Z' },
+  { name: 'to', label: 'Until', kind: 'text', placeholder: '2h or 2026-11-23 06:00' },
   {
     ...({ name: 'outcome', label: 'Outcome', kind: 'choice' } as const),
     options: EVENT_OUTCOMES.map((value) => [value, outcomeWord(value)] as const),

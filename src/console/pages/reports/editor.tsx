@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The form of a definition: all its steps in one page, which any browser can post as a whole. */
 import type { Child, FC } from 'hono/jsx'
+import { createZoneTimes } from '../../../platform/zone-times.ts'
 import type { ConditionTest } from '../../../reports/contract.ts'
 import { STORAGE_SPACES } from '../../../reports/entities/contract.ts'
 import { STORED_MEMBERS } from '../../../reports/entities/fields.ts'
@@ -69,7 +70,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
   const { steps } = formOfKind(kind, definition)
   const action = context.link(`/form/${SAVE}`)
   const title = id === '' ? `New ${one}` : plainName(String(draft.before.name ?? ''))
-  const form = { definition, choices, action }
+  const form = { definition, choices, action, times: createZoneTimes(context.timezone) }
   const errors = new Map(failure?.issues.map((issue) => [controlOf(issue.path), issue.message]))
   return {
     title,
@@ -117,6 +118,7 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
               revision: draft.revision,
               before: JSON.stringify(draft.before),
               definition: JSON.stringify(definition),
+              zone: context.timezone,
             }}
             then={context.link(id === '' ? '/reports' : `${path}/${id}`)}
           />

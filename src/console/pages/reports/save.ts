@@ -7,7 +7,7 @@ import { DEFINITIONS } from '../../../reports/entities/contract.ts'
 import { PLAN_TASK } from '../../../reports/runs/contract.ts'
 import { UPLOAD_TEMPLATE } from '../../../reports/templates/contract.ts'
 import type { Asked, Failure } from '../../ask.ts'
-import { callOf, type Operation } from '../../forms.tsx'
+import { callOf, type Operation, timesOf } from '../../forms.tsx'
 import type { PageContent, PageContext } from '../../page.ts'
 import { changeList, type Members, memberAt, readFields } from '../../schema-form/fields.ts'
 import { type Draft, editable, editorPage } from './editor.tsx'
@@ -84,7 +84,7 @@ function draftOf(form: URLSearchParams): Draft {
   if (!isKind(kind) || !before || !definition) {
     throw refusal('VALIDATION', 'This form is not complete. Open the definition again.')
   }
-  readFields(definition, formOfKind(kind, definition).fields, form)
+  readFields(definition, formOfKind(kind, definition).fields, form, { times: timesOf(form) })
   return { kind, id: form.get('id') ?? '', revision: Number(form.get('revision')) || 0, before, definition }
 }
 

@@ -9,10 +9,10 @@ import {
   type MaintenanceBody,
 } from '../../../alerts/contract.ts'
 import { matchedIds, matchText } from '../../../alerts/match-text.ts'
-import { refusal } from '../../../http/errors.ts'
+
 import { once } from '../../../platform/once.ts'
-import { createZone, type Zone } from '../../../platform/zone.ts'
-import { callOf, type Fields, type Operations } from '../../forms.tsx'
+import type { ZoneTimes } from '../../../platform/zone-times.ts'
+import { callOf, type Fields, type Operations, timesOf } from '../../forms.tsx'
 import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Fields as FormFields } from '../../schema-form/controls.tsx'
@@ -177,21 +177,10 @@ const List = ({ context, names, maintenance }: ListProps) => {
 
 const HOUR_MS = 3_600_000
 
-function zoneOf(timezone: string): Zone {
-  try {
-    return createZone(timezone)
-  } catch {
-    throw refusal('VALIDATION', `zone: there is no time zone ${JSON.stringify(timezone)}`)
-  }
-}
-
 /** ISO time of a wall clock; the text as it came when it is none: the API says what is wrong. */
-function instantText(text: string, timezone: string): string {
-  const wall = Date.parse(`${text}Z`)
-  const zone = zoneOf(timezone)
-  if (Number.isNaN(wall)) return text
-  const guess = wall - (zone.wall(wall) - wall)
-  return new Date(guess - (zone.wall(guess) - wall)).toISOString()
+function instantText(text: string, times: ZoneTimes): string {
+  const at = times.instant(text)
+  return at === null ? text : new Date(at).toISOString()
 }
 
 const ownFields = once(() => formOf(CREATE_MAINTENANCE.body().omit({ match: true })).fields)
@@ -204,13 +193,13 @@ const taskField = once(() =>
 
 /** The members as the form gives them; the API says which of them are wrong. */
 function bodyOf({ get, form }: Fields): MaintenanceBody {
-  const zone = get('zone') || 'UTC'
+  const times = timesOf(form)
   const { name, ...others } = givenMembers(ownFields(), form)
   const match = givenMembers(taskField(), form)
   return {
     name: String(name),
-    from: instantText(get('from'), zone),
-    until: instantText(get('until'), zone),
+    from: instantText(get('from'), times),
+    until: instantText(get('until'), times),
     ...(Object.keys(match).length > 0 && { match }),
     ...others,
   }

@@ -12,8 +12,10 @@ import {
   readFields,
   shownText,
   variantOf,
+  wallTimeOf,
 } from '../../../../src/console/schema-form/fields.ts'
 import { formOf } from '../../../../src/console/schema-form/of-schema.ts'
+import { createZoneTimes } from '../../../../src/platform/zone-times.ts'
 import { RULES } from '../../../../src/reports/kinds.ts'
 
 /** The fields of one member. */
@@ -103,6 +105,33 @@ describe('the field of a member', () => {
   test('the order is that of the schema, unless a member says otherwise', () => {
     const schema = z.object({ a: z.string(), b: z.string().meta({ order: -1 }), c: z.string(), d: z.string() })
     expect(formOf(schema).fields.map(({ at }) => at)).toEqual(['b', 'a', 'c', 'd'])
+  })
+})
+
+describe('a time', () => {
+  const { fields } = formOf(z.object({ start: z.iso.datetime().nullable().default(null).meta({ control: 'time' }) }))
+  const times = createZoneTimes('Europe/Stockholm')
+  const read = (start: unknown, given: string) => {
+    const members: Members = { start }
+    readFields(members, fields, new URLSearchParams({ start: given }), { prefix: '', times })
+    return members.start
+  }
+  const START = '2026-12-31T06:00:30.000Z'
+
+  test('is shown on the clock of the form', () => {
+    expect(wallTimeOf(START, times)).toBe('2026-12-31 07:00')
+    expect([wallTimeOf(null, times), wallTimeOf('soon', times)]).toEqual(['', 'soon'])
+  })
+
+  test.each<[string, unknown, string, unknown]>([
+    ['one that was not changed keeps its seconds', START, '2026-12-31T07:00', START],
+    ['winter', null, '2026-12-31T07:01', '2026-12-31T06:01:00.000Z'],
+    ['summer', START, '2026-07-01T07:00', '2026-07-01T05:00:00.000Z'],
+    ['the end of a gap', null, '2026-03-29T02:30', '2026-03-29T01:00:00.000Z'],
+    ['none', START, '', null],
+    ['no time', null, 'soon', 'soon'],
+  ])('is read: %s', (_, before, given, expected) => {
+    expect(read(before, given)).toBe(expected as string)
   })
 })
 
