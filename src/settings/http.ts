@@ -24,7 +24,7 @@ import {
   type SettingTest,
   TEST_SETTING,
 } from './contract.ts'
-import { kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES } from './kinds.ts'
+import { kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES, scopesOfChange } from './kinds.ts'
 import type { LimitsContext } from './limits.ts'
 import { type HistoryEntry, maskValue, type SettingStore, type StoredSetting } from './store.ts'
 import { changeOf, countsOf, fileSettings, settingsOf, type WholeConfiguration } from './views.ts'
@@ -85,8 +85,13 @@ function createAccess(deps: SettingRoutesDeps) {
     }
   }
 
-  const make = (request: Caller, wanted: readonly WantedSetting[], dryRun: boolean | undefined): Promise<void> =>
-    change(wanted, optionsOf(request, dryRun === true))
+  async function make(request: Caller, wanted: readonly WantedSetting[], dryRun: boolean | undefined): Promise<void> {
+    for (const { kind, name, value } of wanted) {
+      const missing = scopesOfChange(kind, name, value).flatMap((scope) => request.caller.refusal(scope) ?? [])[0]
+      if (missing) throw missing
+    }
+    await change(wanted, optionsOf(request, dryRun === true))
+  }
 
   return { rowOf, shown, storedRow, make, optionsOf }
 }

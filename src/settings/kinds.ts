@@ -11,6 +11,8 @@ interface Kind {
   readonly nameIn?: string
   /** The scope that a caller needs beside those of all settings. */
   readonly scope?: 'admin'
+  /** The scope that a change needs besides, as tasks are started by it. */
+  readonly changes?: string
 }
 
 export const KINDS = {
@@ -19,7 +21,7 @@ export const KINDS = {
   calendar: { at: 'footman.calendars', form: 'map' },
   window: { at: 'footman.windows', form: 'map' },
   maintenance: { at: 'footman.maintenance', form: 'list' },
-  policy: { at: 'footman.taskPolicies', form: 'list' },
+  policy: { at: 'footman.taskPolicies', form: 'list', changes: 'task:run' },
   access: { at: 'footman.access.keys', form: 'list', nameIn: 'id', scope: 'admin' },
   switch: { at: '', form: 'key' },
 } as const satisfies Readonly<Record<string, Kind>>
@@ -51,6 +53,21 @@ export const SWITCHES = [
   'footman.selfAlerts.to',
   'footman.butlerRoutes.recovery',
 ] as const
+
+/** The scopes that a change of a switch needs besides. */
+const SWITCH_SCOPES: Readonly<Record<string, string>> = {
+  'scheduler.enable': 'schedule:run',
+  'footman.reportTask.enable': 'report:run',
+}
+
+/** The scopes that a change to this value needs besides those of all settings: of what it sets in motion, or stops. */
+export function scopesOfChange(kind: SettingKind, name: string, value: unknown): readonly string[] {
+  const { scope, changes } = kindOf(kind)
+  const stops = kind === 'maintenance' && (value as { readonly stopSchedules?: unknown } | null)?.stopSchedules === true
+  return [scope, changes, SWITCH_SCOPES[kind === 'switch' ? name : ''], stops ? 'schedule:run' : undefined].filter(
+    (one) => one !== undefined,
+  )
+}
 
 /** Steps to an entry below `Butler`; of a list, those to the list. */
 export function placeOfEntry(kind: SettingKind, name: string): readonly string[] {

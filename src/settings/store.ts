@@ -1,5 +1,5 @@
 /** The stored settings and their history, in `footman.db`. */
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { PLACEHOLDER } from '../config/external.ts'
 import { isSecret } from '../config/secrets.ts'
@@ -245,6 +245,8 @@ export const needsSealer = (rows: readonly StoredSetting[]): boolean =>
 export async function readStoredSettings(settings: KeySettings): Promise<OpenedSetting[] | null> {
   const file = join(settings.dataDirectory, 'footman.db')
   if (!existsSync(file)) return []
+  // SQLite would open, or remove, what a link there leads to.
+  if (['', '-wal', '-shm'].some((end) => isLink(`${file}${end}`))) return null
   let rows: StoredSetting[]
   try {
     const db = openDatabase(file, { readOnly: 'untouched' })
@@ -259,3 +261,5 @@ export async function readStoredSettings(settings: KeySettings): Promise<OpenedS
   }
   return openSettings(rows, needsSealer(rows) ? await readSealer(settings) : null)
 }
+
+const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false

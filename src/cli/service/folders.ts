@@ -52,7 +52,7 @@ const FILES = [
   /^(?:footman|journal)\.db(?:[.-][\w.+-]+)?$/,
   /^footman\.lock(?:-\w+)?$/,
   /^footman\.reserve$/,
-  /^local\.key(?:\.[0-9a-f]+\.tmp)?$/,
+  /^(?:local|settings)\.key(?:\.[0-9a-f]+\.tmp)?$/,
   /^\.footman-[0-9a-f]+\.tmp$/,
   /^butler\.\d{4}-\d{2}-\d{2}(?:\.\d+)?\.log(?:\.gz)?$/,
   /^\.[0-9a-f]{40}-audit\.json$/,

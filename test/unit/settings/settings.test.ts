@@ -6,7 +6,14 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { type LoadResult, loadConfig } from '../../../src/app/config/load.ts'
 import { settingSchema } from '../../../src/app/config/stored.ts'
-import { entryAt, placeName, SETTING_KINDS, type SettingKind, SWITCHES } from '../../../src/settings/kinds.ts'
+import {
+  entryAt,
+  placeName,
+  SETTING_KINDS,
+  type SettingKind,
+  SWITCHES,
+  scopesOfChange,
+} from '../../../src/settings/kinds.ts'
 import { closedHost, type LimitsContext, limitIssues } from '../../../src/settings/limits.ts'
 import { isSealed, openSealer, readSealer } from '../../../src/settings/sealed.ts'
 import { MASK, maskValue, type OpenedSetting, openSettings, sealValue } from '../../../src/settings/store.ts'
@@ -291,6 +298,20 @@ describe('limits', () => {
     expect(await issues('rule', { to: ['ops'], template: '/etc/passwd' }, { isAdmin: true })).toEqual(['/template'])
     expect(await issues('rule', { to: [{ destination: 'ops', caFile: '/x.pem' }] })).toEqual(['/to/0/caFile'])
     expect(await issues('calendar', { file: '/etc/passwd' })).toEqual(['/file'])
+  })
+
+  test.each([
+    ['rule', 'x', {}, []],
+    ['access', 'x', {}, ['admin']],
+    ['policy', 'x', { retry: '3x/5m' }, ['task:run']],
+    ['policy', 'x', null, ['task:run']],
+    ['switch', 'scheduler.enable', true, ['schedule:run']],
+    ['switch', 'footman.reportTask.enable', true, ['report:run']],
+    ['switch', 'footman.timezone', 'UTC', []],
+    ['maintenance', 'x', { stopSchedules: true }, ['schedule:run']],
+    ['maintenance', 'x', {}, []],
+  ] as const)('a change of %s %s to %j asks for what it sets in motion', (kind, name, value, scopes) => {
+    expect(scopesOfChange(kind, name, value)).toEqual([...scopes])
   })
 
   test('no message starts a task', async () => {

@@ -232,6 +232,13 @@ const DIRECT: readonly string[] = [
   'DELETE /v4/reporttask/{taskId}',
   'DELETE /v4/schedules/{id}',
   'DELETE /v4/sessions/{id}',
+  // A policy also asks for task:run, switches and maintenance for the scope of what they set in motion, keys for admin.
+  'DELETE /v4/settings/{kind}/{name}',
+  'PATCH /v4/settings/{kind}/{name}/position',
+  'POST /v4/settings/import',
+  'POST /v4/settings/{kind}/{name}/restore',
+  'POST /v4/settings/{kind}/{name}/test',
+  'PUT /v4/settings/{kind}/{name}',
   'DELETE /v4/snoozes/{id}',
   'DELETE /v4/startqueue/{queueId}',
   'PATCH /v4/recipient/{id}',

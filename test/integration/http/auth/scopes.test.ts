@@ -37,6 +37,7 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
   ],
   // Each topic of the stream needs the scope of its lists.
   [/^\/v4\/(about|access\/keys|lookup\/\{what\}|search|sessions|sessions\/\{id\}|stream|stream\/position)$/, 'any'],
+  [/^\/v4\/settings/, (method) => (READS(method) ? 'setting:read' : 'setting:write')],
   [/^\/v4\/maintenance/, (method) => (READS(method) ? 'event:read' : 'event:run')],
   [/^\/v4\/attention/, (method) => (READS(method) ? 'task:read' : 'event:run')],
   [/^\/v4\/selfalerts$/, 'event:read'],
