@@ -44,8 +44,8 @@ import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import type { SettingsUser } from '../settings/changes.ts'
 import { createSettings } from '../settings/index.ts'
 import { unusableOf } from '../settings/merge.ts'
-import { type KeySettings, readSealer } from '../settings/sealed.ts'
-import { createSettingStore, needsSealer, openSettings, type SettingStore } from '../settings/store.ts'
+import type { KeySettings } from '../settings/sealed.ts'
+import { createSettingStore, openSettings, type SettingStore } from '../settings/store.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
 import { createOverview, type Overview } from '../tasks/overview/index.ts'
@@ -295,10 +295,7 @@ function openGround(deps: AppDeps, { config, dataDirectory }: AppOptions) {
   const base = { db, writer, clock, times, log, paths, on, databaseFile, workerEntry, shared }
   const settings = createSettingStore(base)
   const sealed = { dataDirectory, key: config.footman.settings.key }
-  const opened = async () => {
-    const rows = settings.all()
-    return openSettings(rows, needsSealer(rows) ? await readSealer(sealed) : null)
-  }
+  const opened = () => openSettings(settings.all(), sealed)
   const reload = createConfigReload({ ...base, source: deps.configuration, settings: opened }, config)
   // Another node has changed them; errors are logged.
   shared.onApplied((tables) => {
@@ -380,7 +377,8 @@ function buildSettings(base: Base, { store, reload, schedules, alerts, overview,
 /** Settings that self-alerts look at. */
 const alarmingSettings = (reload: ConfigReload) => ({
   calendars: () => Object.keys(reload.config.footman.calendars),
-  unusableSettings: () => unusableOf(reload.latest?.settings ?? []),
+  unusableSettings: () =>
+    unusableOf(reload.latest?.settings ?? []).map(({ kind, name, reason }) => ({ name: `${kind} ${name}`, reason })),
 })
 
 interface OwnRouteParts {

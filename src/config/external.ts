@@ -82,7 +82,7 @@ export async function resolvePlaceholders(
   for (const { node, path } of [...scalars(root)]) {
     if (typeof node.value !== 'string' || !node.value.includes('${')) continue
     const replaced = await replaceIn(node, path, context, problems, values)
-    if (replaced !== null) Object.assign(node, { value: replaced, external: true })
+    if (replaced !== null) Object.assign(node, { value: replaced, external: true, written: node.value })
   }
   return values
 }

@@ -14,6 +14,8 @@ export interface ScalarNode {
   readonly date?: boolean
   /** Came from an environment variable or a file: always text, converted to what the key needs. */
   readonly external?: boolean
+  /** The text with placeholders that the value was made of. */
+  readonly written?: string
 }
 
 export interface MapEntry {

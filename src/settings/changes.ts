@@ -14,7 +14,6 @@ import {
   MASK,
   mapTexts,
   type OpenedSetting,
-  openSettings,
   type SettingStore,
   type SettingValue,
   type SettingWrite,
@@ -35,8 +34,8 @@ export interface WantedSetting {
   readonly position?: number
   /** Another name that it had until now. */
   readonly formerly?: string
-  /** The value comes from the history: its secrets are encrypted, and it was allowed then. */
-  readonly restores?: boolean
+  /** The value comes from the store or its history: its secrets are encrypted. */
+  readonly isSealed?: true
 }
 
 /** The configuration that takes changes into use; see `ConfigReload`. */
@@ -59,7 +58,7 @@ export interface ChangesDeps {
   readonly user: SettingsUser
   /** The key of the secrets; made with the first one. Rejects when it cannot be kept. */
   readonly sealer: () => Promise<Sealer>
-  readonly readSealer: () => Promise<Sealer | null>
+  readonly open: (rows: readonly StoredSetting[]) => Promise<OpenedSetting[]>
   /** Why nothing may be changed; null = changes are allowed. */
   readonly locked: () => string | null
   /** References to entries from outside the configuration. */
@@ -76,7 +75,7 @@ export interface ChangeOptions {
 export type Changes = ReturnType<typeof createChanges>['change']
 export type SettingTester = ReturnType<typeof createChanges>['test']
 
-export function createChanges({ store, user, sealer, readSealer, locked, outside }: ChangesDeps) {
+export function createChanges({ store, user, sealer, open, locked, outside }: ChangesDeps) {
   /** All of them, or none: rejects with the refusal of the first that cannot be. */
   async function change(wanted: readonly WantedSetting[], options: ChangeOptions): Promise<void> {
     refuseWhileLocked()
@@ -93,7 +92,7 @@ export function createChanges({ store, user, sealer, readSealer, locked, outside
       draft !== undefined
         ? [{ ...entry, value: draft, expected: null }]
         : row
-          ? [{ ...entry, value: row.value, expected: null, restores: true }]
+          ? [{ ...entry, value: row.value, expected: null, isSealed: true }]
           : []
     return user.test(prepared(wanted, options), entry, signal)
   }
@@ -112,7 +111,7 @@ export function createChanges({ store, user, sealer, readSealer, locked, outside
         const rows = store.all()
         writes = await writesFor(wanted, rows, options)
         const next = applied(rows, writes, { ...options, revisionOf: store.nextRevision })
-        return openSettings(next, await readSealer())
+        return open(next)
       },
       accept(settings: readonly MergedSetting[], errors: readonly Problem[]) {
         accept(wanted, { settings, errors, unusableBefore })
@@ -129,7 +128,7 @@ export function createChanges({ store, user, sealer, readSealer, locked, outside
     options: ChangeOptions,
   ): Promise<SettingWrite[]> {
     const limits = { ...options.limits, known: new Map() }
-    let opened: Promise<Sealer> | null = null
+    let key: Sealer | null = null
     const writes: SettingWrite[] = []
     for (const one of wanted) {
       const { kind, name, value, expected, formerly = name } = one
@@ -145,7 +144,14 @@ export function createChanges({ store, user, sealer, readSealer, locked, outside
       }
       if (kindOf(kind).form !== 'key' && (typeof value !== 'object' || Array.isArray(value)))
         throw invalidBody([{ path: 'value', message: 'must be an object' }])
-      if (one.restores) {
+      if (one.isSealed) {
+        // An entry that stays as it is, to be moved or tested, reaches nothing new.
+        const isSame = JSON.stringify(value) === JSON.stringify(current?.value)
+        const [opened] = isSame
+          ? []
+          : await open([{ kind, name, position, value, revision: 0, changedAt: 0, changedBy: '' }])
+        const refused = opened ? await limitIssues(kind, opened.opened, limits) : []
+        if (refused.length > 0) throw invalidBody(refused.map(inValue))
         writes.push({ kind, name, position, value })
         continue
       }
@@ -153,9 +159,8 @@ export function createChanges({ store, user, sealer, readSealer, locked, outside
       const { value: whole, issues } = unmasked(value, before?.value)
       const limited = await limitIssues(kind, whole, limits)
       if (issues.length + limited.length > 0) throw invalidBody([...issues, ...limited].map(inValue))
-      if (hasSecret(one, whole)) opened ??= sealer()
-      const sealed = await opened
-      writes.push({ kind, name, position, value: sealed ? sealValue(one, whole, () => sealed) : whole })
+      if (hasSecret(one, whole)) key ??= await sealer()
+      writes.push({ kind, name, position, value: key ? sealValue(one, whole, key) : whole })
     }
     return [...writes, ...renamedUses(wanted, writes, rows)]
   }

@@ -241,7 +241,11 @@ function entryRoutes(
         note({ target: [`${kind}/${target}`] })
         if (body.value === undefined) throw invalidBody([{ path: 'value', message: 'is missing' }])
         const row = rowOf(kind, name)
-        const expected = revisionOf(headers, row)
+        const expected = matched(headers, row) ?? 0
+        if (row && matched(headers, row) === null) {
+          const why = `The ${kind} ${name} is at revision ${row.revision}: send it as If-Match.`
+          throw refusal('SETTING_REVISION_NEEDED', why)
+        }
         if (target !== name) {
           const { position } = storedRow(kind, name)
           const entries = [
@@ -267,7 +271,7 @@ function entryRoutes(
         const { kind, name } = request.params
         requireKind(request, kind)
         request.note({ target: [`${kind}/${name}`] })
-        const expected = revisionOf(request.headers, storedRow(kind, name), null)
+        const expected = matched(request.headers, storedRow(kind, name))
         await make(request, [{ kind, name, value: null, expected }], request.query.dryRun)
         return answer(204)
       },
@@ -284,19 +288,20 @@ function entryRoutes(
         requireKind(request, kind)
         request.note({ target: [`${kind}/${name}`], detail: `to ${body.position}` })
         const row = storedRow(kind, name)
-        revisionOf(headers, row, null)
+        const expected = matched(headers, row)
         const others = store.all().filter((one) => one.kind === kind && one.name !== name)
         const order = [...others.slice(0, body.position), row, ...others.slice(body.position)]
-        const moved = order.flatMap((one, position) =>
-          one.position === position
-            ? []
-            : [{ kind, name: one.name, value: one.value, expected: one.revision, position }],
-        )
-        await make(
-          request,
-          moved.map((one) => ({ ...one, value: maskValue(one, one.value) })),
-          false,
-        )
+        const moved = order
+          .map((one, position) => ({
+            kind,
+            name: one.name,
+            value: one.value,
+            isSealed: true as const,
+            expected: one === row ? expected : one.revision,
+            position,
+          }))
+          .filter(({ position }, n) => order[n] === row || order[n]?.position !== position)
+        await make(request, moved, false)
         return answer(200, shown(kind, name))
       },
     }),
@@ -335,7 +340,7 @@ function entryRoutes(
       description: 'Also one that was deleted. Revision 0 is the state before the first change: it is deleted.',
       examples: [{ name: 'first', params: LATEST, query: { dryRun: 'true' }, body: { revision: 1 }, status: 200 }],
       async handle(request, answer) {
-        const { params, body, query } = request
+        const { params, body, query, headers } = request
         const { kind, name } = params
         requireKind(request, kind)
         request.note({ target: [`${kind}/${name}`], detail: `to revision ${body.revision}` })
@@ -343,8 +348,9 @@ function entryRoutes(
         if (!entry && body.revision !== 0)
           throw refusal('SETTING_NOT_FOUND', `There is no revision ${body.revision} of the ${kind} ${name}.`)
         const value = entry?.value ?? null
-        if (value === null && !rowOf(kind, name)) return answer(200, { setting: null })
-        await make(request, [{ kind, name, value, expected: null, restores: true }], query.dryRun)
+        const row = rowOf(kind, name)
+        if (value === null && !row) return answer(200, { setting: null })
+        await make(request, [{ kind, name, value, expected: matched(headers, row), isSealed: true }], query.dryRun)
         return answer(200, { setting: value === null ? null : shown(kind, name) })
       },
     }),
@@ -374,23 +380,13 @@ function requireKind({ caller }: Pick<ApiRequest, 'caller'>, kind: SettingKind):
   if (missing) throw missing
 }
 
-/**
- * The revision that a caller means to replace: 0 = none. Without a header it is `otherwise`, or, where that is not given, has to
- * be said for an entry that is there.
- */
-function revisionOf(headers: Headers, row: StoredSetting | undefined, otherwise?: null): number | null {
-  const [match, none] = [headers.get('if-match'), headers.get('if-none-match')]
-  if (none?.trim() === '*') return 0
-  if (match === null) {
-    if (!row) return 0
-    if (otherwise === null) return null
-    throw refusal(
-      'SETTING_REVISION_NEEDED',
-      `The ${row.kind} ${row.name} is at revision ${row.revision}: send it as If-Match.`,
-    )
-  }
-  const revision = /^\s*(?:W\/)?"?r?(\d+)"?\s*$/.exec(match)?.[1]
-  return revision === undefined ? -1 : Number(revision)
+/** The revision that a caller means to replace: 0 = none, -1 = one that cannot be; null = the headers do not say. */
+function matched(headers: Headers, row: StoredSetting | undefined): number | null {
+  if (headers.get('if-none-match')?.trim() === '*') return 0
+  const match = headers.get('if-match')?.trim()
+  if (match === undefined) return null
+  if (match === '*') return row?.revision ?? -1
+  return Number(/^(?:W\/)?"?r?(\d+)"?$/.exec(match)?.[1] ?? -1)
 }
 
 const detailOf = (store: SettingStore, kind: SettingKind, name: string): string => {

@@ -1,5 +1,7 @@
 /** Settings that people change while Footman runs: destinations, rules, calendars and others, beside those of the file. */
 import type { SharedState } from '../cluster/types.ts'
+import { PLACEHOLDER } from '../config/external.ts'
+import { scalars, type TreeNode } from '../config/tree.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { refusal } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
@@ -7,9 +9,9 @@ import type { Clock } from '../platform/types.ts'
 import { createChanges, type SettingsUser } from './changes.ts'
 import type { SettingsConfig } from './config.ts'
 import { settingRoutes } from './http.ts'
-import { placeholdersIn } from './kinds.ts'
-import { type KeySettings, openSealer, readSealer } from './sealed.ts'
-import type { SettingStore } from './store.ts'
+import { entryAt } from './kinds.ts'
+import { type KeySettings, openSealer } from './sealed.ts'
+import { openSettings, type SettingStore } from './store.ts'
 import type { WholeConfiguration } from './views.ts'
 
 export interface SettingsDeps {
@@ -43,15 +45,24 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
     locked,
     outside,
     sealer: keyed,
-    readSealer: () => readSealer(at),
+    open: (rows) => openSettings(rows, at),
   })
   const limits = () => {
     const butler = whole.nodeAt(['Butler'])
     return {
-      placeholders: butler ? placeholdersIn(butler) : new Set<string>(),
+      placeholders: butler ? placeholdersOfFile(butler) : new Set<string>(),
       allowHosts: live().allowHosts,
       startTopics: deps.startTopics(),
     }
   }
   return { routes: settingRoutes({ clock, store, whole, change, test, locked, limits }) }
+}
+
+/** The placeholders that the file uses, each once; those of stored entries do not count. */
+function placeholdersOfFile(root: TreeNode): ReadonlySet<string> {
+  const found = new Set<string>()
+  for (const { node } of scalars(root)) {
+    if (entryAt(node.at.file) === null) for (const one of node.written?.match(PLACEHOLDER) ?? []) found.add(one)
+  }
+  return found
 }

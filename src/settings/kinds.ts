@@ -1,6 +1,4 @@
 /** The kinds of settings that people change while Footman runs, and where each stands in the configuration. */
-import { PLACEHOLDER } from '../config/external.ts'
-import { scalars, type TreeNode } from '../config/tree.ts'
 
 interface Kind {
   /** The section below `Butler` that its entries join; '' = the name of an entry is the key itself. */
@@ -83,13 +81,4 @@ export const placeName = (kind: SettingKind, name: string): string => `settings:
 export function entryAt(file: string): { readonly kind: SettingKind; readonly name: string } | null {
   const found = /^settings:([a-z]+)\/(.+)$/s.exec(file)
   return found && found[1]! in KINDS ? { kind: found[1] as SettingKind, name: found[2]! } : null
-}
-
-/** The placeholders of a tree, each once. */
-export function placeholdersIn(root: TreeNode): ReadonlySet<string> {
-  const found = new Set<string>()
-  for (const { node } of scalars(root)) {
-    if (typeof node.value === 'string') for (const one of node.value.match(PLACEHOLDER) ?? []) found.add(one)
-  }
-  return found
 }

@@ -7,6 +7,7 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { PLACEHOLDER } from '../config/external.ts'
 import { addressMatcher, plainAddress } from '../platform/addresses.ts'
+import { mayReach } from '../platform/mqtt-topics.ts'
 import type { SettingKind } from './kinds.ts'
 import { pointerOf, type SettingIssue } from './merge.ts'
 import { mapTexts, type SettingValue } from './store.ts'
@@ -24,8 +25,10 @@ export interface LimitsContext {
 }
 
 /** Members that name a file of this machine. */
-const FILES = /^(?:template|bodyTemplate|subjectTemplate|file|path|directory)$|(?:File|Directory|Path)$/
-const ADDRESSES = /url$|^(?:host|server|endpoint|address)$/i
+export const FILES = /^(?:template|bodyTemplate|file|path|directory)$|(?:File|Directory|Path|Template)$/
+/** Files that an administrator may name: they are read as certificates or as days, and never shown. */
+const ADMIN_FILES = /^(?:caFile|file)$/
+export const ADDRESSES = /url$|^(?:host|server|endpoint|address)$/i
 /** This machine, the network's own services (metadata of a cloud), and nothing that a router would pass on. */
 const CLOSED = [
   '0.0.0.0/8',
@@ -56,13 +59,19 @@ export async function limitIssues(
       if (context.isAdmin || context.placeholders.has(one)) continue
       issues.push({ path, message: `${one} is not used in the configuration file, so only the scope admin may use it` })
     }
-    if (FILES.test(member) && text !== '' && !(kind === 'calendar' && member === 'file' && context.isAdmin)) {
-      if (!(member === 'caFile' && context.isAdmin))
-        issues.push({ path, message: 'names a file of the machine: give the text itself, or set this in the file' })
+    if (text !== '' && FILES.test(member) && !(context.isAdmin && ADMIN_FILES.test(member))) {
+      issues.push({ path, message: 'names a file of the machine: give the text itself, or set this in the file' })
+    }
+    // Such a text would be run as a program, with the rights of the account of Footman.
+    if (text.includes('<%')) {
+      issues.push({
+        path,
+        message: 'must not hold <% (a template with JavaScript): use {{...}}, or set this in the file',
+      })
     }
     if (kind === 'destination' || kind === 'rule') {
       if (ADDRESSES.test(member)) for (const host of hostsOf(text)) hosts.push({ host, path })
-      if (member === 'topic' && context.startTopics.includes(text))
+      if (member === 'topic' && context.startTopics.some((topic) => mayReach(topic, text)))
         issues.push({ path, message: 'is a topic that starts tasks' })
     }
     return text

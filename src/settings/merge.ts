@@ -38,10 +38,10 @@ export interface MergedSetting {
 /** The entries that are kept and not used, with the reasons. */
 export const unusableOf = (settings: readonly MergedSetting[]) =>
   settings.flatMap(({ setting: { kind, name }, state }) =>
-    state.state === 'unusable' ? [{ name: `${kind} ${name}`, reason: textOf(state.issues) }] : [],
+    state.state === 'unusable' ? [{ kind, name, reason: textOf(state.issues) }] : [],
   )
 
-export const textOf = (issues: readonly SettingIssue[]): string =>
+const textOf = (issues: readonly SettingIssue[]): string =>
   issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
 
 export const pointerOf = (path: Path): string =>

@@ -22,6 +22,9 @@ const [IV_BYTES, TAG_BYTES, KEY_BYTES] = [12, 16, 32]
 /** Whether a stored text is an encrypted secret. */
 export const isSealed = (value: string): boolean => value.startsWith(MARK)
 
+/** Whether a text in JSON may be an encrypted secret, or hold one. */
+export const mayHoldSealed = (json: string): boolean => json.includes(MARK)
+
 export function createSealer(key: Uint8Array): Sealer {
   return {
     seal(secret, place) {

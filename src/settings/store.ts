@@ -7,8 +7,8 @@ import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { ownJson } from '../platform/json.ts'
 import { type Database, type Migration, openDatabase } from '../platform/sqlite.ts'
-import { placeOfEntry, type SettingKind } from './kinds.ts'
-import { isSealed, type KeySettings, readSealer, type Sealer } from './sealed.ts'
+import { kindOf, placeOfEntry, type SettingKind } from './kinds.ts'
+import { isSealed, type KeySettings, mayHoldSealed, readSealer, type Sealer } from './sealed.ts'
 
 export const settingMigrations: readonly Migration[] = [
   {
@@ -173,7 +173,7 @@ type Named = Pick<StoredSetting, 'kind' | 'name'>
 
 /** The path of an entry below `Butler`, as the rules about secrets know it. */
 const pathOf = ({ kind, name }: Named): readonly (string | number)[] =>
-  kind === 'rule' || kind === 'access' ? [...placeOfEntry(kind, name), 0] : placeOfEntry(kind, name)
+  kindOf(kind).form === 'list' ? [...placeOfEntry(kind, name), 0] : placeOfEntry(kind, name)
 
 /** The part of the encryption that binds a secret to its kind and member; an entry may get another name. */
 const aad = ({ kind }: Named, path: readonly (string | number)[], from: number): string =>
@@ -193,11 +193,11 @@ function secretsOf({ kind }: Named, value: SettingValue): TextTest {
 }
 
 /** Encrypts the secrets of a value. */
-export function sealValue(entry: Named, value: SettingValue, sealer: () => Sealer): SettingValue {
+export function sealValue(entry: Named, value: SettingValue, sealer: Sealer): SettingValue {
   const start = pathOf(entry)
   const isHidden = secretsOf(entry, value)
   return mapTexts(value, start, (text, path) =>
-    !isSealed(text) && isHidden(text, path) ? sealer().seal(text, aad(entry, path, start.length)) : text,
+    !isSealed(text) && isHidden(text, path) ? sealer.seal(text, aad(entry, path, start.length)) : text,
   )
 }
 
@@ -220,8 +220,14 @@ export function maskValue(entry: Named, value: SettingValue): SettingValue {
   return mapTexts(value, pathOf(entry), (text, path) => (isHidden(text, path) ? MASK : text))
 }
 
-/** Decrypts the secrets of entries. */
-export function openSettings(rows: readonly StoredSetting[], sealer: Sealer | null): OpenedSetting[] {
+/** Decrypts the secrets of entries; the key is read only where there are any. */
+export async function openSettings(rows: readonly StoredSetting[], at: KeySettings): Promise<OpenedSetting[]> {
+  const hasAny = rows.some(({ value }) => mayHoldSealed(JSON.stringify(value)))
+  return openWith(rows, hasAny ? await readSealer(at) : null)
+}
+
+/** Without a key all secrets are lost. */
+export function openWith(rows: readonly StoredSetting[], sealer: Sealer | null): OpenedSetting[] {
   return rows.map((row) => {
     const start = pathOf(row)
     const lost: string[] = []
@@ -234,9 +240,6 @@ export function openSettings(rows: readonly StoredSetting[], sealer: Sealer | nu
     return { ...row, opened, lost }
   })
 }
-
-export const needsSealer = (rows: readonly StoredSetting[]): boolean =>
-  rows.some(({ value }) => JSON.stringify(value).includes('"sealed:1:'))
 
 /**
  * The stored settings of a data directory whose database this process has not opened, for the start and for commands. [] where
@@ -259,7 +262,7 @@ export async function readStoredSettings(settings: KeySettings): Promise<OpenedS
     // A Footman before these tables has left it.
     return errorText(error).includes('no such table') ? [] : null
   }
-  return openSettings(rows, needsSealer(rows) ? await readSealer(settings) : null)
+  return openSettings(rows, settings)
 }
 
 const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false

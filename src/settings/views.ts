@@ -1,10 +1,10 @@
 /** Settings as they are shown: those of the file and the stored ones, without secrets. */
 import { differences } from '../config/diff.ts'
-import { nodeAt, type Path, plain, type TreeNode } from '../config/tree.ts'
+import { nodeAt, type Path, type TreeNode } from '../config/tree.ts'
 import type { Setting, SettingChange, SettingUse } from './contract.ts'
 import { entryAt, kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES } from './kinds.ts'
 import type { MergedSetting } from './merge.ts'
-import { type HistoryEntry, maskValue, type SettingValue } from './store.ts'
+import { type HistoryEntry, MASK, maskValue, type SettingValue } from './store.ts'
 
 /** A key of the configuration that names an entry. */
 export interface SettingReference {
@@ -51,13 +51,20 @@ export function fileSettings({ nodeAt: find }: WholeConfiguration, kind: Setting
   })
 }
 
+/** The value as it stands in the file: values from outside by their placeholders, and masked where they have none. */
+function asWritten(node: TreeNode): unknown {
+  if (node.kind === 'list') return node.items.map(asWritten)
+  if (node.kind === 'map') return Object.fromEntries([...node.entries].map(([key, one]) => [key, asWritten(one.node)]))
+  return node.external ? (node.written ?? MASK) : node.value
+}
+
 /** All entries of a kind: those of the file first, then stored ones in their order. */
 export function settingsOf(whole: WholeConfiguration, kind: SettingKind): Setting[] {
   const { nameIn = 'name', form } = kindOf(kind)
   const uses = whole.references().filter((one) => one.kind === kind)
   const usedBy = (name: string): SettingUse[] => uses.filter((one) => one.name === name).map((one) => useOf(one, whole))
   const ofFile = fileSettings(whole, kind).map(({ name, node }): Setting => {
-    const value = plain(node)
+    const value = asWritten(node)
     const { [nameIn]: _, ...rest } = form === 'list' ? (value as Record<string, unknown>) : {}
     const shown = maskValue({ kind, name }, form === 'list' ? rest : value)
     const { file, line } = node.at

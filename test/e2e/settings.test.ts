@@ -1,5 +1,6 @@
 /** Settings that people change while Footman runs, from outside. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,10 +28,11 @@ afterAll(async () => {
   await sink.stop()
 })
 
-async function start(own: Tree = {}): Promise<Footman> {
+async function start(own: Tree = {}, env: Readonly<Record<string, string>> = {}): Promise<Footman> {
   const running = await footman({
     simulator: null,
     args: ['--no-qs-connection'],
+    env,
     config: {
       logLevel: 'info',
       footman: { watchConfig: false, settings: { allowHosts: ['127.0.0.1'] }, ...own },
@@ -268,6 +270,83 @@ describe('a secret', () => {
     expect(again).toMatchObject({ status: 200, body: { state: 'used' } })
     await fail(running)
     await until(() => got('again') === 1)
+  })
+})
+
+describe('a key with setting:write', () => {
+  test('reaches nothing more by what it sets', async () => {
+    const hash = (key: string) => `sha256:${createHash('sha256').update(key).digest('hex')}`
+    const [writer, admin] = [`fk_${'w'.repeat(43)}`, `fk_${'a'.repeat(43)}`]
+    const running = await start(
+      {
+        destinations: { file: webhook('file', { body: `\${env:KNOWN}` }) },
+        access: {
+          enable: true,
+          keys: [
+            { id: 'writer', hash: hash(writer), scopes: ['setting:read', 'setting:write'] },
+            { id: 'boss', hash: hash(admin), scopes: ['admin'] },
+          ],
+        },
+      },
+      { KNOWN: 'from outside', OTHER: 'hidden' },
+    )
+    const call = async (
+      key: string,
+      method: string,
+      path: string,
+      body?: unknown,
+      more: Record<string, string> = {},
+    ) => {
+      const response = await running.call(method, `/v4/settings/${path}`, body, {
+        authorization: `Bearer ${key}`,
+        ...more,
+      })
+      const text = await response.text()
+      return { status: response.status, text }
+    }
+    const value = (body: string) => ({ value: webhook('x', { body }) })
+    const issue = (status: number, text: string) => ({ status, text: expect.stringContaining(text) })
+    expect(await call(writer, 'PUT', 'destination/a', value(`\${env:KNOWN}`))).toMatchObject({ status: 201 })
+    expect(await call(writer, 'PUT', 'destination/b', value(`\${env:OTHER}`))).toEqual(
+      issue(400, 'only the scope admin'),
+    )
+    expect(await call(writer, 'POST', 'destination/b/test', value(`\${env:OTHER}`))).toMatchObject({ status: 400 })
+    expect(await call(admin, 'PUT', 'destination/b', value(`\${env:OTHER}`))).toMatchObject({ status: 201 })
+    expect(await call(admin, 'DELETE', 'destination/b')).toMatchObject({ status: 204 })
+    expect(await call(writer, 'POST', 'destination/b/restore', { revision: 1 })).toMatchObject({ status: 400 })
+    expect(await call(admin, 'POST', 'destination/b/restore', { revision: 1 }, { 'if-match': '"7"' })).toMatchObject({
+      status: 409,
+    })
+    expect(await call(admin, 'POST', 'destination/b/restore', { revision: 1 })).toMatchObject({ status: 200 })
+    for (const key of [writer, admin]) {
+      const code = { value: { ...rule('a'), body: '<% process.exit(1) %>' } }
+      expect(await call(key, 'PUT', 'rule/code', code)).toEqual(issue(400, 'must not hold <%'))
+      const yaml = 'Butler: {footman: {alertRoutes: [{name: code, to: [a], title: "<%= 1 %>"}]}}'
+      expect(await call(key, 'POST', 'import', { yaml })).toEqual(issue(400, 'must not hold <%'))
+    }
+    const policy = { value: { match: { task: 'x' }, retry: '3x/5m' } }
+    expect(await call(writer, 'PUT', 'policy/x', policy)).toMatchObject({ status: 403 })
+    expect(await call(writer, 'PUT', 'switch/scheduler.enable', { value: true })).toMatchObject({ status: 403 })
+    expect(await call(writer, 'GET', 'access')).toMatchObject({ status: 403 })
+    const shown = await call(writer, 'GET', 'destination')
+    expect(shown.text).not.toContain('from outside')
+    expect(shown.text).toContain(`\${env:KNOWN}`)
+  })
+})
+
+describe('the order of rules', () => {
+  test('changes by their positions, at the revision that the caller means', async () => {
+    const running = await start()
+    await put(running, 'destination/ops', webhook('ops', { headers: { 'X-Token': CANARY } }))
+    for (const name of ['a', 'b', 'c']) await put(running, `rule/${name}`, { to: [{ destination: 'ops', body: name }] })
+    const move = (name: string, position: number, ifMatch?: number) =>
+      ask(running, 'PATCH', `rule/${name}/position`, { position }, ifMatch)
+    expect((await move('c', 0, 7)).status).toBe(409)
+    expect((await move('c', 0, 1)).status).toBe(200)
+    expect((await move('a', 9)).status).toBe(200)
+    const { settings } = (await ask(running, 'GET', 'rule')).body
+    expect(settings!.map(({ name }) => name)).toEqual(['c', 'b', 'a'])
+    expect((await ask(running, 'DELETE', 'rule/a', undefined, 1)).status).toBe(409)
   })
 })
 

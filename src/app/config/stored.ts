@@ -11,7 +11,7 @@ import {
   pointerOf,
   type SchemaOf,
   type SettingIssue,
-  textOf,
+  unusableOf,
 } from '../../settings/merge.ts'
 import type { OpenedSetting } from '../../settings/store.ts'
 import { butler } from '../schema.ts'
@@ -75,9 +75,7 @@ export async function withSettings<T>(
       refused,
       resolve: resolveIn(outside),
     })
-    const lost = new Set(
-      merged.filter(({ state }) => state.state === 'unusable').map(({ setting }) => `${setting.kind} ${setting.name}`),
-    )
+    const lost = new Set(unusableOf(merged).map(({ kind, name }) => `${kind} ${name}`))
     const result = check(tree, found, (kind, name) => lost.has(`${kind} ${name}`))
     const wrong = found.all.filter(({ severity, file }) => severity === 'error' && entryAt(file) !== null)
     const before = refused.size
@@ -115,11 +113,9 @@ function depthOf(kind: Parameters<typeof kindOf>[0], name: string): number {
   return form === 'key' ? 1 + name.split('.').length : 1 + at.split('.').length + 1
 }
 
-function problemsOf(settings: readonly MergedSetting[]): Problem[] {
-  return settings.flatMap(({ setting: { kind, name }, state }) => {
-    if (state.state !== 'unusable') return []
-    const message = `CONFIG: The stored ${kind} ${name} is not used: ${textOf(state.issues)}`
+const problemsOf = (settings: readonly MergedSetting[]): Problem[] =>
+  unusableOf(settings).map(({ kind, name, reason }) => {
+    const message = `CONFIG: The stored ${kind} ${name} is not used: ${reason}`
     const place = { file: placeName(kind, name), line: 0, column: 0 }
-    return [{ severity: 'warning' as const, path: '', message, standalone: true as const, ...place }]
+    return { severity: 'warning', path: '', message, standalone: true, ...place }
   })
-}

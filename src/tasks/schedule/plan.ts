@@ -45,6 +45,12 @@ export interface Planner {
 
 const globList = oneOrMany('Globs.', z.string().min(1)).optional()
 
+/** JavaScript in it would run with the rights of the account of Footman, and schedules also come over REST. */
+const scheduleBody = z
+  .string()
+  .refine((text) => !text.includes('<%'), { error: 'must not hold <% (a template with JavaScript): use {{...}}' })
+  .default('')
+
 /** The member `action`, as it is written in the file. */
 const actionSchema = z
   .discriminatedUnion('type', [
@@ -56,7 +62,7 @@ const actionSchema = z
       keep: z.int().min(1).max(1_000_000).default(14),
       maxAge: durationField().optional(),
     }),
-    z.strictObject({ type: z.literal('webhook'), destination: nameText, body: z.string().default('') }),
+    z.strictObject({ type: z.literal('webhook'), destination: nameText, body: scheduleBody }),
   ])
   .transform((action): ScheduleAction => {
     if (action.type !== 'appDump') return action

@@ -4,6 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { z } from 'zod'
+import { DESTINATION_TYPES } from '../../../src/alerts/destinations/index.ts'
+import { commonSettings } from '../../../src/alerts/destinations/settings.ts'
 import { type LoadResult, loadConfig } from '../../../src/app/config/load.ts'
 import { settingSchema } from '../../../src/app/config/stored.ts'
 import {
@@ -14,9 +17,10 @@ import {
   SWITCHES,
   scopesOfChange,
 } from '../../../src/settings/kinds.ts'
-import { closedHost, type LimitsContext, limitIssues } from '../../../src/settings/limits.ts'
+import { ADDRESSES, closedHost, FILES, type LimitsContext, limitIssues } from '../../../src/settings/limits.ts'
 import { isSealed, openSealer, readSealer } from '../../../src/settings/sealed.ts'
-import { MASK, maskValue, type OpenedSetting, openSettings, sealValue } from '../../../src/settings/store.ts'
+import { MASK, maskValue, type OpenedSetting, openSettings, openWith, sealValue } from '../../../src/settings/store.ts'
+import { settingsOf } from '../../../src/settings/views.ts'
 
 let directory: string
 beforeAll(() => {
@@ -55,23 +59,19 @@ describe('secrets', () => {
     const place = at()
     const sealer = await openSealer(place)
     const entry = { kind: 'destination', name: 'ops' } as const
-    const [one, two] = [0, 1].map(() => sealValue(entry, SLACK, () => sealer) as typeof SLACK)
+    const [one, two] = [0, 1].map(() => sealValue(entry, SLACK, sealer) as typeof SLACK)
     expect(isSealed(one!.webhookURL)).toBe(true)
     expect(one!.webhookURL).not.toBe(two!.webhookURL)
     expect(JSON.stringify(one)).not.toContain('secret')
     expect(statSync(join(place.dataDirectory, 'settings.key')).mode & 0o777).toBe(0o600)
-    const [opened] = openSettings([{ ...row('destination', 'ops', one) }], await readSealer(place))
+    const [opened] = await openSettings([row('destination', 'ops', one)], place)
     expect(opened).toMatchObject({ opened: SLACK, lost: [] })
     expect(maskValue(entry, one!)).toEqual({ type: 'slack', webhookURL: MASK })
   })
 
   test('that were sealed with another key, for another member, or damaged, are lost and nothing else', async () => {
     const sealer = await openSealer(at())
-    const value = sealValue(
-      { kind: 'destination', name: 'ops' },
-      { ...SLACK, enable: false },
-      () => sealer,
-    ) as typeof SLACK
+    const value = sealValue({ kind: 'destination', name: 'ops' }, { ...SLACK, enable: false }, sealer) as typeof SLACK
     const others = [
       [value, await openSealer(at())],
       [{ ...value, webhookURL: `${value.webhookURL.slice(0, -6)}AAAAAA` }, sealer],
@@ -79,7 +79,7 @@ describe('secrets', () => {
       [value, null],
     ] as const
     for (const [stored, key] of others) {
-      const [opened] = openSettings([row('destination', 'ops', stored)], key)
+      const [opened] = openWith([row('destination', 'ops', stored)], key)
       expect(opened!.lost).toHaveLength(1)
       expect(opened!.opened).toMatchObject({ type: 'slack', enable: false })
     }
@@ -107,7 +107,7 @@ describe('secrets', () => {
     ['access', { hash: 'sha256:canary', scopes: [] }],
   ] as const)('of a %s are found: %j', async (kind, value) => {
     const sealer = await openSealer(at())
-    const sealed = JSON.stringify(sealValue({ kind, name: 'x' }, value, () => sealer))
+    const sealed = JSON.stringify(sealValue({ kind, name: 'x' }, value, sealer))
     expect(sealed).not.toContain('canary')
     expect(JSON.stringify(maskValue({ kind, name: 'x' }, value))).not.toContain('canary')
   })
@@ -174,6 +174,19 @@ describe('the merge', () => {
       expect.stringContaining('stored window night is not used'),
     ])
     expect(errors(await load(footman))).not.toEqual([])
+  })
+
+  test('values from outside are shown by their placeholders, never as they are', async () => {
+    const file = join(directory, 'outside.yaml')
+    const url = `https://a.example/\${env:TOKEN}`
+    const destinations = { ops: { type: 'webhook', url, body: `\${env:TOKEN}`, timeout: `\${env:WAIT}` } }
+    writeFileSync(file, JSON.stringify({ Butler: { footman: { destinations } } }))
+    const env = { TOKEN: 'canary', WAIT: '20s' }
+    const result = await loadConfig({ file, env, cwd: directory, settings: [], overrides: { qlikConnection: false } })
+    expect(result.config!.footman.destinations.ops).toMatchObject({ body: 'canary', timeout: 20_000 })
+    const whole = { settings: [], nodeAt: result.nodeAt, placeOf: result.placeOf, references: () => [] }
+    const [shown] = settingsOf(whole, 'destination')
+    expect(shown!.value).toEqual({ type: 'webhook', url: MASK, body: `\${env:TOKEN}`, timeout: `\${env:WAIT}` })
   })
 
   const value = fc.oneof(
@@ -247,6 +260,19 @@ describe('the merge', () => {
   }, 60_000)
 })
 
+/** The members of an entry. */
+function shapeOf(kind: SettingKind): Readonly<Record<string, z.ZodType>> {
+  let schema = settingSchema(kind, 'x')!.value
+  while (schema instanceof z.ZodLazy) schema = schema.unwrap() as z.ZodType
+  return (schema as z.ZodObject).shape as Readonly<Record<string, z.ZodType>>
+}
+
+/** Its format, or that of the type within. */
+function formatOf(schema: z.ZodType): string {
+  const inner = (schema.def as { innerType?: z.ZodType }).innerType
+  return String(schema.meta()?.format ?? (inner ? formatOf(inner) : ''))
+}
+
 describe('limits', () => {
   const CONTEXT: LimitsContext = {
     isAdmin: false,
@@ -314,7 +340,46 @@ describe('limits', () => {
     expect(scopesOfChange(kind, name, value)).toEqual([...scopes])
   })
 
+  test('a template with JavaScript is refused in every text, also for administrators', async () => {
+    const code = '<%= process.env.PATH %>'
+    const values = [
+      ['rule', { to: ['ops'], title: code }, '/title'],
+      ['rule', { to: ['ops'], body: `a\n${code}` }, '/body'],
+      ['rule', { to: [{ destination: 'ops', body: code }] }, '/to/0/body'],
+      ['destination', { type: 'webhook', body: code }, '/body'],
+      ['destination', { type: 'webhook', headers: { 'X-A': code } }, '/headers/X-A'],
+      ['destination', { type: 'mqtt', topic: code }, '/topic'],
+    ] as const
+    for (const isAdmin of [false, true]) {
+      for (const [kind, value, path] of values) expect(await issues(kind, value, { isAdmin })).toEqual([path])
+    }
+  })
+
+  test('every member of a destination, rule or calendar that is a path or an address is known as one', () => {
+    const schemas = [
+      ...Object.entries(DESTINATION_TYPES).map(
+        ([type, one]) => [type, { ...commonSettings(), ...one.config() }] as const,
+      ),
+      ['rule', shapeOf('rule')] as const,
+      ['calendar', shapeOf('calendar')] as const,
+      ['maintenance', shapeOf('maintenance')] as const,
+      ['policy', shapeOf('policy')] as const,
+    ]
+    let found = 0
+    for (const [name, shape] of schemas) {
+      for (const [member, schema] of Object.entries(shape as Record<string, z.ZodType>)) {
+        const format = formatOf(schema)
+        if (format === 'uri' || format === 'host') expect(member).toMatch(ADDRESSES)
+        if (format === 'path') expect(member).toMatch(FILES)
+        if (['path', 'uri', 'host'].includes(format)) found += 1
+        else expect([name, member, FILES.test(member)]).toEqual([name, member, false])
+      }
+    }
+    expect(found).toBeGreaterThan(20)
+  })
+
   test('no message starts a task', async () => {
+    expect(await issues('destination', { type: 'mqtt', topic: 'a/b' }, { startTopics: ['a/+'] })).toEqual(['/topic'])
     expect(await issues('destination', { type: 'mqtt', topic: 'qliksense/start' })).toEqual(['/topic'])
     expect(await issues('destination', { type: 'mqtt', topic: 'qliksense/alerts' })).toEqual([])
   })
