@@ -239,6 +239,11 @@ describe("Butler's calls that change nothing", () => {
       { ...NEW, action: { type: 'webhook', destination: 'hook' } },
       E1('Invalid action: there is no webhook "hook" in Butler.footman.destinations'),
     ],
+    [
+      'a body with JavaScript',
+      { ...NEW, action: { type: 'webhook', destination: 'hook', body: '<%= process.env.PATH %>' } },
+      E1('Invalid action: body must not hold <% (a template with JavaScript): use {{...}}'),
+    ],
   ])('%s is refused, and nothing is stored', async (_name, body, expected) => {
     const answer = await product.json('POST', '/v4/schedules', body)
     expect([answer.status, answer.json]).toEqual([400, expected])

@@ -1,10 +1,10 @@
 /** Settings that people change while Footman runs, from outside. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { createSocket } from 'node:dgram'
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runToEnd } from '../support/binary.ts'
+import { sendDatagrams } from '../support/cluster/datagrams.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { until } from '../support/wait.ts'
@@ -13,7 +13,6 @@ type Tree = Record<string, unknown>
 
 const CANARY = 'c4n4ry-of-a-secret'
 let sink: HttpSink
-const sender = createSocket('udp4')
 const cleanups: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
@@ -23,10 +22,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup()
   sink.requests.length = 0
 })
-afterAll(async () => {
-  sender.close()
-  await sink.stop()
-})
+afterAll(() => sink.stop())
 
 async function start(own: Tree = {}, env: Readonly<Record<string, string>> = {}): Promise<Footman> {
   const running = await footman({
@@ -72,18 +68,9 @@ const put = (running: Footman, path: string, value: unknown, ifMatch?: number) =
   ask(running, 'PUT', path, { value }, ifMatch)
 
 let executions = 0
-/** Tells of a failed reload, as the scheduler does. */
-async function fail({ udpPort }: Footman): Promise<void> {
-  executions += 1
-  const execution = `e9100000-0000-4000-8000-${String(executions).padStart(12, '0')}`
-  const task = 'a8b4c123-def4-5678-9abc-def012345678'
-  const app = 'a1000000-0000-4000-8000-000000000002'
-  const fields = ['/scheduler-task-failed/', 'qs-central', 'Reload', 'Sales', 'INTERNAL\\sa_scheduler', task, app]
-  const text = [...fields, '2026-03-02 07:00:00,000', 'ERROR', execution, 'Max retries reached'].join(';')
-  await new Promise<void>((done, failed) => {
-    sender.send(text, udpPort, '127.0.0.1', (error) => (error ? failed(error) : done()))
-  })
-}
+/** Reports a failed reload, as the scheduler does. */
+const fail = ({ udpPort }: Footman) =>
+  sendDatagrams({ first: executions++, count: 1, perSecond: 1, ports: () => [udpPort] })
 const got = (path: string) => sink.requests.filter(({ url }) => url === `/${path}`).length
 
 /** Replaces the file in one step, and reads it again. */

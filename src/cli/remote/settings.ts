@@ -90,15 +90,16 @@ export function runSettingsDelete(
 ): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { dryRun, json } = options
-    const missing = missingOf(kind, name)
-    const call = {
+    const what = 'settings delete'
+    const { revision } = await stored(remote, kind, name, what)
+    await remote.ask(DELETE_SETTING, {
       params: addressOf(kind, name),
       query: { dryRun },
-      what: 'settings delete',
+      // A change that came meanwhile is not lost.
+      headers: revision === null ? {} : { 'if-match': `"${revision}"` },
+      what,
       switchedOff: OLD,
-      missing,
-    }
-    await remote.ask(DELETE_SETTING, call)
+    })
     io.out(
       json
         ? JSON.stringify({ kind, name, deleted: !dryRun })

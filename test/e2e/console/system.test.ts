@@ -209,7 +209,9 @@ describe('the pages about Footman', () => {
     const now = Date.now()
     const text = (at: number) => new Date(at).toISOString().slice(0, 16)
     const times = { from: text(now - 60_000), until: text(now + 3_600_000) }
-    const lost = await act('maintenance.create', { ...fields, ...times, summaryTo: 'nowhere' })
+    const given = { ...fields, ...times, confirmed: '1', return: '/console/system' }
+    const rows: [string, string][] = [...Object.entries(given), ['summaryTo', 'hook'], ['summaryTo', 'nowhere']]
+    const lost = await who.act('maintenance.create', rows)
     expect(lost.text).toContain('no destination nowhere')
     const planned = { ...fields, ...times, reason: 'disk', summaryTo: 'hook', task: 'Sales*' }
     expect((await act('maintenance.create', planned)).status).toBe(303)
