@@ -1,13 +1,13 @@
 /** Changes of stored settings: checked with the whole configuration, made in one transaction, in use at once. */
 
 import type { Place, Problem } from '../config/problems.ts'
+import { scalars } from '../config/tree.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
-import type { Refusal } from '../http/errors.ts'
-import { refusal } from '../http/errors.ts'
+import { type Refusal, refusal } from '../http/errors.ts'
 import type { SettingTest } from './contract.ts'
-import { kindOf, type SettingKind } from './kinds.ts'
+import { kindOf, pointerOf, type SettingKind } from './kinds.ts'
 import { type LimitsContext, limitIssues } from './limits.ts'
-import { type MergedSetting, pointerOf } from './merge.ts'
+import { type MergedSetting, treeOf } from './merge.ts'
 import { isSealed, type Sealer } from './sealed.ts'
 import {
   hasSecret,
@@ -18,6 +18,7 @@ import {
   type SettingValue,
   type SettingWrite,
   type StoredSetting,
+  sealedIn,
   sealValue,
   type WrittenBy,
 } from './store.ts'
@@ -212,40 +213,39 @@ function unmasked(
   value: SettingValue,
   before: SettingValue | undefined,
 ): { readonly value: SettingValue; readonly issues: readonly BodyIssue[] } {
-  const kept = new Map<string, string>()
-  const places = new Map<string, string>()
-  const note = (into: Map<string, string>) => (text: string, path: readonly (string | number)[]) => {
-    if (isSealed(text)) kept.set(pointerOf(path), text)
-    else if (GOES_TO.test(String(path.at(-1)))) into.set(pointerOf(path), text)
-    return text
-  }
-  if (before !== undefined) mapTexts(before, [], note(places))
+  const kept = sealedIn(before)
   const issues: BodyIssue[] = []
-  const now = new Map<string, string>()
   let keeps = false
-  const whole = mapTexts(value, [], (text, path) => {
-    const at = pointerOf(path)
-    if (isSealed(text)) {
-      issues.push({ path: at, message: 'is no value that can be stored' })
-      return text
-    }
-    if (text !== MASK) {
-      if (GOES_TO.test(String(path.at(-1)))) now.set(at, text)
-      return text
-    }
-    const secret = kept.get(at)
-    if (secret === undefined) issues.push({ path: at, message: 'is a mask: enter the secret' })
+  const whole = mapTexts(value, [], (text, steps) => {
+    const path = pointerOf(steps)
+    if (isSealed(text)) issues.push({ path, message: 'is no value that can be stored' })
+    if (text !== MASK) return text
+    const secret = kept.get(path)
+    if (secret === undefined) issues.push({ path, message: 'is a mask: enter the secret' })
     else keeps = true
     return secret ?? text
   })
-  const moved = [...now].find(([at, text]) => places.get(at) !== text)
-  const gone = [...places.keys()].find((at) => !now.has(at) && !kept.has(at))
-  if (keeps && before !== undefined && (moved || gone)) {
-    const path = moved?.[0] ?? gone ?? ''
-    issues.push({ path, message: 'has changed, so the secrets of this setting have to be entered again' })
+  const moved = keeps ? movedAddress(before, whole) : undefined
+  if (moved !== undefined) {
+    issues.push({ path: moved, message: 'has changed, so the secrets of this setting have to be entered again' })
   }
   return { value: whole, issues }
 }
+
+/** The first member that says where something is sent, and is not what it was. */
+function movedAddress(before: SettingValue, now: SettingValue): string | undefined {
+  const [was, is] = [addressesIn(before), addressesIn(now)]
+  return [...was.keys(), ...is.keys()].find((path) => was.get(path) !== is.get(path))
+}
+
+const NOWHERE: Place = { file: '', line: 0, column: 0 }
+
+const addressesIn = (value: SettingValue): ReadonlyMap<string, unknown> =>
+  new Map(
+    [...scalars(treeOf(value, NOWHERE))]
+      .filter(({ path }) => GOES_TO.test(String(path.at(-1))))
+      .map(({ node, path }) => [pointerOf(path), node.value]),
+  )
 
 /** Members that hold names of entries, by the kind of the entries. */
 const NAMED_IN: Partial<Record<SettingKind, RegExp>> = {

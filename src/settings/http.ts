@@ -1,10 +1,8 @@
 /** `/v4/settings`: what people change while Footman runs. */
-import { parse, stringify } from 'yaml'
 import { asIs } from '../http/endpoint/contract.ts'
 import { type ApiRequest, type ApiRoute, from, route } from '../http/endpoint/route.ts'
-import { invalidBody, isObject } from '../http/endpoint/validation.ts'
+import { invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
-import { errorText } from '../platform/errors.ts'
 import type { Clock } from '../platform/types.ts'
 import { type ChangeOptions, type Changes, fromFile, type SettingTester, type WantedSetting } from './changes.ts'
 import {
@@ -24,9 +22,10 @@ import {
   type SettingTest,
   TEST_SETTING,
 } from './contract.ts'
-import { kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES, scopesOfChange } from './kinds.ts'
+import { kindOf, type SettingKind, scopesOfChange } from './kinds.ts'
 import type { LimitsContext } from './limits.ts'
 import { type HistoryEntry, maskValue, type SettingStore, type StoredSetting } from './store.ts'
+import { entriesIn, yamlOf } from './text.ts'
 import { changeOf, countsOf, fileSettings, settingsOf, type WholeConfiguration } from './views.ts'
 
 export interface SettingRoutesDeps {
@@ -162,7 +161,7 @@ function transferRoutes({ store }: SettingRoutesDeps, { make }: Access): ApiRout
       handle({ query: { kind }, caller }) {
         const rows = store.all().filter((row) => (!kind || row.kind === kind) && mayKind(caller, row.kind))
         const headers = { 'content-type': 'application/yaml; charset=utf-8' }
-        return asIs(new Response(stringify(treeOfRows(rows), { lineWidth: 0 }), { headers }))
+        return asIs(new Response(yamlOf(rows), { headers }))
       },
     }),
     route({
@@ -432,75 +431,3 @@ function positionsAfter(rows: readonly StoredSetting[]) {
     return { position }
   }
 }
-
-type Tree = { [key: string]: Tree | unknown }
-
-/** Rows as a part of a configuration file. */
-function treeOfRows(rows: readonly StoredSetting[]): Tree {
-  const root: Tree = {}
-  for (const row of rows) {
-    const { form, nameIn = 'name' } = kindOf(row.kind)
-    const value = maskValue(row, row.value)
-    const steps = ['Butler', ...placeOfEntry(row.kind, row.name)]
-    const last = steps.pop()!
-    let at = root
-    for (const step of steps) {
-      at[step] ??= {}
-      at = at[step] as Tree
-    }
-    if (form === 'list') at[last] = [...((at[last] as unknown[]) ?? []), { [nameIn]: row.name, ...(value as object) }]
-    else at[last] = value
-  }
-  return root
-}
-
-interface GivenEntry {
-  readonly kind: SettingKind
-  readonly name: string
-  readonly value: unknown
-}
-
-/** The entries of a part of a configuration file. Throws 400 for keys that are no settings, so that nothing is lost silently. */
-function entriesIn(yaml: string): GivenEntry[] {
-  let root: unknown
-  try {
-    root = parse(yaml, { maxAliasCount: 20 })
-  } catch (error) {
-    throw invalidBody([{ path: 'yaml', message: `is not valid YAML: ${errorText(error)}` }])
-  }
-  const butler = isObject(root) && isObject(root.Butler) ? structuredClone(root.Butler) : null
-  if (!butler) throw invalidBody([{ path: 'yaml', message: 'must have the key Butler, as in the configuration file' }])
-  const entries = SETTING_KINDS.flatMap((kind) => taken(butler, kind))
-  const rest = leaves(butler, 'Butler')
-  if (rest.length === 0) return entries
-  throw invalidBody(rest.map((path) => ({ path: `yaml ${path}`, message: 'is no setting that can be stored' })))
-}
-
-function taken(butler: Record<string, unknown>, kind: SettingKind): GivenEntry[] {
-  const { at, form, nameIn = 'name' } = kindOf(kind)
-  if (form === 'key') {
-    return SWITCHES.flatMap((name) => {
-      const value = take(butler, name.split('.'))
-      return value === undefined ? [] : [{ kind, name, value }]
-    })
-  }
-  const section = take(butler, at.split('.'))
-  if (section === undefined || section === null) return []
-  if (form === 'map') return Object.entries(section).map(([name, value]) => ({ kind, name, value: value as unknown }))
-  return [section].flat().map((item, index) => {
-    const { [nameIn]: name, ...value } = isObject(item) ? item : {}
-    if (typeof name === 'string') return { kind, name, value }
-    throw invalidBody([{ path: `yaml ${at}[${index}].${nameIn}`, message: 'is missing' }])
-  })
-}
-
-function take(tree: Record<string, unknown>, steps: readonly string[]): unknown {
-  const [step = '', ...rest] = steps
-  if (rest.length > 0) return isObject(tree[step]) ? take(tree[step], rest) : undefined
-  const value = tree[step]
-  delete tree[step]
-  return value
-}
-
-const leaves = (value: unknown, path: string): string[] =>
-  isObject(value) ? Object.entries(value).flatMap(([key, one]) => leaves(one, `${path}.${key}`)) : [path]

@@ -1,4 +1,5 @@
 /** The kinds of settings that people change while Footman runs, and where each stands in the configuration. */
+import type { Path } from '../config/tree.ts'
 
 interface Kind {
   /** The section below `Butler` that its entries join; '' = the name of an entry is the key itself. */
@@ -82,3 +83,7 @@ export function entryAt(file: string): { readonly kind: SettingKind; readonly na
   const found = /^settings:([a-z]+)\/(.+)$/s.exec(file)
   return found && found[1]! in KINDS ? { kind: found[1] as SettingKind, name: found[2]! } : null
 }
+
+/** JSON pointer of a path in the value of an entry. */
+export const pointerOf = (path: Path): string =>
+  path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')

@@ -8,8 +8,8 @@ import { networkInterfaces } from 'node:os'
 import { PLACEHOLDER } from '../config/external.ts'
 import { addressMatcher, plainAddress } from '../platform/addresses.ts'
 import { mayReach } from '../platform/mqtt-topics.ts'
-import type { SettingKind } from './kinds.ts'
-import { pointerOf, type SettingIssue } from './merge.ts'
+import { pointerOf, type SettingKind } from './kinds.ts'
+import type { SettingIssue } from './merge.ts'
 import { mapTexts, type SettingValue } from './store.ts'
 
 export interface LimitsContext {

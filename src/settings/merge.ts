@@ -15,7 +15,7 @@ import {
   setAt,
   type TreeNode,
 } from '../config/tree.ts'
-import { kindOf, placeName, placeOfEntry, type SettingKind } from './kinds.ts'
+import { kindOf, placeName, placeOfEntry, pointerOf, type SettingKind } from './kinds.ts'
 import type { OpenedSetting } from './store.ts'
 
 /** One thing that is wrong with an entry; `path` is a JSON pointer into its value. */
@@ -43,9 +43,6 @@ export const unusableOf = (settings: readonly MergedSetting[]) =>
 
 const textOf = (issues: readonly SettingIssue[]): string =>
   issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
-
-export const pointerOf = (path: Path): string =>
-  path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 export const unusable = (issues: readonly SettingIssue[]): SettingState => ({ state: 'unusable', issues })
 

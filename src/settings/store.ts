@@ -7,7 +7,7 @@ import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { ownJson } from '../platform/json.ts'
 import { type Database, type Migration, openDatabase } from '../platform/sqlite.ts'
-import { kindOf, placeOfEntry, type SettingKind } from './kinds.ts'
+import { kindOf, placeOfEntry, pointerOf, type SettingKind } from './kinds.ts'
 import { isSealed, type KeySettings, mayHoldSealed, readSealer, type Sealer } from './sealed.ts'
 
 export const settingMigrations: readonly Migration[] = [
@@ -199,6 +199,16 @@ export function sealValue(entry: Named, value: SettingValue, sealer: Sealer): Se
   return mapTexts(value, start, (text, path) =>
     !isSealed(text) && isHidden(text, path) ? sealer.seal(text, aad(entry, path, start.length)) : text,
   )
+}
+
+/** The encrypted secrets of a value, by their JSON pointers. */
+export function sealedIn(value: SettingValue): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  mapTexts(value, [], (text, path) => {
+    if (isSealed(text)) found.set(pointerOf(path), text)
+    return text
+  })
+  return found
 }
 
 /** Whether a value has a secret that is to be encrypted. */

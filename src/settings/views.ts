@@ -4,7 +4,7 @@ import { nodeAt, type Path, type TreeNode } from '../config/tree.ts'
 import type { Setting, SettingChange, SettingUse } from './contract.ts'
 import { entryAt, kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES } from './kinds.ts'
 import type { MergedSetting } from './merge.ts'
-import { type HistoryEntry, MASK, maskValue, type SettingValue } from './store.ts'
+import { type HistoryEntry, MASK, maskValue, type SettingValue, sealedIn } from './store.ts'
 
 /** A key of the configuration that names an entry. */
 export interface SettingReference {
@@ -131,22 +131,19 @@ export function changeOf(entry: HistoryEntry, before: SettingValue | null): Sett
   }
 }
 
-/** Lines like `- url: "a"` and `+ url: "b"`. Encrypted texts differ at each change of a secret. */
+/** Lines like `- url: "a"` and `+ url: "b"`; of a secret no more than that it has changed. */
 function differenceOf(entry: HistoryEntry, before: SettingValue | null): string[] {
-  const wrapped = (value: SettingValue | null) => ({ value: value === null ? undefined : value })
-  return differences(wrapped(before), wrapped(entry.value)).flatMap(({ details }) =>
+  const shown = (value: SettingValue | null) => (value === null ? {} : { value: maskValue(entry, value) })
+  const lines = differences(shown(before), shown(entry.value)).flatMap(({ details }) =>
     details.flatMap(({ path, before: was, after: is }) => {
       const member = path.replace(/^value\.?/, '') || entry.name
-      if (was.includes('sealed:1:') || is.includes('sealed:1:')) {
-        const isWhole = was === 'nothing' || is === 'nothing'
-        if (!isWhole) return [`~ ${member}: changed`]
-        const shown = JSON.stringify(maskValue(entry, (is === 'nothing' ? before : entry.value) ?? null))
-        return [is === 'nothing' ? `- ${member}: ${shown}` : `+ ${member}: ${shown}`]
-      }
       return [
         ...(was === 'nothing' ? [] : [`- ${member}: ${was}`]),
         ...(is === 'nothing' ? [] : [`+ ${member}: ${is}`]),
       ]
     }),
   )
+  const was = sealedIn(before)
+  const secrets = [...sealedIn(entry.value)].filter(([path, text]) => was.has(path) && was.get(path) !== text)
+  return [...lines, ...secrets.map(([path]) => `~ ${path.slice(1)}: changed`)]
 }

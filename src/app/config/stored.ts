@@ -4,11 +4,10 @@ import { resolvePlaceholders } from '../../config/external.ts'
 import type { Environment } from '../../config/find.ts'
 import { createProblemList, type Problem, type ProblemList } from '../../config/problems.ts'
 import { clone, type MapNode } from '../../config/tree.ts'
-import { entryAt, kindOf, placeName, SWITCHES } from '../../settings/kinds.ts'
+import { entryAt, kindOf, placeName, pointerOf, SWITCHES } from '../../settings/kinds.ts'
 import {
   type MergedSetting,
   mergeSettings,
-  pointerOf,
   type SchemaOf,
   type SettingIssue,
   unusableOf,

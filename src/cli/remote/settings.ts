@@ -1,6 +1,8 @@
 /** `footman settings show`, `set`, `delete`, `restore`, `export` and `import`. */
-import { parse, stringify } from 'yaml'
-import { errorText } from '../../platform/errors.ts'
+import { stringify } from 'yaml'
+import { createProblemList, renderProblem } from '../../config/problems.ts'
+import { plain } from '../../config/tree.ts'
+import { readYaml } from '../../config/yaml.ts'
 import {
   DELETE_SETTING,
   EXPORT_SETTINGS,
@@ -55,7 +57,8 @@ export function runSettingsSet(
   return withRemote(options, io, async (remote) => {
     const { dryRun, json } = options
     const what = 'settings set'
-    const value = valueIn(textOf(await bytesOf(file, input), file ?? 'standard input', io))
+    const from = file ?? 'standard input'
+    const value = valueIn(textOf(await bytesOf(file, input), from, io), from)
     const before = await stored(remote, kind, name, what).catch(absent)
     const revision = options.revision ?? before?.revision ?? null
     const answer = await remote.ask(PUT_SETTING, {
@@ -74,12 +77,12 @@ export function runSettingsSet(
 }
 
 /** YAML, or JSON, which is YAML as well. */
-function valueIn(text: string): unknown {
-  try {
-    return parse(text)
-  } catch (error) {
-    throw new CommandFailure(EXIT.badInput, 'settings set', `the value is no YAML: ${errorText(error)}`)
-  }
+function valueIn(text: string, file: string): unknown {
+  const problems = createProblemList()
+  const tree = readYaml(text, file, problems)
+  const [first] = problems.all.filter(({ severity }) => severity === 'error')
+  if (tree && !first) return plain(tree)
+  throw new CommandFailure(EXIT.badInput, 'settings set', first ? renderProblem(first) : `${file} is no YAML`)
 }
 
 export function runSettingsDelete(
