@@ -39,7 +39,7 @@ import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan }
 import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
 import { createSnoozes, purgeSnoozes, snoozeEnds, snoozeRoutes } from './snoozes.ts'
-import { trySending } from './trial.ts'
+import type { trySending } from './trial.ts'
 import type { Hold } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -283,6 +283,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     observers: { workMayWait: outbox.refresh, executionEnded: snoozeEnds(clock) },
     publishService: mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
     async trySending(windows, drafted, trial) {
+      const { trySending } = await import('./trial.ts')
       if (shadow) throw refusal('SHADOW_MODE', 'Nothing is sent in shadow mode.')
       return trySending(deps, buildAlertPlan(planDeps, windows, drafted), trial)
     },

@@ -82,7 +82,6 @@ import { createRetention } from './retention.ts'
 import { createScheduleWebhooks } from './schedule-webhook.ts'
 import type { Config } from './schema.ts'
 import { searchRoute } from './search.ts'
-import { testSetting } from './setting-tests.ts'
 import type { App, AppDeps, AppOptions, Part } from './types.ts'
 
 export type { App, AppDeps, AppOptions }
@@ -364,8 +363,10 @@ function buildSettings(base: Base, { store, reload, schedules, alerts, overview,
   }
   const user = {
     change: reload.change,
-    test: async (...[draft, entry, signal]: Parameters<SettingsUser['test']>) =>
-      testSetting({ ...base, alerts, overview }, await reload.change(draft), entry, signal),
+    test: async (...[draft, entry, signal]: Parameters<SettingsUser['test']>) => {
+      const { testSetting } = await import('./setting-tests.ts')
+      return testSetting({ ...base, alerts, overview }, await reload.change(draft), entry, signal)
+    },
     get settings() {
       return whole.settings
     },

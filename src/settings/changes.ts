@@ -6,7 +6,7 @@ import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../http/errors.ts'
 import type { SettingTest } from './contract.ts'
 import { kindOf, pointerOf, type SettingKind } from './kinds.ts'
-import { type LimitsContext, limitIssues } from './limits.ts'
+import type { LimitsContext } from './limits.ts'
 import { type MergedSetting, treeOf } from './merge.ts'
 import { isSealed, type Sealer } from './sealed.ts'
 import {
@@ -128,6 +128,7 @@ export function createChanges({ store, user, sealer, open, locked, outside }: Ch
     rows: readonly StoredSetting[],
     options: ChangeOptions,
   ): Promise<SettingWrite[]> {
+    const { limitIssues } = await import('./limits.ts')
     const limits = { ...options.limits, known: new Map() }
     let key: Sealer | null = null
     const writes: SettingWrite[] = []

@@ -25,7 +25,6 @@ import {
 import { kindOf, type SettingKind, scopesOfChange } from './kinds.ts'
 import type { LimitsContext } from './limits.ts'
 import { type HistoryEntry, maskValue, type SettingStore, type StoredSetting } from './store.ts'
-import { entriesIn, yamlOf } from './text.ts'
 import { changeOf, countsOf, fileSettings, settingsOf, type WholeConfiguration } from './views.ts'
 
 export interface SettingRoutesDeps {
@@ -151,6 +150,8 @@ function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown 
   ]
 }
 
+const textForm = () => import('./text.ts')
+
 function transferRoutes({ store }: SettingRoutesDeps, { make }: Access): ApiRoute[] {
   return [
     route({
@@ -158,7 +159,8 @@ function transferRoutes({ store }: SettingRoutesDeps, { make }: Access): ApiRout
       scope: READ,
       summary: 'Export the stored settings as YAML',
       examples: [{ name: 'rules', query: { kind: 'rule' }, status: 200 }],
-      handle({ query: { kind }, caller }) {
+      async handle({ query: { kind }, caller }) {
+        const { yamlOf } = await textForm()
         const rows = store.all().filter((row) => (!kind || row.kind === kind) && mayKind(caller, row.kind))
         const headers = { 'content-type': 'application/yaml; charset=utf-8' }
         return asIs(new Response(yamlOf(rows), { headers }))
@@ -181,6 +183,7 @@ function transferRoutes({ store }: SettingRoutesDeps, { make }: Access): ApiRout
       ],
       async handle(request, answer) {
         const { body, query, note } = request
+        const { entriesIn } = await textForm()
         const given = entriesIn(body.yaml)
         for (const { kind } of given) requireKind(request, kind)
         const rows = store.all()
