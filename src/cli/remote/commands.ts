@@ -357,7 +357,7 @@ export const SETTINGS_SET = remote({
   ],
   help: `
 Examples
-  echo '{type: slack, webhookURL: "https://hooks.slack.com/services/..."}' | footman settings set destination finance
+  echo '{type: slack, webhookURL: "https://..."}' | footman settings set destination finance
   footman settings set rule finance rule.yaml`,
 })
 
