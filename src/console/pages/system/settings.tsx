@@ -20,26 +20,16 @@ import { Badge } from '../../ui/marks.tsx'
 import { Choice, type Column, Empty, Panel, part, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
+import { EDITOR_PATH, KIND_WORDS, SETTINGS_PATH } from './setting-kinds.ts'
+import { saveSetting } from './settings-editor.tsx'
 
-const LIST = '/system/settings'
 const CHANGES = '/system/changes'
-
-const KIND_TITLES: Readonly<Record<SettingKind, string>> = {
-  destination: 'Destinations',
-  rule: 'Rules',
-  calendar: 'Calendars',
-  window: 'Windows',
-  maintenance: 'Recurring maintenance',
-  policy: 'Task policies',
-  access: 'Keys',
-  switch: 'Features',
-}
 
 const kindIn = (context: PageContext): SettingKind =>
   SETTING_KINDS.find((kind) => kind === context.query.get('kind')) ?? 'destination'
 
 export const settingsPage: Page = {
-  path: LIST,
+  path: SETTINGS_PATH,
   place: 'system',
   scope: 'setting:read',
   async render(context) {
@@ -50,15 +40,21 @@ export const settingsPage: Page = {
       ...(answer.ok ? {} : { status: answer.status }),
       body: (
         <>
-          <SystemHead context={context} title="Settings" />
+          <SystemHead context={context} title="Settings">
+            {kind !== 'switch' && kind !== 'access' && (
+              <a class="btn primary" href={context.link(EDITOR_PATH, { kind })}>
+                New {KIND_WORDS[kind].one}
+              </a>
+            )}
+          </SystemHead>
           {part(kinds, ({ kinds: counts, locked }) => (
             <>
               {locked !== null && <p class="lead">{locked}</p>}
               <Choice
                 label="Kinds of settings"
                 options={counts.map((one) => ({
-                  text: `${KIND_TITLES[one.kind]} (${one.stored + one.inFile})`,
-                  href: context.link(LIST, { kind: one.kind }),
+                  text: `${KIND_WORDS[one.kind].many} (${one.stored + one.inFile})`,
+                  href: context.link(SETTINGS_PATH, { kind: one.kind }),
                   chosen: one.kind === kind,
                 }))}
               />
@@ -68,7 +64,7 @@ export const settingsPage: Page = {
             settings.length === 0 ? (
               <Empty title="There is no setting of this kind" icon="mail" />
             ) : (
-              <Panel id="settings" title={KIND_TITLES[kind]} count={settings.length}>
+              <Panel id="settings" title={KIND_WORDS[kind].many} count={settings.length}>
                 <Table
                   context={context}
                   caption="Settings, those of the file first"
@@ -89,14 +85,11 @@ export const settingsPage: Page = {
 const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
   {
     head: 'Name',
-    cell: ({ kind, name, source }) =>
-      source === 'file' ? (
+    cell: ({ kind, name }) => (
+      <a href={context.link(EDITOR_PATH, { kind, name })}>
         <Name text={name} />
-      ) : (
-        <a href={context.link(CHANGES, { kind, name })}>
-          <Name text={name} />
-        </a>
-      ),
+      </a>
+    ),
   },
   { head: 'From', cell: (setting) => <Source setting={setting} /> },
   {
@@ -150,7 +143,7 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
           operation="setting.delete"
           scope="setting:write"
           values={{ kind, name, revision }}
-          then={context.link(LIST, { kind })}
+          then={context.link(SETTINGS_PATH, { kind })}
           class="s"
         >
           Delete…
@@ -266,6 +259,7 @@ const kept = ({ get }: Fields) =>
 const paramsOf = ({ get }: Fields) => ({ kind: get('kind') as SettingKind, name: get('name') })
 
 export const settingOperations: Operations = {
+  'setting.save': saveSetting,
   'setting.delete': {
     scope: 'setting:write',
     verb: 'Delete the setting',
