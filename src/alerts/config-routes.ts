@@ -93,7 +93,13 @@ export const eventMatch = object(() => ({
   manual: z
     .boolean()
     .optional()
-    .meta({ description: 'Made by a manual reload.', label: 'Manual reloads', group: 'match', advanced: true }),
+    .meta({
+      description: 'Made by a manual reload.',
+      label: 'Reloads by hand',
+      texts: { '': 'with and without', true: 'only these', false: 'without these' },
+      group: 'match',
+      advanced: true,
+    }),
   consecutiveFailures: comparison('Failed or aborted executions in a row, like ">=3".', 'number').meta({
     label: 'Failures in a row',
     hint: 'Like >=3.',

@@ -291,8 +291,10 @@ export function readFields(
       if (field.fields.every((inner) => isPreset(inner, memberAt(definition, `${path}.${inner.at}`))))
         setMember(definition, path, null)
       else for (const [name, value] of Object.entries(field.constants)) setMember(definition, `${path}.${name}`, value)
-    } else if (field.as === 'flag') setMember(definition, path, form.has(control))
-    else if (field.as === 'choices') {
+    } else if (field.as === 'flag') {
+      // A member that was not there means the same as false.
+      if (form.has(control) || memberAt(definition, path) !== undefined) setMember(definition, path, form.has(control))
+    } else if (field.as === 'choices') {
       const chosen = CODECS.lines!.read(form.getAll(control).join('\n'), memberAt(definition, path))
       setMember(definition, path, isEmpty(chosen) && field.empty === 'omit' ? undefined : chosen)
     } else if (field.as === 'refs') {

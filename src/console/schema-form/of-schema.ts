@@ -94,7 +94,7 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
   if (meta.control) return [{ ...base, as: meta.control }]
   switch (def.type) {
     case 'boolean':
-      return [{ ...base, as: 'flag' }]
+      return [meta.texts ? { ...base, as: 'choice', options: Object.entries(meta.texts) } : { ...base, as: 'flag' }]
     case 'number':
       return [{ ...base, as: 'number' }]
     case 'enum': {

@@ -263,7 +263,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
                 at={present.changedAt ?? ''}
               />
             )}
-            <FormErrors.Provider value={errorsOf(failure)}>
+            <FormErrors.Provider value={errorsOf(draft)}>
               <Parts context={context} draft={{ ...draft, members }} form={form} action={action} />
             </FormErrors.Provider>
             <Buttons kind={kind} isNew={name === ''} />
@@ -461,8 +461,9 @@ const memberOf = (path: string): string =>
 const isAboutName = ({ path, message }: Failure['issues'][number]): boolean =>
   ['wanted', 'value/name', 'value/id'].includes(path) || (path === 'value' && message.startsWith('the name '))
 
-function errorsOf(failure: Failure | undefined): ReadonlyMap<string, string> {
-  if (failure?.code === 'SETTING_CHANGED') return new Map([['wanted', 'There is one of this name already.']])
+function errorsOf({ name, failure }: Draft): ReadonlyMap<string, string> {
+  if (failure?.code === 'SETTING_CHANGED' && name === '')
+    return new Map([['wanted', 'There is one of this name already.']])
   return new Map(
     failure?.issues.map((issue) =>
       isAboutName(issue) ? ['wanted', issue.message] : [controlOf(memberOf(issue.path) || 'value'), issue.message],

@@ -2,8 +2,11 @@
 /** @jsxImportSource hono/jsx */
 /** Settings of the file and of the store, and every change of them with its undo. */
 import { stringify } from 'yaml'
+import { parseOutsideJson } from '../../../platform/json.ts'
 import {
   DELETE_SETTING,
+  MOVE_SETTING,
+  PUT_SETTING,
   RESTORE_SETTING,
   SETTING_CHANGES,
   SETTING_HISTORY,
@@ -192,7 +195,7 @@ export const changesPage: Page = {
                   part="changes"
                   rows={changes}
                   keyOf={(row) => `${row.kind}/${row.name}/${row.revision}`}
-                  columns={changeColumns(context)}
+                  columns={changeColumns(context, changes)}
                 />
               </Panel>
             ),
@@ -203,7 +206,8 @@ export const changesPage: Page = {
   },
 }
 
-const changeColumns = (context: PageContext): readonly Column<SettingChange>[] => [
+/** The newest change of a setting is its present revision. */
+const changeColumns = (context: PageContext, changes: readonly SettingChange[]): readonly Column<SettingChange>[] => [
   { head: 'When', cell: ({ at }) => <Time at={at} zone={context} /> },
   {
     head: 'By',
@@ -244,7 +248,7 @@ const changeColumns = (context: PageContext): readonly Column<SettingChange>[] =
         context={context}
         operation="setting.undo"
         scope="setting:write"
-        values={{ kind, name, revision: revision - 1 }}
+        values={{ kind, name, to: revision - 1, revision: presentOf({ kind, name }, changes) }}
         class="s"
       >
         Undo…
@@ -253,20 +257,52 @@ const changeColumns = (context: PageContext): readonly Column<SettingChange>[] =
   },
 ]
 
+const presentOf = ({ kind, name }: Pick<SettingChange, 'kind' | 'name'>, changes: readonly SettingChange[]) => {
+  const newest = changes.find((one) => one.kind === kind && one.name === name)
+  return newest?.deleted === false ? newest.revision : null
+}
+
 const kept = ({ get }: Fields) =>
-  hiddenOf((['kind', 'name', 'revision'] as const).map((name) => [name, get(name)] as const))
+  hiddenOf((['kind', 'name', 'revision', 'to'] as const).map((name) => [name, get(name)] as const))
+
+/** Changes the revision that the page has shown; '' = there was none. */
+const revisionHeader = ({ get }: Fields): Record<string, string> =>
+  get('revision') === '' ? { 'if-none-match': '*' } : { 'if-match': `"${get('revision')}"` }
 
 const paramsOf = ({ get }: Fields) => ({ kind: get('kind') as SettingKind, name: get('name') })
 
 export const settingOperations: Operations = {
   'setting.save': saveSetting,
+  'setting.put': {
+    scope: 'setting:write',
+    verb: 'Change the setting',
+    call: (fields) =>
+      callOf(PUT_SETTING, {
+        params: paramsOf(fields),
+        body: { value: parseOutsideJson(fields.get('value') || 'null') },
+        headers: revisionHeader(fields),
+      }),
+    done: (answer) =>
+      `The ${KIND_WORDS[(answer as Setting).kind].one} ${(answer as Setting).name} is changed, and in use.`,
+  },
+  'setting.move': {
+    scope: 'setting:write',
+    verb: 'Move the setting',
+    call: (fields) =>
+      callOf(MOVE_SETTING, {
+        params: paramsOf(fields),
+        body: { position: Number(fields.get('position')) },
+        headers: revisionHeader(fields),
+      }),
+    done: (_, { get }) => `The ${get('kind')} ${get('name')} is moved.`,
+  },
   'setting.delete': {
     scope: 'setting:write',
     verb: 'Delete the setting',
     call: (fields) =>
       callOf(DELETE_SETTING, {
         params: paramsOf(fields),
-        headers: { 'if-match': `"${fields.get('revision')}"` },
+        headers: revisionHeader(fields),
       }),
     dialog: (fields) => (
       <>
@@ -282,13 +318,17 @@ export const settingOperations: Operations = {
     scope: 'setting:write',
     verb: 'Undo the change',
     call: (fields) =>
-      callOf(RESTORE_SETTING, { params: paramsOf(fields), body: { revision: Number(fields.get('revision')) } }),
+      callOf(RESTORE_SETTING, {
+        params: paramsOf(fields),
+        body: { revision: Number(fields.get('to')) },
+        headers: revisionHeader(fields),
+      }),
     dialog: (fields) => (
       <>
         {kept(fields)}
         <p>
           The {fields.get('kind')} <Name text={fields.get('name')} /> becomes what it was before this change
-          {fields.get('revision') === '0' ? ': it is deleted' : ''}. Later changes of it are undone, too.
+          {fields.get('to') === '0' ? ': it is deleted' : ''}. Later changes of it are undone, too.
         </p>
       </>
     ),
