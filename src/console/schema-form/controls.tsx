@@ -109,8 +109,14 @@ const Control: FC<ControlProps> = (props) => {
   )
 }
 
-const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path, name }) => {
+/** A member that is not there has its default. */
+function shownValue({ form, field, path }: ControlProps): unknown {
   const value = memberAt(form.definition, path)
+  return value === undefined ? field.preset : value
+}
+
+const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path, name }) => {
+  const value = shownValue({ form, field, path })
   const shared = {
     name,
     'aria-describedby': field.hint ? `${name}-hint` : undefined,

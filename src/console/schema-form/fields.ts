@@ -291,25 +291,36 @@ export function readFields(
       if (field.fields.every((inner) => isPreset(inner, memberAt(definition, `${path}.${inner.at}`))))
         setMember(definition, path, null)
       else for (const [name, value] of Object.entries(field.constants)) setMember(definition, `${path}.${name}`, value)
-    } else if (field.as === 'flag') {
-      // A member that was not there means the same as false.
-      if (form.has(control) || memberAt(definition, path) !== undefined) setMember(definition, path, form.has(control))
-    } else if (field.as === 'choices') {
-      const chosen = CODECS.lines!.read(form.getAll(control).join('\n'), memberAt(definition, path))
-      setMember(definition, path, isEmpty(chosen) && field.empty === 'omit' ? undefined : chosen)
-    } else if (field.as === 'refs') {
-      const rows = CODECS.lines!.read(form.getAll(control).join('\n'), memberAt(definition, path))
-      setMember(definition, path, isEmpty(rows) && field.empty === 'omit' ? undefined : rows)
-    } else if (field.as === 'pairs' && field.lookup !== undefined) {
-      const values = form.getAll(valueControlOf(control))
-      const pairs = form.getAll(control).map((name, n) => [name.trim(), values[n]?.trim() ?? ''] as const)
-      const members = membersOf(pairs.filter(([name]) => name !== ''))
-      setMember(definition, path, isEmpty(members) && field.empty === 'omit' ? undefined : members)
     } else {
-      const given = form.get(control)
-      if (given !== null) setMember(definition, path, valueRead(field, given, memberAt(definition, path), times))
+      const old = memberAt(definition, path)
+      const value = valueIn(field, control, form, { old, times })
+      const isSame = (field.preset !== undefined || field.as === 'flag') && isPreset(field, value)
+      // A member that is not there stays away as long as the form says what it is without it.
+      if (value !== NOT_SENT && !(old === undefined && isSame)) setMember(definition, path, value)
     }
   }
+}
+
+const NOT_SENT = Symbol('not sent')
+
+/** The value of a field in the form. */
+function valueIn(
+  field: Field,
+  control: string,
+  form: URLSearchParams,
+  { old, times }: { readonly old: unknown; readonly times: ZoneTimes },
+): unknown {
+  const orOmitted = (value: unknown) => (isEmpty(value) && field.empty === 'omit' ? undefined : value)
+  if (field.as === 'flag') return form.has(control)
+  if (field.as === 'choices' || field.as === 'refs')
+    return orOmitted(CODECS.lines!.read(form.getAll(control).join('\n'), old))
+  if (field.as === 'pairs' && field.lookup !== undefined) {
+    const values = form.getAll(valueControlOf(control))
+    const pairs = form.getAll(control).map((name, n) => [name.trim(), values[n]?.trim() ?? ''] as const)
+    return orOmitted(membersOf(pairs.filter(([name]) => name !== '')))
+  }
+  const given = form.get(control)
+  return given === null ? NOT_SENT : valueRead(field, given, old, times)
 }
 
 /** The members that a small form gives, whose controls have the names of their members. Those with their default are left out. */

@@ -41,7 +41,7 @@ const PHRASES: readonly (readonly [member: string, phrase: (text: string) => str
   ['service', (text) => `named ${text}`, true],
   ['app', (text) => `of app ${text}`, true],
   ['appId', (text) => `of the app with the id ${text}`, true],
-  ['stream', (text) => `of stream ${text}`, true],
+  ['stream', (text) => (text === 'none' ? 'of no stream' : `of stream ${text}`), true],
   ['taskTag', (text) => `with tag ${text}`, true],
   ['appTag', (text) => `of an app with tag ${text}`, true],
   ['taskProperty', (text) => `with ${text}`, true],
@@ -85,8 +85,8 @@ function textOf(value: unknown): string {
 
 const listOf = (value: unknown): string[] => [value ?? []].flat().map(String)
 
-/** Conditions of a match in words; '' = none. */
-function matchText(match: Members): string {
+/** Conditions of a match in words. `usual`: what happens where no outcome is given; '' = anything. */
+function matchText(match: Members, usual: string): string {
   const { type, outcome, manual, ...others } = match
   const types = listOf(type)
   const outcomes = listOf(outcome).flatMap((one) => (one === '*' ? EVENT_OUTCOMES : one))
@@ -104,7 +104,7 @@ function matchText(match: Members): string {
         : ''
   const verb =
     outcomes.length === 0
-      ? 'needs attention'
+      ? usual
       : outcomes.length === EVENT_OUTCOMES.length
         ? 'does anything'
         : either(outcomes.map((one) => VERBS[one as keyof typeof VERBS] ?? one))
@@ -116,18 +116,24 @@ function matchText(match: Members): string {
     ...phrases(false),
     ...(manual === true ? ['when reloaded by hand'] : manual === false ? ['unless reloaded by hand'] : []),
   ]
-  return [`${who.join(' ')} ${verb}`, ...how].join(', ')
+  return [[...who, verb].filter((text) => text !== '').join(' '), ...how].join(', ')
 }
 
 const TASK_MEMBERS: readonly string[] = ['task', 'taskId', 'app', 'appId', 'stream', 'taskTag', 'taskProperty']
 const TASK_OUTCOMES: readonly string[] = ['failed', 'aborted', 'late', 'stuck', 'neverStarted']
 
-/** The events that a rule is for: `When a task of stream Finance fails, but not when ...`. */
+const USUAL = 'needs attention'
+
+/** The events that a rule is for: `When a task of stream Finance fails; except: a task named Test`. */
 export function ruleText({ match, except }: { readonly match?: unknown; readonly except?: unknown }): string {
-  const conditions = (value: unknown) => [value ?? []].flat().filter(isMembers).map(matchText)
-  const [wanted, unwanted] = [conditions(match), conditions(except)]
-  const when = wanted.length === 0 ? [matchText({})] : wanted
-  return `When ${when.join(', or ')}${unwanted.length > 0 ? `; but not when ${unwanted.join(', or ')}` : ''}`
+  const conditions = (value: unknown, usual: string) =>
+    [value ?? []]
+      .flat()
+      .filter(isMembers)
+      .map((one) => matchText(one, usual))
+  const [wanted, unwanted] = [conditions(match, USUAL), conditions(except, '')]
+  const when = wanted.length === 0 ? [matchText({}, USUAL)] : wanted
+  return `When ${when.join(', or ')}${unwanted.length > 0 ? `; except: ${unwanted.join(', or ')}` : ''}`
 }
 
 /** The tasks of a policy: `Tasks of stream Finance`. */

@@ -26,7 +26,9 @@ import {
   changeList,
   controlOf,
   type Field,
+  isEmpty,
   isMembers,
+  isPreset,
   type Members,
   memberAt,
   readFields,
@@ -156,6 +158,11 @@ function newSetting(context: PageContext, kind: SettingKind): Promise<PageConten
       start[field.at] = field.variants.slice(0, 1).map((variant) => structuredClone(variant.start))
   }
   delete start.name
+  // A setting says no more than what differs from the defaults.
+  for (const [name, value] of Object.entries(start)) {
+    const field = form?.fields.find(({ at }) => at === name)
+    if (given[name] === undefined && (isEmpty(value) || (field && isPreset(field, value)))) delete start[name]
+  }
   const wanted = query.get('wanted') ?? ''
   return editorPage(context, { kind, name: '', wanted, revision: 0, before: start, members: start })
 }
@@ -263,7 +270,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
                 at={present.changedAt ?? ''}
               />
             )}
-            <FormErrors.Provider value={errorsOf(draft)}>
+            <FormErrors.Provider value={errorsOf(draft, form.fields)}>
               <Parts context={context} draft={{ ...draft, members }} form={form} action={action} />
             </FormErrors.Provider>
             <Buttons kind={kind} isNew={name === ''} />
@@ -458,15 +465,24 @@ const memberOf = (path: string): string =>
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     .join('.')
 
+/** The member in the form, where a single item stands in a list. */
+function memberIn(fields: readonly Field[], path: string): string {
+  const field = fields.find((one) => one.as === 'items' && one.single && path.startsWith(`${one.at}.`))
+  const rest = field && path.slice(field.at.length + 1)
+  return field && !/^\d+(?:\.|$)/.test(rest!) ? `${field.at}.0.${rest}` : path
+}
+
 const isAboutName = ({ path, message }: Failure['issues'][number]): boolean =>
   ['wanted', 'value/name', 'value/id'].includes(path) || (path === 'value' && message.startsWith('the name '))
 
-function errorsOf({ name, failure }: Draft): ReadonlyMap<string, string> {
+function errorsOf({ name, failure }: Draft, fields: readonly Field[]): ReadonlyMap<string, string> {
   if (failure?.code === 'SETTING_CHANGED' && name === '')
     return new Map([['wanted', 'There is one of this name already.']])
   return new Map(
     failure?.issues.map((issue) =>
-      isAboutName(issue) ? ['wanted', issue.message] : [controlOf(memberOf(issue.path) || 'value'), issue.message],
+      isAboutName(issue)
+        ? ['wanted', issue.message]
+        : [controlOf(memberIn(fields, memberOf(issue.path)) || 'value'), issue.message],
     ),
   )
 }
