@@ -29,7 +29,7 @@ const config = () => ({
   }),
   server: serverUrl('Server.', 'https://ntfy.sh').meta({
     label: 'Server',
-    hint: 'Address of your own server; empty = the public one.',
+    hint: 'Address of your own server, or https://ntfy.sh.',
   }),
   token: z.string().default('').meta({
     description: 'Access token.',

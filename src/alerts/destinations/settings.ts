@@ -63,7 +63,11 @@ export const webhookAddress = (hint: string) =>
   requiredHttpUrl('Address to post to.').meta({ label: 'Webhook address', hint, secret: true })
 
 export const senderName = (fallback: string) =>
-  text('Name of the sender.', fallback).meta({ label: 'Name of the sender', advanced: true })
+  text('Name of the sender.', fallback).meta({
+    label: 'Name of the sender',
+    hint: 'Shown above the messages.',
+    advanced: true,
+  })
 
 export const messageType = () =>
   choice('basic: one line of text; formatted: with details.', ['basic', 'formatted'], 'formatted').meta({

@@ -21,9 +21,17 @@ const config = () => ({
     hint: 'Called with each message; the documentation of the receiver has it.',
     secret: true,
   }),
-  method: choice('HTTP method.', ['POST', 'PUT', 'PATCH'], 'POST').meta({ label: 'HTTP method', advanced: true }),
+  method: choice('HTTP method.', ['POST', 'PUT', 'PATCH'], 'POST').meta({
+    label: 'HTTP method',
+    hint: 'POST, unless the receiver wants another one.',
+    advanced: true,
+  }),
   headers: httpHeaders(),
-  contentType: text('Content type of the body.', 'application/json').meta({ label: 'Content type', advanced: true }),
+  contentType: text('Content type of the body.', 'application/json').meta({
+    label: 'Content type',
+    hint: 'Of the body, like application/json or text/plain.',
+    advanced: true,
+  }),
   body: text('Template of the body.', '', { defaultText: 'the whole event as JSON' }).meta({
     label: 'Body',
     hint: 'A template, like {"text": "{{title}}"}; empty = the whole event as JSON.',

@@ -45,6 +45,7 @@ const config = () => ({
   }),
   priority: optionalChoice('Priority of the mail.', PRIORITIES).meta({
     label: 'Priority',
+    hint: 'Shown by mail programs.',
     texts: { '': 'by the severity of the event' },
     advanced: true,
   }),
