@@ -168,7 +168,7 @@ const columns = (context: PageContext, { seesSettings, mayEdit }: Rights): reado
     head: '',
     cell: ({ name, inUse, setting }) => (
       <>
-        {inUse && <Actions context={context} name={name} dead={inUse.dead} />}
+        {inUse && <Actions context={context} name={name} dead={inUse.dead} />}{' '}
         {setting && <EditLink context={context} setting={setting} mayEdit={mayEdit} />}
       </>
     ),
