@@ -152,7 +152,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const certificates = () => [...qlik.certificateEnds(), ...rest.certificates()]
   const health = () =>
     healthReport({
-      shared,
+      ...base,
       alerts,
       qlik,
       pipeline,
