@@ -49,12 +49,16 @@ const config = () => ({
     texts: { '': 'by the severity of the event' },
     advanced: true,
   }),
-  attachScriptLog: z.boolean().optional().meta({
-    description: 'Attach the script log.',
-    label: 'Attach the script log',
-    hint: 'The whole script log as a file.',
-    advanced: true,
-  }),
+  attachScriptLog: z
+    .boolean()
+    .optional()
+    .meta({
+      description: 'Attach the script log.',
+      label: 'Attach the script log',
+      hint: 'The whole script log as a file.',
+      texts: { '': 'as with all mails', true: 'yes', false: 'no' },
+      advanced: true,
+    }),
 })
 type Settings = SettingsOf<typeof config>
 

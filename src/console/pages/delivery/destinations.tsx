@@ -8,6 +8,7 @@ import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { type Column, Empty, ErrorBox, Head, part, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
+import { EDITOR_PATH } from '../system/setting-kinds.ts'
 import { Places } from './places.tsx'
 import { NEW_DESTINATION } from './types.tsx'
 import { badness, DestinationMark, problemsFirst, typeText } from './words.tsx'
@@ -197,7 +198,7 @@ interface EditProps {
 
 /** The form of the settings; those of the file are shown there and not changed. */
 export const EditLink = ({ context, setting: { name, source }, mayEdit }: EditProps) => (
-  <a class="btn s" href={context.link('/system/settings/edit', { kind: 'destination', name })}>
+  <a class="btn s" href={context.link(EDITOR_PATH, { kind: 'destination', name })}>
     {mayEdit && source === 'console' ? 'Edit' : 'Settings'}
   </a>
 )

@@ -7,6 +7,7 @@ import { SETTINGS } from '../../../settings/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { Icon, type IconName } from '../../ui/marks.tsx'
 import { Head, part } from '../../ui/panel.tsx'
+import { EDITOR_PATH } from '../system/setting-kinds.ts'
 
 export const NEW_DESTINATION = '/delivery/destinations/new'
 
@@ -44,7 +45,7 @@ const Tile: FC<{ readonly context: PageContext; readonly type: Type; readonly sh
   shape,
 }) => (
   <li>
-    <a class="tile" href={context.link('/system/settings/edit', { kind: 'destination', type: type.name })}>
+    <a class="tile" href={context.link(EDITOR_PATH, { kind: 'destination', type: type.name })}>
       <TypeMark type={type} shape={shape} />
       <span>
         <b>{type.title}</b>
