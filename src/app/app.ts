@@ -152,7 +152,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const descriptors = createDescriptorWatch({ log, listener: rest })
   const certificates = () => [...qlik.certificateEnds(), ...rest.certificates()]
   const health = () =>
-    healthReport({ shared, qlik, pipeline, rest, mqtt, influx, qrsConnection, descriptors, storage, properties })
+    healthReport({ ...base, ...options, alerts, qlik, pipeline, rest, mqtt, influx, descriptors, storage, properties })
   const marks = shared.mode === 'single' ? null : createMarks(base)
   const monitors = createMonitors(
     { ...base, qlik, emitter, alerts, influx, health, certificates, marks },

@@ -12,7 +12,7 @@ import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { eventOfBody } from '../history/events.ts'
 import { countRows } from '../history/summaries.ts'
-import type { DestinationHealth } from '../outbox/destination-health.ts'
+import { type DestinationHealth, destinationState } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
 import {
   ALERT_RULES,
@@ -207,8 +207,9 @@ function timeOf(at: string, times: ZoneTimes): number {
 /** How the destination fares. */
 export function destinationNow(
   { db, health }: Pick<AlertRouteApiDeps, 'db' | 'health'>,
-  { name, type, ready }: Destination,
+  destination: Destination,
 ): ListedDestination {
+  const { name, type } = destination
   const count = (index: string, state: string, name: string) =>
     db.get<{ n: number }>(
       `SELECT count(*) AS n FROM delivery INDEXED BY ${index} WHERE ${state} AND destination = ?`,
@@ -218,13 +219,12 @@ export function destinationNow(
     `SELECT max(finished_at) AS at FROM delivery INDEXED BY delivery_last WHERE destination = ? AND state = 'delivered'`,
     name,
   )?.at
-  const { up: answers, lastError } = health.state(name)
-  const up = answers && (ready?.() ?? true)
+  const { up, state, lastError } = destinationState(health, destination)
   return {
     name,
     type,
     up,
-    state: up ? (lastError === null ? 'up' : 'refuses') : 'down',
+    state,
     pending: count('delivery_age', `state IN ('pending', 'sending')`, name),
     dead: count('delivery_dead', `state = 'dead'`, name),
     lastDeliveredAt: last ? new Date(last).toISOString() : null,

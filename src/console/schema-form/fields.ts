@@ -24,6 +24,8 @@ interface Base {
   readonly suggest?: string
   /** The things that it may name, which are looked up while a text is typed; of `pairs`, the names of the pairs. */
   readonly lookup?: string
+  /** It is stored encrypted and shown masked; of `pairs`, their values. */
+  readonly secret?: true
 }
 
 export type Field = Base &

@@ -90,6 +90,7 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
     ...(plain.maxLength !== undefined && { maxLength: plain.maxLength }),
     ...(meta.suggest !== undefined && { suggest: meta.suggest }),
     ...(meta.lookup !== undefined && { lookup: meta.lookup }),
+    ...(meta.secret && { secret: true as const }),
   }
   if (meta.control) return [{ ...base, as: meta.control }]
   switch (def.type) {
