@@ -18,6 +18,7 @@ import type { Page, PageContext } from '../../page.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { Choice, type Column, Empty, Panel, part, Table } from '../../ui/panel.tsx'
+import { SettingState, Source, UsedBy } from '../../ui/settings.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
@@ -101,14 +102,10 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
   { head: 'From', cell: (setting) => <Source setting={setting} /> },
   {
     head: 'State',
-    cell: ({ state, issues }) => (
+    cell: (setting) => (
       <>
-        {state === 'used' ? 'used' : <Badge tone="warn" text={state} />}
-        {issues.map(({ path, message }) => (
-          <p class="sub">
-            <Name text={`${path} ${message}`} />
-          </p>
-        ))}
+        {setting.state === 'used' && 'used'}
+        <SettingState setting={setting} />
       </>
     ),
   },
@@ -123,15 +120,7 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
       </details>
     ),
   },
-  {
-    head: 'Used by',
-    cell: ({ usedBy }) =>
-      usedBy.map(({ path }) => (
-        <p>
-          <Name text={path} />
-        </p>
-      )),
-  },
+  { head: 'Used by', cell: (setting) => <UsedBy context={context} setting={setting} /> },
   {
     head: 'Changed',
     cell: ({ changedAt, changedBy }) =>
@@ -158,18 +147,6 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
       ),
   },
 ]
-
-const Source = ({ setting: { source, state, file, line } }: { readonly setting: Setting }) => {
-  const place = file === null ? '' : `${file}${line === null ? '' : `:${line}`}`
-  if (source === 'file') return <Name text={place} />
-  return state === 'hidden' ? (
-    <>
-      console, hidden by <Name text={place} />
-    </>
-  ) : (
-    'console'
-  )
-}
 
 /** Changes of all settings; with a kind and a name those of one. */
 export const changesPage: Page = {
