@@ -26,7 +26,7 @@ export async function askSettings({ ask }: Pick<PageContext, 'ask'>, kind: Setti
 export const usedSetting = (settings: readonly Setting[], name: string): Setting | undefined =>
   settings.find((one) => one.name === name && one.state === 'used')
 
-const placeText = ({ file, line }: Pick<Setting, 'file' | 'line'>): string =>
+export const placeText = ({ file, line }: Pick<Setting, 'file' | 'line'>): string =>
   file === null ? '' : `${file}${line === null ? '' : `:${line}`}`
 
 export const Source: FC<{ readonly setting: Setting }> = ({ setting }) => {
@@ -129,29 +129,52 @@ export const NewSetting: FC<{
   />
 )
 
-/** Edit and delete an entry of the store; look at one of the file. */
-export const SettingButtons: FC<{
+interface OneProps {
   readonly context: PageContext
   readonly setting: Setting
   readonly locked: string | null
-}> = ({ context, setting, locked }) => {
-  const { kind, name, value, source, revision } = setting
-  const href = editorOf(context, kind, name)
-  if (source === 'file') return <EditorLink href={href} off={null} class="s" text="Show" />
-  const off = whyNot(context, locked, kind, name, value)
+}
+
+/** The way to the editor of an entry that has a value, or may get one. */
+export const EditSetting: FC<{
+  readonly context: PageContext
+  readonly kind: SettingKind
+  readonly name: string
+  readonly value?: unknown
+  readonly locked: string | null
+}> = ({ context, kind, name, value, locked }) => (
+  <EditorLink
+    href={editorOf(context, kind, name)}
+    off={whyNot(context, locked, kind, name, value)}
+    class="s"
+    text="Edit"
+  />
+)
+
+export const DeleteSetting: FC<OneProps & { readonly text?: string }> = ({ context, setting, locked, text }) => {
+  const { kind, name, value, revision } = setting
+  return (
+    <ActionLink
+      context={context}
+      operation="setting.delete"
+      scope="setting:write"
+      values={{ kind, name, revision }}
+      off={whyNot(context, locked, kind, name, value)}
+      harmless
+    >
+      {text ?? 'Delete…'}
+    </ActionLink>
+  )
+}
+
+/** Edit and delete an entry of the store; look at one of the file. */
+export const SettingButtons: FC<OneProps> = ({ context, setting, locked }) => {
+  const { kind, name, value, source } = setting
+  if (source === 'file') return <EditorLink href={editorOf(context, kind, name)} off={null} class="s" text="Show" />
   return (
     <span class="acts">
-      <EditorLink href={href} off={off} class="s" text="Edit" />
-      <ActionLink
-        context={context}
-        operation="setting.delete"
-        scope="setting:write"
-        values={{ kind, name, revision }}
-        off={off}
-        harmless
-      >
-        Delete…
-      </ActionLink>
+      <EditSetting context={context} kind={kind} name={name} value={value} locked={locked} />
+      <DeleteSetting context={context} setting={setting} locked={locked} />
     </span>
   )
 }
