@@ -39,7 +39,8 @@ export const restServerConfig = section('The REST API.', () => ({
 
 export const restServerApiDocGenerate = flag('Accepted for compatibility; not needed.', false, { ignored: true })
 
-const endpoint = (what: string) => flag(`Offer: ${what}.`)
+const endpoint = (what: string) =>
+  flag(`Offer: ${what}.`).meta({ label: `Endpoint: ${what}`, hint: 'Callers of the REST API may use it.' })
 
 export const restServerEndpointsEnable = section('Which endpoints of the REST API exist.', () => ({
   apiListEnabledEndpoints: endpoint('list of the enabled endpoints'),
@@ -51,7 +52,10 @@ export const restServerEndpointsEnable = section('Which endpoints of the REST AP
   fileDelete: endpoint('delete a file'),
   fileMove: endpoint('move a file'),
   fileCopy: endpoint('copy a file'),
-  keyValueStore: endpoint('key-value store; also allows key-value pairs in start requests'),
+  keyValueStore: endpoint('key-value store; also allows key-value pairs in start requests').meta({
+    label: 'Key-value pairs',
+    hint: 'Load scripts and other programs keep values in Footman, and give them to tasks that they start.',
+  }),
   mqttPublishMessage: endpoint('publish an MQTT message'),
   newRelic: section('New Relic.', () => ({
     postNewRelicMetric: endpoint('send a metric to New Relic'),

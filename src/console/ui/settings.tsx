@@ -30,22 +30,20 @@ export const placeText = ({ file, line }: Pick<Setting, 'file' | 'line'>): strin
   file === null ? '' : `${file}${line === null ? '' : `:${line}`}`
 
 export const Source: FC<{ readonly setting: Setting }> = ({ setting }) => {
-  const place = placeText(setting)
+  const place = (
+    <span title={placeText(setting)}>
+      <Name text={placeText(setting).replace(/^.*[\\/]/, '')} />
+    </span>
+  )
   if (setting.source === 'file') {
     return (
       <>
-        <Name text={place} />
+        {place}
         <p class="sub">read-only, stands in the file</p>
       </>
     )
   }
-  return setting.state === 'hidden' ? (
-    <>
-      console, hidden by <Name text={place} />
-    </>
-  ) : (
-    'console'
-  )
+  return setting.state === 'hidden' ? <>console, hidden by {place}</> : 'console'
 }
 
 /** A state that is worth a word, with its reasons. */
@@ -172,7 +170,7 @@ export const SettingButtons: FC<OneProps> = ({ context, setting, locked }) => {
   const { kind, name, value, source } = setting
   if (source === 'file') return <EditorLink href={editorOf(context, kind, name)} off={null} class="s" text="Show" />
   return (
-    <span class="acts">
+    <span class="tools">
       <EditSetting context={context} kind={kind} name={name} value={value} locked={locked} />
       <DeleteSetting context={context} setting={setting} locked={locked} />
     </span>

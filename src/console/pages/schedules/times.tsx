@@ -68,35 +68,37 @@ export const timesPage: Page = {
             <NewSetting context={context} kind="calendar" locked={locked} text="New calendar" />
             <NewSetting context={context} kind="window" locked={locked} text="New window" />
           </Head>
-          <p class="sub">
-            A calendar is a set of days, such as holidays. A window is a time of day on some days. Schedules, rules and
-            maintenance name them.
-          </p>
-          {part(calendars, (list) => (
-            <List
-              context={context}
-              id="calendars"
-              title="Calendars"
-              list={list}
-              found={foundIn(days)}
-              columns={calendarColumns(context)}
-              next={nextDays(context)}
-            />
-          ))}
-          {year && (
-            <YearView context={context} setting={year.setting} off={year.off} answer={year.answer} year={year.year} />
-          )}
-          {part(windows, (list) => (
-            <List
-              context={context}
-              id="windows"
-              title="Windows"
-              list={list}
-              found={foundIn(periods)}
-              columns={windowColumns(context)}
-              next={nextPeriods(context)}
-            />
-          ))}
+          <div class="stack">
+            <p class="sub">
+              A calendar is a set of days, such as holidays. A window is a time of day on some days. Schedules, rules
+              and maintenance name them.
+            </p>
+            {part(calendars, (list) => (
+              <List
+                context={context}
+                id="calendars"
+                title="Calendars"
+                list={list}
+                found={foundIn(days)}
+                columns={calendarColumns(context)}
+                next={nextDays(context)}
+              />
+            ))}
+            {year && (
+              <YearView context={context} setting={year.setting} off={year.off} answer={year.answer} year={year.year} />
+            )}
+            {part(windows, (list) => (
+              <List
+                context={context}
+                id="windows"
+                title="Windows"
+                list={list}
+                found={foundIn(periods)}
+                columns={windowColumns(context)}
+                next={nextPeriods(context)}
+              />
+            ))}
+          </div>
         </>
       ),
     }
@@ -190,13 +192,13 @@ const folded = (lines: readonly Child[], none: string, troubles: readonly string
   <>
     {lines.length === 0 && <span class="muted">{none}</span>}
     {lines.slice(0, SHOWN).map((line) => (
-      <p class="nowrap">{line}</p>
+      <p>{line}</p>
     ))}
     {lines.length > SHOWN && (
       <details>
         <summary class="small">{lines.length - SHOWN} more</summary>
         {lines.slice(SHOWN).map((line) => (
-          <p class="nowrap">{line}</p>
+          <p>{line}</p>
         ))}
       </details>
     )}

@@ -81,7 +81,7 @@ export const YearView = ({ context, setting, off, year, answer }: YearProps) => 
               found={answer.data.days}
               change={isEditable ? { name, revision, value: JSON.stringify(value), dates: datesOf(value) } : null}
             />
-            <DayList now={context.now} value={value} days={answer.data.days} />
+            <DayList value={value} days={answer.data.days} />
           </>
         ) : (
           <ErrorBox failure={answer} />
@@ -187,7 +187,7 @@ const REASONS = { date: 'a date of the calendar', weekday: 'a day of the week', 
 const reasonText = ({ from, name }: Found): string => name ?? REASONS[from]
 
 /** The days as text: each date and day of a file, the days of the week in one line. */
-const DayList = ({ now, value, days }: { now: number; value: unknown; days: readonly Found[] }) => {
+const DayList = ({ value, days }: { readonly value: unknown; readonly days: readonly Found[] }) => {
   const weekly = days.filter(({ from }) => from === 'weekday').length
   const single = days.filter(({ from }) => from !== 'weekday')
   return (
@@ -201,7 +201,7 @@ const DayList = ({ now, value, days }: { now: number; value: unknown; days: read
       <ul class="days">
         {single.map((one) => (
           <li>
-            {dateText(one.day, now)}{' '}
+            {dateText(one.day)}{' '}
             {one.name !== null && (
               <span class="muted">
                 <Name text={one.name} />

@@ -53,18 +53,6 @@ interface Row {
   readonly setting: Setting | undefined
 }
 
-/** Titles where the last part of the key says too little. */
-const TITLES: Readonly<Record<string, string>> = {
-  'footman.reportTask.enable': 'Report tasks',
-  'scheduler.enable': 'Schedules',
-  'restServerEndpointsEnable.keyValueStore': 'Key-value pairs',
-  'footman.timezone': 'Time zone',
-  'footman.console.publicUrl': 'Public address',
-  'footman.selfAlerts.enable': 'Alerts about Footman',
-  'footman.selfAlerts.to': 'Destinations of alerts about Footman',
-  'footman.butlerRoutes.recovery': 'Recovery messages of the sections of Butler',
-}
-
 export const featuresPage: Page = {
   path: '/system/features',
   place: 'system',
@@ -78,7 +66,7 @@ export const featuresPage: Page = {
         <>
           <SystemHead context={context} title="Features" />
           {part(answer, ({ settings, locked }) => (
-            <>
+            <div class="stack">
               {locked !== null && <p class="lead">{locked}</p>}
               <Switches
                 context={context}
@@ -89,7 +77,7 @@ export const featuresPage: Page = {
                   setting: usedSetting(settings, name),
                 }))}
               />
-            </>
+            </div>
           ))}
         </>
       ),
@@ -102,9 +90,6 @@ interface SwitchesProps {
   readonly rows: readonly Row[]
   readonly locked: string | null
 }
-
-const titleOf = ({ name, field }: Row): string =>
-  TITLES[name] ?? (name.startsWith('restServerEndpointsEnable.') ? `Endpoint: ${field.label}` : field.label)
 
 const currentOf = ({ field, setting }: Row): unknown => setting?.value ?? field.preset
 
@@ -119,16 +104,16 @@ const Switches = ({ context, rows, locked }: SwitchesProps) => (
       columns={[
         {
           head: 'Feature',
-          sort: titleOf,
+          sort: ({ field }) => field.label,
           cell: (row) => (
             <>
-              <b>{titleOf(row)}</b>
+              <b>{row.field.label}</b>
               <p class="sub">{row.field.hint}</p>
+              <code class="id muted">{row.name}</code>
             </>
           ),
         },
         { head: 'Value', cell: (row) => <Value field={row.field} value={currentOf(row)} /> },
-        { head: 'Key', wide: true, cell: ({ name }) => <code class="id">{name}</code> },
         {
           head: 'From',
           cell: ({ setting }) =>
@@ -150,7 +135,12 @@ const Switches = ({ context, rows, locked }: SwitchesProps) => (
 const Value = ({ field, value }: { readonly field: Field; readonly value: unknown }) => {
   if (field.as === 'flag') return <Mark state={value ? 'success' : 'skipped'} word={value ? 'on' : 'off'} />
   const text = listed(value).join(', ')
-  return text === '' ? <span class="muted">not set</span> : <Name text={text} />
+  if (text === '') return <span class="muted">not set</span>
+  return (
+    <span class="nowrap">
+      <Name text={text} />
+    </span>
+  )
 }
 
 const Buttons = ({ context, row, locked }: { context: PageContext; row: Row; locked: string | null }) => {
@@ -166,12 +156,12 @@ const Buttons = ({ context, row, locked }: { context: PageContext; row: Row; loc
   const isOn = currentOf(row) === true
   const place = setting && !isStored ? `It stands in the file: ${placeText(setting)}` : null
   return (
-    <span class="acts">
+    <span class="tools">
       <ActionButton
         context={context}
         operation="switch.set"
         scope="setting:write"
-        values={{ name, value: String(!isOn), title: titleOf(row), revision: setting?.revision }}
+        values={{ name, value: String(!isOn), title: row.field.label, revision: setting?.revision }}
         off={place ?? whyNot(context, locked, 'switch', name, !isOn)}
         harmless
       >

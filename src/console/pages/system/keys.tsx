@@ -47,16 +47,18 @@ export const keysPage: Page = {
               New key…
             </ActionLink>
           </SystemHead>
-          {!context.request.pages.signsIn && (
-            <p class="lead">
-              Access control is off: every caller may do everything. <code>Butler.footman.access.enable</code> of the
-              configuration file makes the keys count.
-            </p>
-          )}
-          {!settings.ok && <ErrorBox failure={settings} what="Settings" />}
-          {part(answer, ({ keys }) => (
-            <Keys context={context} keys={keys} list={list} />
-          ))}
+          <div class="stack">
+            {!context.request.pages.signsIn && (
+              <p class="lead">
+                Access control is off: every caller may do everything. <code>Butler.footman.access.enable</code> of the
+                configuration file makes the keys count.
+              </p>
+            )}
+            {!settings.ok && <ErrorBox failure={settings} what="Settings" />}
+            {part(answer, ({ keys }) => (
+              <Keys context={context} keys={keys} list={list} />
+            ))}
+          </div>
         </>
       ),
     }
@@ -148,7 +150,10 @@ const Ends = ({ context, row: { key, setting } }: { readonly context: PageContex
 
 /** What is asked for a new key. Its hash follows from the key; a start filter is added in the editor. */
 const MEMBERS = ['id', 'scopes', 'expires', 'keyValueNamespaces', 'allowFrom']
-const keyFields = once(() => formOf(accessKey).fields.filter(({ at }) => MEMBERS.includes(at)))
+const keyFields = once(() => {
+  const { fields } = formOf(accessKey)
+  return MEMBERS.flatMap((member) => fields.filter(({ at }) => at === member))
+})
 
 function createCall({ get, form }: Fields, hash: string): Call {
   const { id: _, ...members } = givenMembers(keyFields(), form)

@@ -147,7 +147,7 @@ const Covered = ({ context, found }: { readonly context: PageContext; readonly f
   if (first.length === 0) return <>{text}</>
   return (
     <details>
-      <summary>{text}</summary>
+      <summary class="nowrap">{text}</summary>
       {first.map(({ id, name, app }) => (
         <p>
           <a href={context.link(`/tasks/${id}`)}>

@@ -2,7 +2,7 @@
 import { parseDuration } from '../../../platform/duration.ts'
 import { parseRetryPolicy } from '../../../tasks/safety-net/config-policies.ts'
 import type { Names } from '../../names.ts'
-import { listed, membersOf } from '../../ui/setting-words.ts'
+import { listed, membersOf, weekdaysText } from '../../ui/setting-words.ts'
 import { counted, durationText } from '../../ui/text.tsx'
 
 /** `Tasks of stream Finance: retry 3 times, every 5 min; stuck after 2 h; due by 07:30`. */
@@ -46,23 +46,29 @@ function retryText(text: string): string {
   if (!parsed.ok) return `retry ${text}`
   if (parsed.policy === null) return 'no retry'
   const { max, delayMs, factor, condition } = parsed.policy
-  const delay = durationText(delayMs, true)
+  const delay = lengthText(delayMs)
   const times = max === 1 ? `after ${delay}` : factor === 1 ? `every ${delay}` : `first after ${delay}`
   const longer = max > 1 && factor !== 1 ? `, each time ${factor} times as long` : ''
   return `retry ${counted(max, 'time')}, ${times}${longer}${condition === null ? '' : `, if the error has "${condition}"`}`
 }
 
+/** `2 h`, without empty rests. */
+const lengthText = (ms: number): string => durationText(ms, true).replace(/ 00? (?:min|h)$/, '')
+
+/** `Mon–Fri 07:30`. */
+const dueText = (text: string): string => text.replaceAll(/[a-z]{3}(?:-[a-z]{3})?/gi, (days) => weekdaysText(days))
+
 function watchTexts({ late, stuck, neverStarted, dueBy }: Readonly<Record<string, unknown>>): string[] {
-  const limit = (value: unknown, word: string, what: string) => {
+  const limit = (value: unknown, what: string, where: string) => {
     if (value === undefined) return []
     const parsed = parseDuration(String(value))
-    return [parsed.ok ? `${word} ${durationText(parsed.value, true)} ${what}`.trim() : `never ${word.split(' ')[0]}`]
+    return [parsed.ok ? `${what} after ${lengthText(parsed.value)}${where}` : `${what}: not watched`]
   }
   const due = listed(dueBy)
   return [
-    ...limit(late, 'late after', 'in the queue'),
-    ...limit(stuck, 'stuck after', ''),
-    ...limit(neverStarted, 'missed after', 'without a start'),
-    ...(due.length > 0 ? [`due by ${due.join(' and ')}`] : []),
+    ...limit(late, 'late', ' in the queue'),
+    ...limit(stuck, 'stuck', ''),
+    ...limit(neverStarted, 'missed', ' without a start'),
+    ...(due.length > 0 ? [`due by ${due.map(dueText).join(' and ')}`] : []),
   ]
 }
