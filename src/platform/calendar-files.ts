@@ -169,7 +169,7 @@ function withoutTwins({ line, cells }: TableRow): [] {
 
 interface CalendarContent {
   readonly days: ReadonlySet<Day>
-  /** Of the days that have one. */
+  /** Names of days, such as those of holidays. */
   readonly names?: ReadonlyMap<Day, string>
   /** One line for each thing that was left out, with the reason. */
   readonly warnings: readonly string[]

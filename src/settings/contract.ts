@@ -261,7 +261,7 @@ export const CALENDAR_DAYS = contract({
         days: z.array(
           z.strictObject({
             day: z.string(),
-            from: z.enum(['date', 'weekday', 'file']).describe('What makes it a day of the calendar.'),
+            from: z.enum(['date', 'weekday', 'file']).describe('The part of the calendar that has the day.'),
             name: z.string().nullable().describe('In the file, such as that of a holiday.'),
           }),
         ),

@@ -185,7 +185,7 @@ const windowColumns = (context: PageContext): readonly Column<Setting>[] => [
   { head: 'Times', cell: ({ value }) => <Name text={windowText(value, context)} /> },
 ]
 
-/** Of those that come next; the others are folded. */
+/** Number of the next ones that are not folded. */
 const SHOWN = 3
 
 const folded = (lines: readonly Child[], none: string, troubles: readonly string[]): Child => (

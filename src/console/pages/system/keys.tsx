@@ -148,7 +148,7 @@ const Ends = ({ context, row: { key, setting } }: { readonly context: PageContex
   return key.expiresAt === null ? <>never</> : <Ago at={key.expiresAt} zone={context} />
 }
 
-/** What is asked for a new key. Its hash follows from the key; a start filter is added in the editor. */
+/** Members that the form of a new key has. Its hash follows from the key; a start filter is added in the editor. */
 const MEMBERS = ['id', 'scopes', 'expires', 'keyValueNamespaces', 'allowFrom']
 const keyFields = once(() => {
   const { fields } = formOf(accessKey)
