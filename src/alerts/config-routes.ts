@@ -246,7 +246,9 @@ export const alertRoute = closed(
 export const alertRoutes = list('Which events go to which destinations, beside the sections of Butler.', alertRoute)
 
 export const butlerRoutes = section('Additions to the rules made of the sections of Butler.', () => ({
-  recovery: flag('Also send a message when all is well again.'),
+  recovery: flag('Also send a message when all is well again.').meta({
+    label: 'Recovery messages of the sections of Butler',
+  }),
   ...grouping,
   disable: list('Rules to switch off, like butler.slackNotification.serviceStarted.', z.string()),
 }))
@@ -282,8 +284,14 @@ export const recurringMaintenance = closed(
 export const maintenance = list('Times in which alerts are suppressed.', recurringMaintenance)
 
 export const selfAlerts = section('Alerts about Footman itself.', () => ({
-  enable: flag('Raise them.', true),
-  to: list('Destinations; empty = log only.', nameText),
+  enable: flag('Raise them.', true).meta({
+    label: 'Alerts about Footman',
+    hint: 'Raise alerts when Footman itself has a fault, such as a full disk or a destination that refuses.',
+  }),
+  to: list('Destinations; empty = log only.', nameText).meta({
+    label: 'Receivers of alerts about Footman',
+    lookup: 'destination',
+  }),
 }))
 
 export type AlertRouteConfig = z.output<typeof alertRoute>

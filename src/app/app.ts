@@ -42,6 +42,7 @@ import { VERSION } from '../platform/version.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import type { SettingsUser } from '../settings/changes.ts'
+import type { SettingsInUse } from '../settings/http.ts'
 import { createSettings } from '../settings/index.ts'
 import { unusableOf } from '../settings/merge.ts'
 import type { KeySettings } from '../settings/sealed.ts'
@@ -58,7 +59,7 @@ import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { aboutRoute, aboutSettings } from './about.ts'
 import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
-import { buildCalendars } from './calendars.ts'
+import { type BuiltCalendars, buildCalendars } from './calendars.ts'
 import { clusterRoutes } from './cluster-http.ts'
 import { referencesIn } from './config/checks/footman.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
@@ -210,7 +211,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     delivering({ services: [properties] }),
     monitors,
     here(reload),
-    buildSettings(base, { ...settings, reload, schedules, alerts, overview }),
+    buildSettings(base, { ...settings, reload, schedules, alerts, overview, time }),
     { routes: ownRoutes({ base, overview, live }, deps, options) },
     here(pages),
   ]
@@ -344,10 +345,12 @@ interface SettingParts extends KeySettings {
   readonly schedules: Pick<Schedules, 'list'>
   readonly alerts: Alerts
   readonly overview: Overview
+  readonly time: BuiltCalendars
 }
 
 /** Settings that people change, beside those of the file that `reload` reads. */
-function buildSettings(base: Base, { store, reload, schedules, alerts, overview, ...at }: SettingParts): Part {
+function buildSettings(base: Base, parts: SettingParts): Part {
+  const { store, reload, schedules, alerts, overview, time, ...at } = parts
   const ofSchedules = () =>
     schedules
       .list()
@@ -372,8 +375,20 @@ function buildSettings(base: Base, { store, reload, schedules, alerts, overview,
       return whole.settings
     },
   }
+  const looking = { ...base, overview }
+  const inUse: SettingsInUse = {
+    async tests(kind) {
+      const { testsInUse } = await import('./setting-tests.ts')
+      return testsInUse(looking, reload.config, time.inUse(), kind)
+    },
+    async days(name, year) {
+      const { daysInYear } = await import('./setting-tests.ts')
+      return daysInYear(looking, time.inUse(), reload.config.footman.timezone, { name, year })
+    },
+  }
+  const live = () => reload.config.footman.settings
   const startTopics = () => [reload.config.mqttConfig.taskStartTopic]
-  return createSettings({ ...base, store, user, whole, live: () => reload.config.footman.settings, startTopics }, at)
+  return createSettings({ ...base, store, user, whole, inUse, live, startTopics }, at)
 }
 
 /** Settings that self-alerts look at. */

@@ -25,10 +25,11 @@ export const SYSTEM_PAGES = [
   ['/system/files', 'File jobs', 'file:write'],
   ['/system/mqtt', 'MQTT messages', 'message:read'],
   ['/system/settings', 'Settings', 'setting:read'],
+  ['/system/features', 'Features', 'setting:read'],
   ['/system/changes', 'Changes', 'setting:read'],
   ['/system/config', 'Configuration', 'admin'],
   ['/system/audit', 'Audit', 'admin'],
-  ['/system/keys', 'Keys', 'admin'],
+  ['/system/keys', 'Access', 'admin'],
   ['/system/sessions', 'Sessions', 'any'],
   ['/system/about', 'About', 'any'],
 ] as const

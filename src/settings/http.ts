@@ -6,6 +6,8 @@ import { refusal } from '../http/errors.ts'
 import type { Clock } from '../platform/types.ts'
 import { type ChangeOptions, type Changes, fromFile, type SettingTester, type WantedSetting } from './changes.ts'
 import {
+  CALENDAR_DAYS,
+  type CalendarDays,
   DELETE_SETTING,
   EXPORT_SETTINGS,
   IMPORT_SETTINGS,
@@ -15,17 +17,27 @@ import {
   SETTING,
   SETTING_CHANGES,
   SETTING_HISTORY,
+  SETTING_TESTS,
   SETTINGS,
   SETTINGS_OF,
   type Setting,
   type SettingChange,
   type SettingTest,
+  type SettingTests,
   TEST_SETTING,
+  type TestedTogether,
 } from './contract.ts'
 import { kindOf, type SettingKind, scopesOfChange } from './kinds.ts'
 import type { LimitsContext } from './limits.ts'
 import { type HistoryEntry, maskValue, type SettingStore, type StoredSetting } from './store.ts'
 import { changeOf, countsOf, fileSettings, settingsOf, type WholeConfiguration } from './views.ts'
+
+/** Looks at the configuration in use. */
+export interface SettingsInUse {
+  tests(kind: TestedTogether): Promise<SettingTests['tests']>
+  /** `year` undefined = this one; null = there is no such calendar. */
+  days(calendar: string, year: number | undefined): Promise<CalendarDays | null>
+}
 
 export interface SettingRoutesDeps {
   readonly clock: Clock
@@ -33,6 +45,7 @@ export interface SettingRoutesDeps {
   readonly whole: WholeConfiguration
   readonly change: Changes
   readonly test: SettingTester
+  readonly inUse: SettingsInUse
   readonly locked: () => string | null
   readonly limits: () => Omit<LimitsContext, 'isAdmin'>
 }
@@ -94,7 +107,7 @@ function createAccess(deps: SettingRoutesDeps) {
   return { rowOf, shown, storedRow, make, optionsOf }
 }
 
-function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown }: Access): ApiRoute[] {
+function listRoutes({ clock, store, whole, inUse, locked }: SettingRoutesDeps, { shown }: Access): ApiRoute[] {
   return [
     route({
       ...SETTINGS,
@@ -113,6 +126,38 @@ function listRoutes({ clock, store, whole, locked }: SettingRoutesDeps, { shown 
         const until = before?.(clock.now()) ?? Number.MAX_SAFE_INTEGER
         const found = store.changes(until, limit, { kind, name }).filter((one) => mayKind(caller, one.kind))
         return answer(200, { changes: found.map((entry) => withBefore(store, entry)) })
+      },
+    }),
+    route({
+      ...SETTING_TESTS,
+      scope: READ,
+      summary: 'Test the settings of a kind that are in use',
+      description:
+        'Of calendars and windows the next days and periods, of policies the tasks that they cover, as the test of each answers.',
+      examples: [{ name: 'calendars', query: { kind: 'calendar' }, status: 200 }],
+      async handle({ query: { kind }, caller }, answer) {
+        const missing = kind === 'policy' ? caller.refusal('task:read') : null
+        if (missing) throw missing
+        return answer(200, { tests: await inUse.tests(kind) })
+      },
+    }),
+    route({
+      ...CALENDAR_DAYS,
+      scope: READ,
+      summary: 'List the days of a calendar in a year',
+      examples: [
+        {
+          name: 'company-days',
+          params: { name: 'company-days' },
+          query: { year: '2030' },
+          status: 200,
+          answer: { year: 2030, days: [{ day: '2030-12-25', from: 'date', name: null }], troubles: [] },
+        },
+      ],
+      async handle({ params: { name }, query: { year } }, answer) {
+        const found = await inUse.days(name, year)
+        if (!found) throw refusal('SETTING_NOT_FOUND', `There is no calendar ${name} in use.`)
+        return answer(200, found)
       },
     }),
     route({

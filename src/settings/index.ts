@@ -8,7 +8,7 @@ import { errorText } from '../platform/errors.ts'
 import type { Clock } from '../platform/types.ts'
 import { createChanges, type SettingsUser } from './changes.ts'
 import type { SettingsConfig } from './config.ts'
-import { settingRoutes } from './http.ts'
+import { type SettingsInUse, settingRoutes } from './http.ts'
 import { entryAt } from './kinds.ts'
 import { type KeySettings, openSealer } from './sealed.ts'
 import { openSettings, type SettingStore } from './store.ts'
@@ -20,13 +20,14 @@ export interface SettingsDeps {
   readonly shared: Pick<SharedState, 'mode'>
   readonly user: SettingsUser
   readonly whole: WholeConfiguration
+  readonly inUse: SettingsInUse
   /** `Butler.footman.settings` in use. */
   readonly live: () => SettingsConfig
   readonly startTopics: () => readonly string[]
 }
 
 export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly routes: readonly ApiRoute[] } {
-  const { clock, store, shared, user, whole, live } = deps
+  const { clock, store, shared, user, whole, inUse, live } = deps
   const locked = () => (live().editable ? null : 'Butler.footman.settings.editable is false: the files rule')
   const keyed = async () => {
     if (shared.mode !== 'single' && at.key === '') {
@@ -55,7 +56,7 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
       startTopics: deps.startTopics(),
     }
   }
-  return { routes: settingRoutes({ clock, store, whole, change, test, locked, limits }) }
+  return { routes: settingRoutes({ clock, store, whole, change, test, inUse, locked, limits }) }
 }
 
 /** The placeholders that the file uses, each once; those of stored entries do not count. */

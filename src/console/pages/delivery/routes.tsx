@@ -2,15 +2,16 @@
 /** @jsxImportSource hono/jsx */
 /** Alert rules in the order of their evaluation, with the tester. */
 import { ALERT_RULES, type AlertRule, EXPLAIN } from '../../../alerts/rules/contract.ts'
-import { SETTINGS, SETTINGS_OF, type Setting } from '../../../settings/contract.ts'
+import type { Setting } from '../../../settings/contract.ts'
 import { callOf, type Operation } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import type { Members } from '../../schema-form/fields.ts'
+import { EDITOR_PATH } from '../../setting-kinds.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part, Table } from '../../ui/panel.tsx'
+import { askSettings, NewSetting, SettingState, Source } from '../../ui/settings.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
-import { EDITOR_PATH } from '../system/setting-kinds.ts'
 import { Places } from './places.tsx'
 import { ruleText } from './rule-words.ts'
 import { questionOf, Tester } from './tester.tsx'
@@ -39,15 +40,12 @@ export const explainRoutes: Operation = {
 
 async function routesPage(context: PageContext, form: URLSearchParams): Promise<PageContent> {
   const question = questionOf(form)
-  const maySee = context.may('setting:read')
-  const [routes, tested, kinds, stored] = await Promise.all([
+  const [routes, tested, stored] = await Promise.all([
     context.ask(ALERT_RULES, { query: { hits: '7d' } }),
     question && context.ask(EXPLAIN, { body: question, withinMs: 10_000 }),
-    maySee ? context.ask(SETTINGS) : null,
-    maySee ? context.ask(SETTINGS_OF, { params: { kind: 'rule' } }) : null,
+    context.may('setting:read') ? askSettings(context, 'rule') : null,
   ])
-  const settings = stored?.ok ? stored.data.settings : []
-  const locked = kinds?.ok ? kinds.data.locked : null
+  const { settings, locked } = stored?.ok ? stored.data : { settings: [], locked: null }
   const unused = settings.filter(({ state }) => state !== 'used')
   return {
     title: 'Alert rules',
@@ -55,11 +53,7 @@ async function routesPage(context: PageContext, form: URLSearchParams): Promise<
     body: (
       <>
         <Head title="Alert rules" beside={<Places context={{ ...context, path: PATH }} />}>
-          {context.may('setting:write') && locked === null && (
-            <a class="btn primary" href={context.link(EDITOR_PATH, { kind: 'rule' })}>
-              New rule
-            </a>
-          )}
+          <NewSetting context={context} kind="rule" locked={locked} text="New rule" />
         </Head>
         <div class="stack spaced">
           <Panel id="routes" title="Rules in order">
@@ -70,18 +64,12 @@ async function routesPage(context: PageContext, form: URLSearchParams): Promise<
           {unused.length > 0 && (
             <Panel id="unused" title="Rules that are not used" count={unused.length}>
               <ul class="list body">
-                {unused.map(({ name, state, file, line, issues }) => (
+                {unused.map((setting) => (
                   <li>
-                    <a href={context.link(EDITOR_PATH, { kind: 'rule', name })}>
-                      <Name text={name} />
+                    <a href={context.link(EDITOR_PATH, { kind: 'rule', name: setting.name })}>
+                      <Name text={setting.name} />
                     </a>
-                    <span class="muted">
-                      {state === 'hidden' ? (
-                        <Name text={`hidden by ${file}${line === null ? '' : `:${line}`}`} />
-                      ) : (
-                        <Name text={issues.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')} />
-                      )}
-                    </span>
+                    {setting.state === 'hidden' ? <Source setting={setting} /> : <SettingState setting={setting} />}
                   </li>
                 ))}
               </ul>
@@ -211,16 +199,9 @@ const Rows = ({ context, caption, routes, settings, locked }: ListProps & { read
   )
 }
 
-const Origin = ({
-  origin,
-  setting,
-}: {
-  readonly origin: AlertRule['origin']
-  readonly setting?: Setting | undefined
-}) => {
+const Origin = ({ origin, setting }: Pick<AlertRule, 'origin'> & { readonly setting: Setting | undefined }) => {
   if (origin === 'butler') return 'notification section'
-  if (setting?.source === 'console') return 'console'
-  return setting ? <Name text={`${setting.file}:${setting.line}`} breaks /> : 'alertRoutes'
+  return setting ? <Source setting={setting} /> : 'alertRoutes'
 }
 
 interface RuleButtonsProps {

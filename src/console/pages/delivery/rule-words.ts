@@ -2,7 +2,7 @@
 import { EVENT_OUTCOMES, type EVENT_TYPES, TASK_TYPES } from '../../../events/kinds.ts'
 import type { PageContext } from '../../page.ts'
 import { isMembers, type Members } from '../../schema-form/fields.ts'
-import { EDITOR_PATH } from '../system/setting-kinds.ts'
+import { EDITOR_PATH } from '../../setting-kinds.ts'
 
 const SUBJECTS: Readonly<Record<(typeof EVENT_TYPES)[number], string>> = {
   reload: 'a reload task',
@@ -135,31 +135,6 @@ export function ruleText({ match, except }: { readonly match?: unknown; readonly
   const when = wanted.length === 0 ? [matchText({}, USUAL)] : wanted
   return `When ${when.join(', or ')}${unwanted.length > 0 ? `; except: ${unwanted.join(', or ')}` : ''}`
 }
-
-/** The tasks of a policy: `Tasks of stream Finance`. */
-export function tasksText(match: unknown): string {
-  const phrases = [match ?? []]
-    .flat()
-    .filter(isMembers)
-    .map((one) => {
-      const types = listOf(one.type).map((type) => TASK_NAMES[type] ?? type)
-      const given = PHRASES.filter(([member]) => one[member] !== undefined)
-      return [
-        types.length > 0 ? either(types) : 'tasks',
-        ...given.map(([member, phrase]) => phrase(textOf(one[member]))),
-      ].join(' ')
-    })
-  const text = phrases.length === 0 ? 'all tasks' : phrases.join(', or ')
-  return `${text[0]!.toUpperCase()}${text.slice(1)}`
-}
-
-const TASK_NAMES: Readonly<Record<string, string>> = {
-  reload: 'reload tasks',
-  externalProgram: 'external programs',
-  userSync: 'user syncs',
-  distribute: 'distributions',
-  preload: 'preloads',
-} satisfies Readonly<Record<(typeof TASK_TYPES)[number], string>>
 
 /** What a rule is made for. */
 export interface LikeThis {

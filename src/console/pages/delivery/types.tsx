@@ -5,9 +5,9 @@ import type { FC } from 'hono/jsx'
 import { destinationTypes } from '../../../alerts/config-destinations.ts'
 import { SETTINGS } from '../../../settings/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
+import { EDITOR_PATH } from '../../setting-kinds.ts'
 import { Icon, type IconName } from '../../ui/marks.tsx'
 import { Head, part } from '../../ui/panel.tsx'
-import { EDITOR_PATH } from '../system/setting-kinds.ts'
 
 export const NEW_DESTINATION = '/delivery/destinations/new'
 

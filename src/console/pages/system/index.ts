@@ -2,9 +2,11 @@
 import type { Operations } from '../../forms.tsx'
 import type { Page } from '../../page.ts'
 import { aboutPage } from './about.tsx'
-import { accessOperations, auditPage, keysPage, sessionsPage } from './access.tsx'
+import { accessOperations, auditPage, sessionsPage } from './access.tsx'
 import { configOperations, configPage } from './config.tsx'
+import { featureOperations, featuresPage } from './features.tsx'
 import { healthOperations, healthPage } from './health.tsx'
+import { keyOperations, keysPage } from './keys.tsx'
 import { maintenanceOperations, maintenancePage } from './maintenance.tsx'
 import { searchPage } from './search.tsx'
 import { changesPage, settingOperations, settingsPage } from './settings.tsx'
@@ -15,6 +17,7 @@ export const systemPages: readonly Page[] = [
   maintenancePage,
   settingsPage,
   settingEditor,
+  featuresPage,
   changesPage,
   configPage,
   auditPage,
@@ -30,4 +33,6 @@ export const systemOperations: Operations = {
   ...settingOperations,
   ...configOperations,
   ...accessOperations,
+  ...keyOperations,
+  ...featureOperations,
 }

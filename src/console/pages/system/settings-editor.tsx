@@ -5,19 +5,12 @@ import type { FC } from 'hono/jsx'
 import { refusal } from '../../../http/errors.ts'
 import { parseOutsideJson } from '../../../platform/json.ts'
 import { createZoneTimes } from '../../../platform/zone-times.ts'
-import {
-  PUT_SETTING,
-  SETTING,
-  SETTINGS,
-  type Setting,
-  type SettingTest,
-  TEST_SETTING,
-} from '../../../settings/contract.ts'
+import { SETTING, SETTINGS, type Setting, type SettingTest, TEST_SETTING } from '../../../settings/contract.ts'
 import { kindOf, SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
 import { MASK, mapTexts, maskValue } from '../../../settings/store.ts'
 import { entriesIn, yamlOf } from '../../../settings/text.ts'
 import type { Asked, Failure } from '../../ask.ts'
-import { type Call, callOf, curlOf, type Operation, Refused, timesOf } from '../../forms.tsx'
+import { type Call, curlOf, type Operation, Refused, timesOf } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { isRefusal } from '../../requests.ts'
 import { VersionConflict } from '../../schema-form/conflict.tsx'
@@ -38,11 +31,12 @@ import {
   withoutLists,
 } from '../../schema-form/fields.ts'
 import { fieldsOf, formsOf } from '../../schema-form/of-schema.ts'
+import { putSetting } from '../../setting-calls.ts'
+import { EDITOR_PATH, KIND_WORDS, listOf } from '../../setting-kinds.ts'
 import { ActionLink, FormErrors, FormFields, TextField } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
-import { EDITOR_PATH, KIND_WORDS, listOf } from './setting-kinds.ts'
 import { TestResult, testWords } from './setting-test.tsx'
 
 /** A form under way. */
@@ -447,15 +441,14 @@ const AsText: FC<AsTextProps> = ({ context, draft, value, isOff }) => {
   )
 }
 
-function callFor({ kind, name, wanted, revision }: Draft, value: unknown): Call {
-  const headers: Record<string, string> = revision === 0 ? { 'if-none-match': '*' } : { 'if-match': `"${revision}"` }
-  const isRenamed = name !== '' && wanted !== name
-  return callOf(PUT_SETTING, {
-    params: { kind, name: name || wanted },
-    body: { value, ...(isRenamed && { name: wanted }) },
-    headers,
+const callFor = ({ kind, name, wanted, revision }: Draft, value: unknown): Call =>
+  putSetting({
+    kind,
+    name: name || wanted,
+    value,
+    revision: revision === 0 ? '' : String(revision),
+    rename: name !== '' && wanted !== name ? wanted : undefined,
   })
-}
 
 /** Where a refusal stands: `value/to/0` at the field of the first destination. */
 const memberOf = (path: string): string =>

@@ -2,11 +2,9 @@
 /** @jsxImportSource hono/jsx */
 /** Settings of the file and of the store, and every change of them with its undo. */
 import { stringify } from 'yaml'
-import { parseOutsideJson } from '../../../platform/json.ts'
 import {
   DELETE_SETTING,
   MOVE_SETTING,
-  PUT_SETTING,
   RESTORE_SETTING,
   SETTING_CHANGES,
   SETTING_HISTORY,
@@ -18,12 +16,14 @@ import {
 import { SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
 import { callOf, type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
+import { putSetting, valueIn } from '../../setting-calls.ts'
+import { EDITOR_PATH, KIND_WORDS, SETTINGS_PATH } from '../../setting-kinds.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { Choice, type Column, Empty, Panel, part, Table } from '../../ui/panel.tsx'
+import { SettingState, Source, UsedBy } from '../../ui/settings.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
-import { EDITOR_PATH, KIND_WORDS, SETTINGS_PATH } from './setting-kinds.ts'
 import { saveSetting } from './settings-editor.tsx'
 
 const CHANGES = '/system/changes'
@@ -97,14 +97,10 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
   { head: 'From', cell: (setting) => <Source setting={setting} /> },
   {
     head: 'State',
-    cell: ({ state, issues }) => (
+    cell: (setting) => (
       <>
-        {state === 'used' ? 'used' : <Badge tone="warn" text={state} />}
-        {issues.map(({ path, message }) => (
-          <p class="sub">
-            <Name text={`${path} ${message}`} />
-          </p>
-        ))}
+        {setting.state === 'used' && 'used'}
+        <SettingState setting={setting} />
       </>
     ),
   },
@@ -119,15 +115,7 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
       </details>
     ),
   },
-  {
-    head: 'Used by',
-    cell: ({ usedBy }) =>
-      usedBy.map(({ path }) => (
-        <p>
-          <Name text={path} />
-        </p>
-      )),
-  },
+  { head: 'Used by', cell: (setting) => <UsedBy context={context} setting={setting} /> },
   {
     head: 'Changed',
     cell: ({ changedAt, changedBy }) =>
@@ -154,18 +142,6 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
       ),
   },
 ]
-
-const Source = ({ setting: { source, state, file, line } }: { readonly setting: Setting }) => {
-  const place = file === null ? '' : `${file}${line === null ? '' : `:${line}`}`
-  if (source === 'file') return <Name text={place} />
-  return state === 'hidden' ? (
-    <>
-      console, hidden by <Name text={place} />
-    </>
-  ) : (
-    'console'
-  )
-}
 
 /** Changes of all settings; with a kind and a name those of one. */
 export const changesPage: Page = {
@@ -277,11 +253,7 @@ export const settingOperations: Operations = {
     scope: 'setting:write',
     verb: 'Change the setting',
     call: (fields) =>
-      callOf(PUT_SETTING, {
-        params: paramsOf(fields),
-        body: { value: parseOutsideJson(fields.get('value') || 'null') },
-        headers: revisionHeader(fields),
-      }),
+      putSetting({ ...paramsOf(fields), value: valueIn(fields) ?? null, revision: fields.get('revision') }),
     done: (answer) =>
       `The ${KIND_WORDS[(answer as Setting).kind].one} ${(answer as Setting).name} is changed, and in use.`,
   },

@@ -1,7 +1,7 @@
-/** Rules and policies in words, and the rule that is made from an event. */
+/** Rules in words, and the rule that is made from an event. */
 import { expect, test } from 'bun:test'
 import { alertRoute } from '../../../../../src/alerts/config-routes.ts'
-import { ruleLike, ruleText, tasksText } from '../../../../../src/console/pages/delivery/rule-words.ts'
+import { ruleLike, ruleText } from '../../../../../src/console/pages/delivery/rule-words.ts'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../../../../src/events/kinds.ts'
 
 test.each<[match: unknown, text: string]>([
@@ -40,14 +40,6 @@ test('every kind and outcome has words of its own', () => {
   ]
   expect(new Set(texts).size).toBe(texts.length)
   expect(texts.filter((text) => /[a-z][A-Z]/.test(text))).toEqual([])
-})
-
-test.each<[match: unknown, text: string]>([
-  [undefined, 'All tasks'],
-  [{ stream: 'Finance' }, 'Tasks of stream Finance'],
-  [[{ type: 'reload', task: 'Sales*' }, { taskTag: 'night' }], 'Reload tasks named Sales*, or tasks with tag night'],
-])('tasks of %j', (match, text) => {
-  expect(tasksText(match)).toBe(text)
 })
 
 test.each([

@@ -1,6 +1,6 @@
 /** Kinds of settings in words, and the pages that list them. */
-import type { SettingKind } from '../../../settings/kinds.ts'
-import type { Place } from '../../page.ts'
+import type { SettingKind } from '../settings/kinds.ts'
+import type { Place } from './page.ts'
 
 interface KindWords {
   readonly many: string
@@ -13,12 +13,17 @@ interface KindWords {
 export const KIND_WORDS: Readonly<Record<SettingKind, KindWords>> = {
   destination: { many: 'Destinations', one: 'destination', place: 'delivery', list: '/destinations' },
   rule: { many: 'Rules', one: 'rule', place: 'delivery', list: '/system/routes' },
-  calendar: { many: 'Calendars', one: 'calendar', place: 'schedules' },
-  window: { many: 'Windows', one: 'window', place: 'schedules' },
-  maintenance: { many: 'Recurring maintenance', one: 'recurring maintenance', place: 'system' },
-  policy: { many: 'Task policies', one: 'task policy', place: 'tasks' },
-  access: { many: 'Keys', one: 'key', place: 'system' },
-  switch: { many: 'Features', one: 'feature', place: 'system' },
+  calendar: { many: 'Calendars', one: 'calendar', place: 'schedules', list: '/schedules/calendars' },
+  window: { many: 'Windows', one: 'window', place: 'schedules', list: '/schedules/calendars' },
+  maintenance: {
+    many: 'Recurring maintenance',
+    one: 'recurring maintenance',
+    place: 'system',
+    list: '/system/maintenance',
+  },
+  policy: { many: 'Task policies', one: 'task policy', place: 'tasks', list: '/tasks/policies' },
+  access: { many: 'Keys', one: 'key', place: 'system', list: '/system/keys' },
+  switch: { many: 'Features', one: 'feature', place: 'system', list: '/system/features' },
 }
 
 export const SETTINGS_PATH = '/system/settings'
