@@ -55,7 +55,7 @@ const Chosen = ({ fields, now }: { readonly fields: Fields; readonly now: number
     <>
       {hiddenOf((['name', 'revision', 'value'] as const).map((name) => [name, fields.get(name)] as const))}
       <p>
-        The calendar <Name text={fields.get('name')} /> gets {counted(dates.length, 'date')}:
+        The calendar <Name text={fields.get('name')} /> will have {counted(dates.length, 'date')}:
       </p>
       <ul class="days">
         {dates.map((day) => (
