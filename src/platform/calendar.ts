@@ -243,7 +243,7 @@ export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 export const dayOf = (wall: number): Day => Math.floor(wall / DAY_MS)
 
 /** 0 = Monday. 1970-01-01 was a Thursday. */
-const weekdayOf = (day: Day): number => (((day + 3) % 7) + 7) % 7
+export const weekdayOf = (day: Day): number => (((day + 3) % 7) + 7) % 7
 
 /** `2026-12-24`, `20261224`; null when the text is no existing day. */
 export function parseDay(text: string): Day | null {

@@ -12,7 +12,7 @@ import { putSetting, valueIn } from '../../setting-calls.ts'
 import { TextField } from '../../ui/forms.tsx'
 import { listed, membersOf } from '../../ui/setting-words.ts'
 import { counted, Name } from '../../ui/text.tsx'
-import { dateText } from './year.tsx'
+import { dateText, todayIn } from './year.tsx'
 
 const withDates = (value: unknown, dates: Iterable<string>) => ({ ...membersOf(value), dates: [...dates].sort() })
 
@@ -33,11 +33,11 @@ const YEARS = 5
 /** Days of a file in the years that are taken, or why it has none. */
 async function daysOfFile(
   text: string,
-  { upload, now }: Pick<PageContext, 'upload' | 'now'>,
+  context: Pick<PageContext, 'upload' | 'now' | 'timezone'>,
 ): Promise<{ readonly days: readonly string[]; readonly warnings: readonly string[] } | { readonly wrong: string }> {
-  const first = new Date(now).getUTCFullYear()
+  const first = Number(todayIn(context).slice(0, 4))
   try {
-    const { days, warnings } = await readCalendarText(upload?.name ?? '.ics', text)
+    const { days, warnings } = await readCalendarText(context.upload?.name ?? '.ics', text)
     const taken = [...days].map(formatDay).filter((day) => {
       const year = Number(day.slice(0, 4))
       return year >= first && year < first + YEARS
@@ -55,7 +55,7 @@ const Chosen = ({ fields, now }: { readonly fields: Fields; readonly now: number
     <>
       {hiddenOf((['name', 'revision', 'value'] as const).map((name) => [name, fields.get(name)] as const))}
       <p>
-        The calendar <Name text={fields.get('name')} /> gets {counted(dates.length, 'date')}:
+        The calendar <Name text={fields.get('name')} /> will have {counted(dates.length, 'date')}:
       </p>
       <ul class="days">
         {dates.map((day) => (

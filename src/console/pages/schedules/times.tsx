@@ -2,8 +2,6 @@
 /** @jsxImportSource hono/jsx */
 /** Calendars and windows: what they are in words, their next days and periods, and a calendar as a year at a glance. */
 import type { Child } from 'hono/jsx'
-import { dayOf, formatDay } from '../../../platform/calendar.ts'
-import { createZone } from '../../../platform/zone.ts'
 import {
   CALENDAR_DAYS,
   type CalendarDays,
@@ -30,7 +28,7 @@ import {
 } from '../../ui/settings.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { ViewChoice } from './list.tsx'
-import { dateText, YearView } from './year.tsx'
+import { dateText, todayIn, YearView } from './year.tsx'
 
 export const TIMES = '/schedules/calendars'
 
@@ -252,8 +250,8 @@ async function yearOf(context: PageContext, calendars: Asked<SettingList>): Prom
   const wanted = context.query.get('calendar')
   const setting = wanted === null ? settings.find(({ state }) => state === 'used') : usedSetting(settings, wanted)
   if (!setting) return null
-  const today = formatDay(dayOf(createZone(context.timezone).wall(context.now)))
-  const [given = today.slice(0, 4)] = /^(?:19[7-9]\d|20\d\d|21\d\d)$/.exec(context.query.get('year') ?? '') ?? []
+  const [given = todayIn(context).slice(0, 4)] =
+    /^(?:19[7-9]\d|20\d\d|21\d\d)$/.exec(context.query.get('year') ?? '') ?? []
   const year = Number(given)
   const answer = await context.ask(CALENDAR_DAYS, { params: { name: setting.name }, query: { year } })
   return { setting, year, answer, off: whyNot(context, locked, 'calendar', setting.name, setting.value) }

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** A calendar as a year at a glance: twelve small months, whose days a click adds and removes, and the days as a list. */
-import { DAY_MS, type Day, dayOf, formatDay, parseDay } from '../../../platform/calendar.ts'
+import { type Day, dayOf, formatDay, parseDay, weekdayOf } from '../../../platform/calendar.ts'
 import { createZone } from '../../../platform/zone.ts'
 import type { CalendarDays, Setting } from '../../../settings/contract.ts'
 import type { Asked } from '../../ask.ts'
@@ -25,6 +25,10 @@ type Found = CalendarDays['days'][number]
 
 /** `Thu 24 Dec`, of a day without a zone. */
 export const dateText = (day: string, now?: number): string => weekdayText(Date.parse(day), 'UTC', now)
+
+/** `2026-11-28`, in the zone of the page. */
+export const todayIn = ({ timezone, now }: Pick<PageContext, 'timezone' | 'now'>): string =>
+  formatDay(dayOf(createZone(timezone).wall(now)))
 
 const FIRST_YEAR = 1970
 const LAST_YEAR = 2199
@@ -109,7 +113,7 @@ interface MonthsProps {
 
 const Months = ({ context, year, found, change }: MonthsProps) => {
   const byDay = new Map(found.map((one) => [one.day, one]))
-  const today = formatDay(dayOf(createZone(context.timezone).wall(context.now)))
+  const today = todayIn(context)
   if (change) context.actions.set('calendar.day', new URLSearchParams({ ...changeFields(change), day: today }))
   return (
     <div class="months">
@@ -230,11 +234,13 @@ const MONTHS = [
 ]
 const WEEKDAY_HEADS = ['Mo', 'Tu', 'We', 'Th', 'Fr', 'Sa', 'Su']
 
+const firstOf = (year: number, month: number): Day => parseDay(`${year}-${String(month).padStart(2, '0')}-01`)!
+
 /** The weeks of a month from Monday on; null = a day of another month. */
 export function weeksOf(year: number, month: number): (string | null)[][] {
-  const first = parseDay(`${year}-${String(month).padStart(2, '0')}-01`)!
-  const length = new Date(Date.UTC(year, month, 0)).getUTCDate()
-  const before = (new Date(first * DAY_MS).getUTCDay() + 6) % 7
+  const first = firstOf(year, month)
+  const length = (month === 12 ? firstOf(year + 1, 1) : firstOf(year, month + 1)) - first
+  const before = weekdayOf(first)
   const weeks = Math.ceil((before + length) / 7)
   const dayAt = (n: number): Day | null => (n < before || n >= before + length ? null : first + n - before)
   return Array.from({ length: weeks }, (_, week) =>

@@ -186,8 +186,8 @@ async function created(form: URLSearchParams, context: PageContext, failure?: Fa
       <div class="dialog">
         <Head title="New key" crumbs={[{ href: context.link(KEYS), text: 'Access' }]} />
         <p>
-          The key <Name text={form.get('id')} /> is in use. <b>Copy it now: it is shown only this once.</b> Footman
-          keeps its hash, so a lost key is replaced by a new one.
+          The key <Name text={form.get('id')} /> is made. <b>Copy it now: it is shown only this once.</b> Footman keeps
+          its hash, so a lost key is replaced by a new one.
         </p>
         <CopyText text={key} label="Copy the key" />
         <p class="sub">
