@@ -32,11 +32,12 @@ import {
 } from '../../schema-form/fields.ts'
 import { fieldsOf, formsOf } from '../../schema-form/of-schema.ts'
 import { putSetting } from '../../setting-calls.ts'
-import { EDITOR_PATH, KIND_WORDS, listOf } from '../../setting-kinds.ts'
+import { EDITOR_PATH, KIND_WORDS, listOf, NEW_DESTINATION } from '../../setting-kinds.ts'
 import { ActionLink, FormErrors, FormFields, TextField } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
+import { typeText } from '../delivery/words.tsx'
 import { TestResult, testWords } from './setting-test.tsx'
 
 /** A form under way. */
@@ -138,11 +139,7 @@ function newSetting(context: PageContext, kind: SettingKind): Promise<PageConten
   const members = { ...given, ...(type !== undefined && { type }) }
   const forms = isKey(kind) ? [] : formsOf(context.settingSchema(kind, '')!.value)
   if (forms.length > 1 && !forms.some((one) => one.type === members.type)) {
-    return {
-      title: 'New',
-      body: null,
-      location: listOf(kind)[0] === '/destinations' ? '/destinations/new' : '/system/settings',
-    }
+    return { title: 'New destination', body: null, location: NEW_DESTINATION }
   }
   const form = formOf(context, kind, '', members)
   const start: Members = { ...form?.start, ...members }
@@ -324,7 +321,7 @@ const Beside: FC<{ readonly context: PageContext; readonly draft: Draft; readonl
   setting,
 }) => (
   <>
-    {kind === 'destination' && <Badge text={String(members.type)} />}
+    {kind === 'destination' && <Badge text={typeText(String(members.type))} />}
     {setting?.source === 'file' && (
       <span class="muted">
         <Name text={`${setting.file}${setting.line === null ? '' : `:${setting.line}`}`} />
