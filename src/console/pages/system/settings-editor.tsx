@@ -120,7 +120,8 @@ export const settingEditor: Page = {
     if (found.ok) return editorPage(context, draftOf(kind, found.data), found.data)
     // A switch that is in neither place yet has its default.
     if (isKey(kind) && found.status === 404 && context.settingSchema(kind, name)) {
-      const members = { value: context.settingSchema(kind, name)!.value.safeParse(undefined).data }
+      const preset: unknown = context.settingSchema(kind, name)!.value.safeParse(undefined).data
+      const members = { value: isMembers(preset) && !Array.isArray(preset) ? {} : preset }
       return editorPage(context, { kind, name, wanted: name, revision: 0, before: members, members })
     }
     return { title: KIND_WORDS[kind].many, status: found.status, body: <ErrorBox failure={found} /> }
