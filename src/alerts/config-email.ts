@@ -150,7 +150,10 @@ const smtp = section('The mail server.', () => ({
     texts: { '': 'by its port', true: 'from the first byte', false: 'by STARTTLS' },
   }),
   tls: section('TLS of the connection.', () => ({
-    serverName: nullableText('Name to verify instead of host.').meta({ label: 'Name in its certificate', advanced: true }),
+    serverName: nullableText('Name to verify instead of host.').meta({
+      label: 'Name in its certificate',
+      advanced: true,
+    }),
     ignoreTLS: flag('Never use STARTTLS.').meta({ label: 'Never use STARTTLS', advanced: true }),
     requireTLS: flag('Refuse to send anything without TLS.', true).meta({ label: 'Only with TLS', advanced: true }),
     rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true).meta({

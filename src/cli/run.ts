@@ -164,7 +164,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           paths,
           handover,
           reports,
-          ...(shared && { shared, restHandover }),
+          restHandover,
+          ...(shared && { shared }),
           cluster,
           observe: { event: onEvent },
           onGivenUp() {

@@ -230,6 +230,11 @@ async function fillSettings({ call }: ReportSite): Promise<readonly string[]> {
     '/schedules/calendars?calendar=closing&year=2030',
     '/tasks/policies',
     '/form/calendar.fill',
+    '/system/settings/edit?kind=rule',
+    '/system/settings/edit?kind=destination&type=webhook',
+    '/system/settings/edit?kind=window&name=office',
+    '/system/settings/edit?kind=policy&name=sales',
+    '/system/settings/edit?kind=switch&name=emailNotification.smtp',
   ]
 }
 

@@ -1,26 +1,18 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Features: what can be switched on and off while Footman runs, with the words of the configuration reference. */
-import { z } from 'zod'
-import { butlerRoutes, selfAlerts } from '../../../alerts/config.ts'
-import { zone } from '../../../config/process.ts'
-import { restServerEndpointsEnable } from '../../../http/config.ts'
-import { once } from '../../../platform/once.ts'
-import { reportTask } from '../../../reports/config.ts'
 import { IMPORT_SETTINGS, type Setting } from '../../../settings/contract.ts'
 import { SWITCHES } from '../../../settings/kinds.ts'
 import { yamlOf } from '../../../settings/text.ts'
-import { scheduler } from '../../../tasks/schedule/config.ts'
-import { footmanConsole } from '../../config.ts'
 import { callOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
-import type { Field } from '../../schema-form/fields.ts'
-import { formOf } from '../../schema-form/of-schema.ts'
+import type { Field, Members } from '../../schema-form/fields.ts'
+import { fieldsOf } from '../../schema-form/of-schema.ts'
 import { putSetting } from '../../setting-calls.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Panel, part, Table } from '../../ui/panel.tsx'
-import { listed } from '../../ui/setting-words.ts'
+import { listed, membersOf } from '../../ui/setting-words.ts'
 import {
   askSettings,
   DeleteSetting,
@@ -35,17 +27,19 @@ import {
 import { Name } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
-/** The sections that have switches, as they lie below `Butler`. */
-const sections = once(() =>
-  z.object({
-    scheduler,
-    restServerEndpointsEnable,
-    footman: z.object({ reportTask, timezone: zone, console: footmanConsole, selfAlerts, butlerRoutes }),
-  }),
-)
+/** A section as a whole, which has no words as one key. */
+const MAIL_SERVER: Field = {
+  at: 'emailNotification.smtp',
+  as: 'json',
+  label: 'Mail server',
+  hint: 'All mails go through it, those of report tasks too.',
+}
 
-/** The fields of the switches by their names, with words and defaults. */
-const fieldsOfSwitches = once(() => new Map(formOf(sections()).fields.map((field) => [field.at, field])))
+/** The field of a switch, with words and default. */
+function fieldOf({ settingSchema }: PageContext, name: string): Field {
+  if (name === MAIL_SERVER.at) return MAIL_SERVER
+  return fieldsOf({ [name]: settingSchema('switch', name)!.value })[0]!
+}
 
 interface Row {
   readonly name: string
@@ -74,7 +68,7 @@ export const featuresPage: Page = {
                 locked={locked}
                 rows={SWITCHES.map((name) => ({
                   name,
-                  field: fieldsOfSwitches().get(name)!,
+                  field: fieldOf(context, name),
                   setting: usedSetting(settings, name),
                 }))}
               />
@@ -170,9 +164,12 @@ const Switches = ({ context, rows, locked, part: id, also = [] }: PartProps) => 
   />
 )
 
+const serverText = ({ host, port }: Members): string =>
+  host === undefined ? '' : `${host}${port === undefined ? '' : `:${port}`}`
+
 const Value = ({ field, value }: { readonly field: Field; readonly value: unknown }) => {
   if (field.as === 'flag') return <Mark state={value ? 'success' : 'skipped'} word={value ? 'on' : 'off'} />
-  const text = listed(value).join(', ')
+  const text = field === MAIL_SERVER ? serverText(membersOf(value)) : listed(value).join(', ')
   if (text === '') return <span class="muted">not set</span>
   return (
     <span class="nowrap">
