@@ -3,6 +3,7 @@ import { InvalidArgumentError } from 'commander'
 import { chosen, many, option, parsed, preset } from '../command.ts'
 import { toTimeout, toWait } from '../io.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
+import { LISTS } from './lists.ts'
 import { FORM, remote, SCHEDULE_EXIT_CODES, toCount } from './options.ts'
 
 const EXIT_CODES = `
@@ -335,10 +336,24 @@ export const SNOOZE_SET = remote({
 
 export const SNOOZE_LIFT = remote({ name: 'lift', arguments: '<id>', description: 'end a snooze' })
 
+export const SETTINGS_LIST = remote({
+  name: 'list',
+  arguments: '[kind]',
+  description: LISTS['settings list'].description,
+  options: FORM,
+})
+
 export const SETTINGS_SHOW = remote({
   name: 'show',
   arguments: '<kind> <name>',
   description: 'show a setting, its value as it would stand in the file',
+})
+
+export const SETTINGS_HISTORY = remote({
+  name: 'history',
+  arguments: '<kind> <name>',
+  description: 'list the changes of one setting, newest first',
+  options: FORM,
 })
 
 const DRY_RUN = option('--dry-run', 'only check it')
@@ -348,6 +363,7 @@ export const SETTINGS_SET = remote({
   arguments: '<kind> <name> [file]',
   description: 'create or change a setting; its value in YAML or JSON comes from a file, or from standard input',
   options: [
+    option('-f, --file <file>', 'the file with the value; - or none = standard input'),
     DRY_RUN,
     parsed(
       '--revision <n>',
@@ -358,7 +374,7 @@ export const SETTINGS_SET = remote({
   help: `
 Examples
   echo '{type: slack, webhookURL: "https://..."}' | footman settings set destination finance
-  footman settings set rule finance rule.yaml`,
+  footman settings set rule finance -f rule.yaml`,
 })
 
 export const SETTINGS_DELETE = remote({

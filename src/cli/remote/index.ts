@@ -98,7 +98,7 @@ export const REMOTE: readonly Entry[] = [
   ]),
   listed('destinations'),
   group('settings', 'destinations, rules, calendars and more that are changed without a file', [
-    listed('settings list'),
+    on(commands.SETTINGS_LIST, async (...given) => (await settings()).runSettingsList(...given, processIo)),
     on(commands.SETTINGS_SHOW, async (...given) => (await settings()).runSettingsShow(...given, processIo)),
     on(commands.SETTINGS_SET, async (kind, name, file, options) =>
       (await settings()).runSettingsSet([kind, name, file], options, await input(), processIo),
@@ -107,6 +107,7 @@ export const REMOTE: readonly Entry[] = [
     on(commands.SETTINGS_RESTORE, async (kind, name, revision, options) =>
       (await settings()).runSettingsRestore([kind, name, revision], options, processIo),
     ),
+    on(commands.SETTINGS_HISTORY, async (...given) => (await settings()).runSettingsHistory(...given, processIo)),
     listed('settings changes'),
     on(commands.SETTINGS_EXPORT, async (...given) => (await settings()).runSettingsExport(...given, processIo)),
     on(commands.SETTINGS_IMPORT, async (...given) =>
