@@ -11,6 +11,7 @@ import { certainTest } from '../alerts/rules/match.ts'
 import { createApps } from '../apps/index.ts'
 import { leaveCluster } from '../cluster/leave.ts'
 import { createLocalState } from '../cluster/local.ts'
+import { decode } from '../config/root.ts'
 import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter, type EventAcceptor } from '../events/emit.ts'
@@ -358,8 +359,12 @@ function buildSettings(base: Base, { store, reload, schedules, alerts, overview,
       return reload.latest?.settings ?? []
     },
     nodeAt: (path: readonly (string | number)[]) => reload.latest?.nodeAt(path),
-    placeOf: (path: string) => reload.latest?.placeOf(path) ?? { file: '', line: 0 },
+    placeOf: (path: string) => reload.latest?.placeOf(path) ?? { file: '', line: 0, column: 0 },
     references: () => [...referencesIn(reload.config), ...ofSchedules()],
+    text: async () => {
+      const bytes = await readFile(reload.latest?.file ?? '').catch(() => null)
+      return bytes && (decode(bytes)?.text ?? null)
+    },
   }
   const user = {
     change: reload.change,

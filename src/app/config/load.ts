@@ -31,7 +31,7 @@ import {
 import { readYaml } from '../../config/yaml.ts'
 import { formatProblem } from '../../platform/encodings.ts'
 import { hostZone } from '../../platform/zone.ts'
-import type { MergedSetting } from '../../settings/merge.ts'
+import { type MergedSetting, takeEntry } from '../../settings/merge.ts'
 import { type OpenedSetting, readStoredSettings } from '../../settings/store.ts'
 import { butler, type Config, defaults } from '../schema.ts'
 import type { CheckContext } from './checks/check.ts'
@@ -51,6 +51,8 @@ export interface LoadOptions {
   readonly withoutSecrets?: boolean
   /** Absent: the stored settings of the data directory that the file names. */
   readonly settings?: readonly OpenedSetting[] | undefined
+  /** Entries that the file is taken not to have. */
+  readonly without?: readonly Pick<OpenedSetting, 'kind' | 'name'>[] | undefined
 }
 
 export interface LoadResult {
@@ -118,6 +120,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   for (const note of summarised(notes.all, found.file.shown)) problems.add(note)
   applyOverrides(root, overrides)
   matchKeys(nodeAt(root, ['Butler'])!, butler, problems)
+  for (const one of options.without ?? []) takeEntry(root, one)
   const mode = { compatibility, lenient: overrides.skipVerification === true }
   const stored = await settingsFor(root, options, directory)
   const outside = { env, directory, found: external }

@@ -390,6 +390,18 @@ export const SETTINGS_RESTORE = remote({
   description: 'bring a setting back to an earlier revision; 0 = before it was made',
 })
 
+export const SETTINGS_ADOPT = remote({
+  name: 'adopt',
+  arguments: '<kind> <names...>',
+  description: 'store settings of the configuration file, and print the lines to delete from it',
+  options: [DRY_RUN],
+  help: `
+The file is not written, and wins until the lines are deleted and it is read again.
+
+Example
+  footman settings adopt destination finance`,
+})
+
 export const SETTINGS_EXPORT = remote({
   name: 'export',
   description: 'print the stored settings as YAML, without secrets',

@@ -109,6 +109,7 @@ export const REMOTE: readonly Entry[] = [
     ),
     on(commands.SETTINGS_HISTORY, async (...given) => (await settings()).runSettingsHistory(...given, processIo)),
     listed('settings changes'),
+    on(commands.SETTINGS_ADOPT, async (...given) => (await settings()).runSettingsAdopt(...given, processIo)),
     on(commands.SETTINGS_EXPORT, async (...given) => (await settings()).runSettingsExport(...given, processIo)),
     on(commands.SETTINGS_IMPORT, async (...given) =>
       (await settings()).runSettingsImport(...given, await input(), processIo),

@@ -4,6 +4,8 @@ import { createProblemList, renderProblem } from '../../config/problems.ts'
 import { pathText, plain } from '../../config/tree.ts'
 import { readYaml } from '../../config/yaml.ts'
 import {
+  ADOPT_SETTING,
+  type AdoptedSetting,
   DELETE_SETTING,
   EXPORT_SETTINGS,
   IMPORT_SETTINGS,
@@ -22,6 +24,7 @@ import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing } from '../table.ts'
 import { absent, CommandFailure, OLD, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import type {
+  SETTINGS_ADOPT,
   SETTINGS_DELETE,
   SETTINGS_EXPORT,
   SETTINGS_HISTORY,
@@ -90,7 +93,9 @@ export function runSettingsHistory(
       missing: { code: 'SETTING_NOT_FOUND', why: (details) => details },
     })
     io.out(
-      options.json ? JSON.stringify(answer) : listing(HISTORY_COLUMNS, answer.changes, await formOf(remote, options, io)),
+      options.json
+        ? JSON.stringify(answer)
+        : listing(HISTORY_COLUMNS, answer.changes, await formOf(remote, options, io)),
     )
     return EXIT.ok
   })
@@ -218,6 +223,55 @@ export function runSettingsRestore(
     io.out(options.json ? JSON.stringify(answer) : `Restored: ${kind} ${name}${answer.setting ? '' : ' (deleted)'}`)
     return EXIT.ok
   })
+}
+
+/** All of them or none, in the order of the file, so that rules keep theirs. */
+export function runSettingsAdopt(
+  kind: string,
+  names: readonly string[],
+  options: OptionsOf<typeof SETTINGS_ADOPT>,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { dryRun, json } = options
+    const adopt = (name: string, isTried = false) =>
+      remote
+        .ask(ADOPT_SETTING, {
+          params: addressOf(kind, name),
+          query: { dryRun: isTried },
+          what: 'settings adopt',
+          switchedOff: OLD,
+          missing: { code: 'SETTING_NOT_FOUND', why: (details) => details },
+        })
+        .catch((error: unknown) => refusedValue(error, `${kind} ${name}`))
+    const tried = await inTurn([...new Set(names)], (name) => adopt(name, true))
+    const ordered = tried.sort((a, b) => a.lines.from - b.lines.from)
+    const adopted = dryRun ? ordered : await inTurn(ordered, ({ setting }) => adopt(setting.name))
+    io.out(json ? JSON.stringify({ dryRun: dryRun === true, adopted }) : adoptedText(adopted, dryRun === true))
+    return EXIT.ok
+  })
+}
+
+async function inTurn<From, To>(items: readonly From[], work: (item: From) => Promise<To>): Promise<To[]> {
+  const done: To[] = []
+  for (const item of items) done.push(await work(item))
+  return done
+}
+
+function adoptedText(adopted: readonly AdoptedSetting[], isDryRun: boolean): string {
+  const own = new Set(adopted.map(({ setting }) => setting.name))
+  const first = isDryRun ? 'These can be adopted. Then delete' : 'Stored. The file wins until you delete'
+  const parts = adopted.map(({ setting: { kind, name }, lines: { file, from, to, text, isAlone }, followers }) => {
+    const behind = followers.filter((one) => !own.has(one))
+    const notes = [
+      ...(isAlone ? [] : ['  only this entry: something else stands on these lines, too']),
+      ...(behind.length > 0 ? [`  rules of the file come first: ${behind.join(', ')} will come before it`] : []),
+    ]
+    const at = from === to ? `${file}:${from}` : `${file}:${from}-${to}`
+    return [`${kind} ${name}: ${at}`, ...notes, '', text].join('\n')
+  })
+  const end = 'Numbers are those of the file as it is now. Then read it again: footman reload'
+  return [`${first} these lines of the file:`, ...parts, end].join('\n\n')
 }
 
 export function runSettingsExport(options: OptionsOf<typeof SETTINGS_EXPORT>, io: CommandIo): Promise<number> {
