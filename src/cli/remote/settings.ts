@@ -154,7 +154,7 @@ export function runSettingsSet(
 function refusedValue(error: unknown, entry: string): never {
   if (!(error instanceof CommandFailure) || error.issues.length === 0) throw error
   const { exitCode, what, status, issues } = error
-  const lines = issues.map(({ path, message }) => `\n  ${[readable(path), message].filter(Boolean).join(': ')}`)
+  const lines = issues.map(({ path, message }) => `\n${[readable(path), message].filter(Boolean).join(': ')}`)
   throw new CommandFailure(exitCode, what, `the value of ${entry} is refused${lines.join('')}`, status, issues)
 }
 
