@@ -39,7 +39,7 @@ import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan }
 import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
 import { createSnoozes, purgeSnoozes, snoozeEnds, snoozeRoutes } from './snoozes.ts'
-import type { trySending } from './trial.ts'
+import type { Trial, trySending } from './trial.ts'
 import type { Hold } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -107,11 +107,7 @@ export interface Alerts {
   /** Wakes the lanes of released deliveries; call it when they are committed. */
   readonly wake: () => void
   /** Sends a test message to a destination of another configuration; refused in shadow mode. */
-  readonly trySending: (
-    windows: Windows,
-    config: AlertsConfig,
-    trial: Parameters<typeof trySending>[2],
-  ) => ReturnType<typeof trySending>
+  readonly trySending: (windows: Windows, config: AlertsConfig, trial: Trial) => ReturnType<typeof trySending>
   /**
    * Makes a plan of another configuration; throws when there can be none. When the result is called, events from now on and
    * deliveries that have not left yet follow that plan; what is being sent ends as it began. Deliveries to destinations that
@@ -285,7 +281,8 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     async trySending(windows, drafted, trial) {
       const { trySending } = await import('./trial.ts')
       if (shadow) throw refusal('SHADOW_MODE', 'Nothing is sent in shadow mode.')
-      return trySending(deps, buildAlertPlan(planDeps, windows, drafted), trial)
+      const limits = { ...deps.limits, isStored: trial.isStored }
+      return trySending(deps, buildAlertPlan({ ...planDeps, limits }, windows, drafted), trial)
     },
     prepare(windows, next, changed) {
       const nextPlan = buildAlertPlan(planDeps, windows, next)

@@ -43,8 +43,9 @@ import { VERSION } from '../platform/version.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import type { SettingsUser } from '../settings/changes.ts'
+import { createConnectionGuard } from '../settings/guard.ts'
 import { createSettings } from '../settings/index.ts'
-import { unusableOf } from '../settings/merge.ts'
+import { isStoredIn, unusableOf } from '../settings/merge.ts'
 import type { KeySettings } from '../settings/sealed.ts'
 import { createSettingStore, openSettings, type SettingStore } from '../settings/store.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
@@ -103,7 +104,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const policies = createTaskPolicies({ log, compile: (matches) => certainTest(matches, time) }, config.footman)
   const holds = retryHolds(config)
   const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
-  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, holds, draftRoutes }, config, shadow)
+  const limits = {
+    isStored: (kind: 'destination' | 'rule', name: string) => isStoredIn(reload.latest?.settings ?? [])(kind, name),
+    guard: createConnectionGuard(() => live().footman.settings.allowHosts),
+  }
+  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, holds, draftRoutes, limits }, config, shadow)
   const messages = createMessages({ ...base, mqtt }, config, shadow)
   const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
   const kv = createKeyValues({ ...base, streams, messages }, config, shadow)

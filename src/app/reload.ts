@@ -75,6 +75,7 @@ export interface ChangedConfig {
   readonly config: Config
   /** Values to hide. */
   readonly secrets: readonly string[]
+  readonly settings: readonly MergedSetting[]
 }
 
 /** A change of stored settings between a check of the whole and its use. */
@@ -171,7 +172,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     if (commit && without.length > 0) return changeNow(from, { next: async () => settings, accept: () => {}, commit })
     const compared = compare(result.config)
     if (commit) await use(from, result, compared, commit)
-    return { config: compared.next, secrets: result.secrets }
+    return { config: compared.next, secrets: result.secrets, settings: result.settings }
   }
 
   /** First everything that may fail, then everything that cannot. */

@@ -42,6 +42,12 @@ export const unusableOf = (settings: readonly MergedSetting[]) =>
     state.state === 'unusable' ? [{ kind, name, reason: textOf(state.issues) }] : [],
   )
 
+/** Whether an entry that is in use is one of these. */
+export const isStoredIn =
+  (settings: readonly MergedSetting[]) =>
+  (kind: SettingKind, name: string): boolean =>
+    settings.some(({ setting, state }) => state.state === 'used' && setting.kind === kind && setting.name === name)
+
 const textOf = (issues: readonly SettingIssue[]): string =>
   issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
 
