@@ -363,7 +363,10 @@ function entryRoutes(
         const value = entry?.value ?? null
         const row = rowOf(kind, name)
         if (value === null && !row) return answer(200, { setting: null })
-        await make(request, [{ kind, name, value, expected: matched(headers, row), isSealed: true }], query.dryRun)
+        const expected = matched(headers, row)
+        // One that was deleted comes back to its place in the order.
+        const place = !row && entry?.position != null ? { position: entry.position } : {}
+        await make(request, [{ kind, name, value, expected, isSealed: true, ...place }], query.dryRun)
         return answer(200, { setting: value === null ? null : shown(kind, name) })
       },
     }),
