@@ -56,8 +56,10 @@ async function explained(config: Config, events: readonly TaskEvent[]): Promise<
   const plan = buildAlertPlan(planDeps, windows, config)
   const deps = { clock, log, onDeliveries: () => {}, observe: () => {}, holds: () => [plan.maintenance] }
   const router = createRouter({ ...deps, onDecided: () => {} }, plan.rules)
+  // Rules of the sections of Butler are off.
+  const listed = plan.listed.filter(({ origin }) => origin === 'footman')
   return events.map((event) =>
-    explainEvent({ db, router, listed: plan.listed, storeEvent: storeWholeEvent }, event, event.receivedAt),
+    explainEvent({ db, router, listed, storeEvent: storeWholeEvent }, event, event.receivedAt),
   )
 }
 
@@ -127,18 +129,19 @@ async function load(inFile: readonly Entry[], stored: readonly OpenedSetting[]):
 }
 
 const DESTINATIONS = ['ops', 'page', 'mail'] as const
-const match = fc.record(
-  {
-    type: fc.constantFrom('reload', ['reload', 'externalProgram'], 'userSync'),
-    outcome: fc.constantFrom('failed', 'aborted', ['failed', 'success']),
-    task: fc.constantFrom('Load*', 'Other', ['Sales*', 'Load*']),
-    stream: fc.constantFrom('Finance', ['F*', 'HR']),
-    during: fc.constantFrom('night', 'days', 'holidays-only'),
-    taskTag: fc.constantFrom('hourly', 'x'),
-    consecutiveFailures: fc.constantFrom('>=2', '=1'),
-  },
-  { requiredKeys: [] },
-)
+const FIELDS = {
+  type: fc.constantFrom('reload', ['reload', 'externalProgram'], 'userSync'),
+  outcome: fc.constantFrom('failed', 'aborted', ['failed', 'success']),
+  task: fc.constantFrom('Load*', 'Other', ['Sales*', 'Load*']),
+  stream: fc.constantFrom('Finance', ['F*', 'HR']),
+  during: fc.constantFrom('night', 'days', 'holidays-only'),
+  taskTag: fc.constantFrom('hourly', 'x'),
+  consecutiveFailures: fc.constantFrom('>=2', '=1'),
+}
+/** Few of the fields, so that many rules fire. */
+const match = fc
+  .subarray(Object.keys(FIELDS) as (keyof typeof FIELDS)[], { maxLength: 2 })
+  .chain((names) => fc.record(Object.fromEntries(names.map((name) => [name, FIELDS[name]]))))
 const rule = fc.record(
   {
     to: fc.subarray([...DESTINATIONS], { minLength: 1 }),
@@ -162,7 +165,7 @@ const destination = fc.oneof(
 )
 const entries = fc
   .record({
-    rules: fc.array(rule, { minLength: 1, maxLength: 5 }),
+    rules: fc.array(rule, { minLength: 1, maxLength: 4 }),
     destinations: fc.tuple(destination, destination, destination),
     night: fc.record({ from: fc.constantFrom('20:00', '06:00'), to: fc.constantFrom('07:00', '06:30') }),
     days: fc.record({ days: fc.subarray(['mon', 'tue', 'sat'], { minLength: 1 }) }),
@@ -197,7 +200,7 @@ const event = fc
     const history = { consecutiveFailures: failures, lastSuccessAt: null }
     return { ...plain, type, outcome, app, task, history } as TaskEvent
   })
-const events = fc.array(event, { minLength: 1, maxLength: 5 })
+const events = fc.array(event, { minLength: 1, maxLength: 2 })
 
 /** The first entries of lists stay in the file, whose rules come first; of the others any may. */
 function divided(all: readonly Entry[], isStored: (n: number) => boolean, firstRule: number) {
@@ -208,7 +211,7 @@ function divided(all: readonly Entry[], isStored: (n: number) => boolean, firstR
 test('an entry means the same in the file and in the store', async () => {
   let matched = 0
   await fc.assert(
-    fc.asyncProperty(entries, events, fc.nat(255), fc.nat(5), async (all, asked, mask, firstRule) => {
+    fc.asyncProperty(entries, events, fc.nat(255), fc.nat(4), async (all, asked, mask, firstRule) => {
       const { inFile, stored } = divided(all, (n) => (mask & (1 << n)) !== 0, firstRule)
       const ofFile = await explained((await load(all, [])).config!, asked)
       const { config, settings } = await load(inFile, stored.map(rowOf))
@@ -289,7 +292,7 @@ test('a change that is undone leaves no trace', async () => {
       expect([restored.status, restored.status === 200 ? '' : restored.body]).toEqual([200, ''])
       expect(await explained(reload.config, asked)).toEqual(before)
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   )
-  expect(changes).toBeGreaterThan(100)
+  expect(changes).toBeGreaterThan(30)
 }, 120_000)
