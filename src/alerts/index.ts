@@ -62,10 +62,11 @@ export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' 
   /** Those of other features. */
   readonly holds?: readonly Hold[]
   /** The configuration in use with the alert routes of a draft; null when the draft has errors. */
-  readonly draftRoutes: (yaml: string) => {
+  readonly draftRoutes: (yaml: string) => Promise<{
     readonly config: AlertsConfig | null
+    readonly windows: Windows
     readonly problems: readonly Problem[]
-  }
+  }>
 }
 
 /** Everything here follows the plan in use: its maps and lists change with it, its functions ask it. */
@@ -196,10 +197,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   )
 
   /** Routes of a draft, for rehearsals only: nothing of it is kept. */
-  function draft(yaml: string): RoutesDraft {
-    const { config: drafted, problems } = deps.draftRoutes(yaml)
+  async function draft(yaml: string): Promise<RoutesDraft> {
+    const { config: drafted, windows, problems } = await deps.draftRoutes(yaml)
     if (drafted === null) return { routing: null, problems }
-    const { rules, listed } = buildAlertPlan(planDeps, plan.current.windows, drafted)
+    const { rules, listed } = buildAlertPlan(planDeps, windows, drafted)
     return { routing: { router: createRouter(routerDeps, rules), listed }, problems }
   }
 

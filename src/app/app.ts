@@ -12,6 +12,7 @@ import { createApps } from '../apps/index.ts'
 import { leaveCluster } from '../cluster/leave.ts'
 import { createLocalState } from '../cluster/local.ts'
 import { decode } from '../config/root.ts'
+import { emptyMap } from '../config/tree.ts'
 import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter, type EventAcceptor } from '../events/emit.ts'
@@ -45,6 +46,7 @@ import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import type { SettingsUser } from '../settings/changes.ts'
 import { createConnectionGuard } from '../settings/guard.ts'
 import { createSettings } from '../settings/index.ts'
+import type { SettingKind } from '../settings/kinds.ts'
 import { isStoredIn, unusableOf } from '../settings/merge.ts'
 import type { KeySettings } from '../settings/sealed.ts'
 import { createSettingStore, openSettings, type SettingStore } from '../settings/store.ts'
@@ -60,7 +62,7 @@ import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { aboutRoute, aboutSettings } from './about.ts'
 import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
-import { buildCalendars } from './calendars.ts'
+import { buildCalendars, readCalendars } from './calendars.ts'
 import { clusterRoutes } from './cluster-http.ts'
 import { referencesIn } from './config/checks/footman.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
@@ -103,12 +105,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const time = buildCalendars(base, config)
   const policies = createTaskPolicies({ log, compile: (matches) => certainTest(matches, time) }, config.footman)
   const holds = retryHolds(config)
-  const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
-  const limits = {
-    isStored: (kind: 'destination' | 'rule', name: string) => isStoredIn(reload.latest?.settings ?? [])(kind, name),
-    guard: createConnectionGuard(() => live().footman.settings.allowHosts),
-  }
-  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, holds, draftRoutes, limits }, config, shadow)
+  const alerts = createAlerts(
+    { ...base, ...settingsInUse(base, reload), qlik, mqtt, influx, time, holds },
+    config,
+    shadow,
+  )
   const messages = createMessages({ ...base, mqtt }, config, shadow)
   const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
   const kv = createKeyValues({ ...base, streams, messages }, config, shadow)
@@ -384,6 +385,21 @@ function buildSettings(base: Base, { store, reload, schedules, alerts, overview,
   const startTopics = () => [reload.config.mqttConfig.taskStartTopic]
   return createSettings({ ...base, store, user, whole, live: () => reload.config.footman.settings, startTopics }, at)
 }
+
+/** The stored settings among those in use, and drafts beside them. */
+const settingsInUse = (base: Base, reload: ConfigReload) => ({
+  limits: {
+    isStored: (kind: SettingKind, name: string) => isStoredIn(reload.latest?.settings ?? [])(kind, name),
+    guard: createConnectionGuard(() => reload.config.footman.settings.allowHosts),
+  },
+  async draftRoutes(yaml: string) {
+    const { config, latest } = reload
+    const root = latest?.nodeAt([]) ?? emptyMap({ file: '', line: 0, column: 0 })
+    const drafted = await withDraftRoutes(yaml, root, config)
+    const { windows } = await readCalendars(base, drafted.config ?? config)
+    return { ...drafted, windows }
+  },
+})
 
 /** Settings that self-alerts look at. */
 const alarmingSettings = (reload: ConfigReload) => ({

@@ -18,7 +18,7 @@ import {
   type SettingChange,
   type Settings,
 } from '../../settings/contract.ts'
-import type { SettingKind } from '../../settings/kinds.ts'
+import { type SettingKind, stepsOfPointer } from '../../settings/kinds.ts'
 import type { OptionsOf } from '../command.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Column, formOf, listing } from '../table.ts'
@@ -154,18 +154,11 @@ export function runSettingsSet(
 function refusedValue(error: unknown, entry: string): never {
   if (!(error instanceof CommandFailure) || error.issues.length === 0) throw error
   const { exitCode, what, status, issues } = error
-  const lines = issues.map(({ path, message }) => `\n${[readable(path), message].filter(Boolean).join(': ')}`)
+  const lines = issues.map(
+    ({ path, message }) => `\n${[pathText(stepsOfPointer(path)), message].filter(Boolean).join(': ')}`,
+  )
   throw new CommandFailure(exitCode, what, `the value of ${entry} is refused${lines.join('')}`, status, issues)
 }
-
-/** `to[0]` for `value/to/0`. */
-const readable = (path: string): string =>
-  pathText(
-    path
-      .split('/')
-      .slice(1)
-      .map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll('~1', '/').replaceAll('~0', '~'))),
-  )
 
 /** YAML, or JSON, which is YAML as well. */
 function valueIn(text: string, file: string): unknown {
