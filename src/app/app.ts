@@ -67,6 +67,7 @@ import { clusterRoutes } from './cluster-http.ts'
 import { referencesIn } from './config/checks/footman.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
 import { withDraftRoutes } from './config/draft-routes.ts'
+import { settingSchema } from './config/stored.ts'
 import { createExecutionTopic } from './execution-topic.ts'
 import { healthReport } from './health.ts'
 import {
@@ -158,7 +159,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const descriptors = createDescriptorWatch({ log, listener: rest })
   const certificates = () => [...qlik.certificateEnds(), ...rest.certificates()]
   const health = () =>
-    healthReport({ shared, qlik, pipeline, rest, mqtt, influx, qrsConnection, descriptors, storage, properties })
+    healthReport({ ...base, ...options, alerts, qlik, pipeline, rest, mqtt, influx, descriptors, storage, properties })
   const marks = shared.mode === 'single' ? null : createMarks(base)
   const monitors = createMonitors(
     { ...base, qlik, emitter, alerts, influx, health, certificates, marks },
@@ -172,7 +173,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const attention = createAttention({ ...base, alerts, overview, monitors, schedules, certificates }, config)
   const worked = releaseAfterWork(db.shrink)
-  const pages = createConsole({ ...base, audit }, consoleSettings(config, shadow))
+  const pages = createConsole({ ...base, audit, settingSchema }, consoleSettings(config, shadow))
   const delivering = (part: Part) => (shared.delivers ? part : resting(part))
   const onDuty = (part: Part) => (shared.runsDuties ? part : resting(part))
   const features: readonly Part[] = [

@@ -1,6 +1,7 @@
 /** The form of a page: what it is given and what it answers. `site.tsx` puts it into the frame. */
 import type { Child } from 'hono/jsx'
 import type { ApiRequest } from '../http/endpoint/route.ts'
+import type { SchemaOf } from '../settings/merge.ts'
 import type { Ask, Query } from './ask.ts'
 import type { Upload } from './requests.ts'
 import type { Visitor } from './session/guard.ts'
@@ -59,6 +60,8 @@ export interface PageContext {
   /** IANA name of the site's zone. */
   readonly timezone: string
   readonly settings: SiteSettings
+  /** The schema of a setting, for its form. */
+  readonly settingSchema: SchemaOf
   /** Chosen in the posted form. */
   readonly upload?: Upload
   /** Actions of the page that ask nothing, filled while it is rendered: of each operation the fields of the first button. */
@@ -109,7 +112,7 @@ export interface PageContent {
   readonly live?: readonly string[]
   /** Names of further scripts in `assets/`: `chart.js`. */
   readonly scripts?: readonly string[]
-  /** For pages of actions: the place of the navigation. */
+  /** The place of the navigation, for pages of actions and those that have several. */
   readonly place?: Place
   /** Where the page is, below the console: the browser goes there instead. */
   readonly location?: string

@@ -155,6 +155,7 @@ async function fillEvents({ product, site, call }: ReportSite): Promise<readonly
     `/deliveries/${of('down').id}`,
     '/destinations',
     '/destinations/refusing',
+    '/delivery/destinations/new',
     '/snoozes',
     '/system/routes?type=reload&outcome=failed',
     '/tasks',

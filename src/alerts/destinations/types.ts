@@ -19,6 +19,10 @@ import type { Fields, Finding, SettingsOf } from './settings.ts'
  * one that is an HTTP request per message (`httpDestination`).
  */
 export interface DestinationType<Config extends () => Fields = () => Fields, Made = TargetedDestination> {
+  /** The name of the service, as people write it. */
+  readonly title: string
+  /** One sentence for the choice of a type. */
+  readonly about: string
   /**
    * `alert`: people read it; maintenance, snoozes, groups and pending retries suppress its messages.
    * `incident`: an alert that stays open until a recovery closes it. `record`: it gets every message.

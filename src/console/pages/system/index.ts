@@ -8,11 +8,13 @@ import { healthOperations, healthPage } from './health.tsx'
 import { maintenanceOperations, maintenancePage } from './maintenance.tsx'
 import { searchPage } from './search.tsx'
 import { changesPage, settingOperations, settingsPage } from './settings.tsx'
+import { settingEditor } from './settings-editor.tsx'
 
 export const systemPages: readonly Page[] = [
   healthPage,
   maintenancePage,
   settingsPage,
+  settingEditor,
   changesPage,
   configPage,
   auditPage,
