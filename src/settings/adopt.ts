@@ -16,7 +16,7 @@ interface FileEntry {
   readonly name: string
   /** With placeholders; of a list without its name. */
   readonly value: SettingValue
-  /** As it stands in the file. */
+  /** The same with its name. */
   readonly written: unknown
   /** Its key, or the item of the list. */
   readonly at: Place
@@ -68,7 +68,8 @@ export function linesOf(text: string, entry: FileEntry): FileLines {
     from,
     to,
     text: `${before}${shownText(source, found, entry)}${after.replace(/#.*/, '#').trimEnd()}`,
-    isAlone: (isBlockItem(found) ? /^\s*-\s+$/ : /^\s*$/).test(before) && /^\s*:?\s*,?\s*(?:#.*)?$/.test(after),
+    isAlone:
+      (isBlockItem(found) ? /^\s*-\s+$/ : /^\s*$/).test(before) && /^[:,]?(?:#.*)?$/.test(after.replace(/\s/g, '')),
   }
 }
 

@@ -3,7 +3,6 @@ import { InvalidArgumentError } from 'commander'
 import { chosen, many, option, parsed, preset } from '../command.ts'
 import { toTimeout, toWait } from '../io.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
-import { LISTS } from './lists.ts'
 import { FORM, remote, SCHEDULE_EXIT_CODES, toCount } from './options.ts'
 
 const EXIT_CODES = `
@@ -335,13 +334,6 @@ export const SNOOZE_SET = remote({
 })
 
 export const SNOOZE_LIFT = remote({ name: 'lift', arguments: '<id>', description: 'end a snooze' })
-
-export const SETTINGS_LIST = remote({
-  name: 'list',
-  arguments: '[kind]',
-  description: LISTS['settings list'].description,
-  options: FORM,
-})
 
 export const SETTINGS_SHOW = remote({
   name: 'show',

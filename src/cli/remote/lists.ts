@@ -261,7 +261,7 @@ const SETTINGS = list({
   empty: 'No settings of this kind.',
 })
 
-/** Of the changes of one setting, behind their time. */
+/** The columns about one change, behind its time and its setting. */
 export const CHANGE_COLUMNS: readonly Column<SettingChange>[] = [
   { head: 'REVISION', cell: ({ revision }) => String(revision) },
   { head: 'BY', cell: ({ by }) => by, least: 9 },

@@ -29,11 +29,11 @@ import type {
   SETTINGS_EXPORT,
   SETTINGS_HISTORY,
   SETTINGS_IMPORT,
-  SETTINGS_LIST,
   SETTINGS_SET,
 } from './commands.ts'
 import { bytesOf, type Input, textOf } from './key-values.ts'
 import { runList } from './list.ts'
+import type { ListOptions } from './list-parts.ts'
 import { CHANGE_COLUMNS } from './lists.ts'
 
 /** Footman checks the word. */
@@ -58,11 +58,7 @@ const KIND_COLUMNS: readonly Column<Settings['kinds'][number]>[] = [
 ]
 
 /** The entries of a kind; without one, the kinds, and why nothing may be changed. */
-export function runSettingsList(
-  kind: string | undefined,
-  options: OptionsOf<typeof SETTINGS_LIST>,
-  io: CommandIo,
-): Promise<number> {
+export function runSettingsList(kind: string | undefined, options: ListOptions, io: CommandIo): Promise<number> {
   if (kind !== undefined) return runList('settings list', kind, options, io)
   return withRemote(options, io, async (remote) => {
     const answer = await remote.ask(SETTINGS, { what: 'settings list', switchedOff: OLD })
