@@ -92,6 +92,18 @@ describe('settings', () => {
   })
 })
 
+test('a draft of a rule brings the destination and the window that it names', async () => {
+  const draft = `destinations: {page: {type: webhook, url: https://page.acme.example/x}}
+windows: {daily: {days: [mon, tue, wed, thu, fri, sat, sun], from: '00:00', to: '24:00'}}
+alertRoutes: [{name: drafted, match: {type: userSync, during: daily}, to: [page]}]`
+  const body = { sample: { type: 'userSync', outcome: 'failed' }, at: '2026-03-02T12:00:00Z', draft }
+  const answer = await (await running.call('POST', '/v4/alertroutes/explain', body)).json()
+  expect(answer.draftProblems).toEqual([])
+  const drafted = answer.draft.routes.find(({ name }: { name: string }) => name === 'drafted')
+  expect(drafted).toMatchObject({ matched: true, deliveries: [{ destination: 'page', target: 'page.acme.example' }] })
+  expect(JSON.stringify(answer.routes)).not.toContain('drafted')
+})
+
 describe('settings adopt', () => {
   let executions = 0
   const fail = () => sendDatagrams({ first: executions++, count: 1, perSecond: 1, ports: () => [running.udpPort] })
