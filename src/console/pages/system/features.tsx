@@ -11,11 +11,9 @@ import type { Setting } from '../../../settings/contract.ts'
 import { SWITCHES } from '../../../settings/kinds.ts'
 import { scheduler } from '../../../tasks/schedule/config.ts'
 import { footmanConsole } from '../../config.ts'
-import type { Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
 import type { Field } from '../../schema-form/fields.ts'
 import { formOf } from '../../schema-form/of-schema.ts'
-import { putSetting } from '../../setting-calls.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Panel, part, Table } from '../../ui/panel.tsx'
@@ -159,9 +157,9 @@ const Buttons = ({ context, row, locked }: { context: PageContext; row: Row; loc
     <span class="tools">
       <ActionButton
         context={context}
-        operation="switch.set"
+        operation="setting.put"
         scope="setting:write"
-        values={{ name, value: String(!isOn), title: row.field.label, revision: setting?.revision }}
+        values={{ kind: 'switch', name, value: String(!isOn), revision: setting?.revision }}
         off={place ?? whyNot(context, locked, 'switch', name, !isOn)}
         harmless
       >
@@ -170,14 +168,4 @@ const Buttons = ({ context, row, locked }: { context: PageContext; row: Row; loc
       {isStored && <DeleteSetting context={context} setting={setting} locked={locked} text="Default…" />}
     </span>
   )
-}
-
-export const featureOperations: Operations = {
-  'switch.set': {
-    scope: 'setting:write',
-    verb: 'Switch the feature',
-    call: ({ get }) =>
-      putSetting({ kind: 'switch', name: get('name'), value: get('value') === 'true', revision: get('revision') }),
-    done: (_, { get }) => `${get('title')}: switched ${get('value') === 'true' ? 'on' : 'off'}.`,
-  },
 }
