@@ -26,6 +26,8 @@ export const KIND_WORDS: Readonly<Record<SettingKind, KindWords>> = {
   switch: { many: 'Features', one: 'feature', place: 'system', list: '/system/features' },
 }
 
+/** Where the type of a new destination is chosen. */
+export const NEW_DESTINATION = '/delivery/destinations/new'
 export const SETTINGS_PATH = '/system/settings'
 export const EDITOR_PATH = '/system/settings/edit'
 

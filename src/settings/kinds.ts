@@ -46,6 +46,7 @@ export const SWITCHES = [
   'restServerEndpointsEnable.scheduler.deleteSchedule',
   'restServerEndpointsEnable.scheduler.startSchedule',
   'restServerEndpointsEnable.scheduler.stopSchedule',
+  'emailNotification.smtp',
   'footman.timezone',
   'footman.console.publicUrl',
   'footman.selfAlerts.enable',
@@ -57,6 +58,8 @@ export const SWITCHES = [
 const SWITCH_SCOPES: Readonly<Record<string, string>> = {
   'scheduler.enable': 'schedule:run',
   'footman.reportTask.enable': 'report:run',
+  // All mails go through it, those with reports too.
+  'emailNotification.smtp': 'admin',
 }
 
 /** The scopes that a change to this value needs besides those of all settings: of what it sets in motion, or stops. */

@@ -229,6 +229,8 @@ async function fillSettings({ call }: ReportSite): Promise<readonly string[]> {
     '/schedules/calendars?calendar=holidays',
     '/schedules/calendars?calendar=closing&year=2030',
     '/tasks/policies',
+    '/system/settings/edit?kind=policy&name=sales',
+    '/system/settings/edit?kind=calendar&name=closing',
     '/form/calendar.fill',
   ]
 }

@@ -252,15 +252,15 @@ test('a feature is switched by a button; one of the file is locked with its line
   const shown = await writer.page('/system/features')
   expect(rowOf(shown, 'footman.butlerRoutes.recovery')).toMatch(/off butler\.yaml:\d+ read-only, stands in the file/)
   const buttonOf = (page: Shown, name: string) =>
-    formsOf(page, 'setting.put').find(({ fields }) => fields.name === name)!
+    formsOf(page, 'switch.set').find(({ fields }) => fields.name === name)!
   expect(buttonOf(shown, 'footman.butlerRoutes.recovery').isOff).toBe(true)
   const name = 'restServerEndpointsEnable.keyValueStore'
   expect(rowOf(shown, name)).toMatch(/Key-value pairs .* off default Switch on/)
-  expect((await submit(writer, 'setting.put', buttonOf(shown, name).fields)).status).toBe(303)
+  expect((await submit(writer, 'switch.set', buttonOf(shown, name).fields)).status).toBe(303)
   expect(await setting(`switch/${name}`)).toMatchObject({ value: true, revision: 1 })
   const on = await writer.page('/system/features')
   expect(rowOf(on, name)).toMatch(/ on console Switch off Default/)
-  expect((await submit(writer, 'setting.put', buttonOf(on, name).fields)).status).toBe(303)
+  expect((await submit(writer, 'switch.set', buttonOf(on, name).fields)).status).toBe(303)
   expect(await setting(`switch/${name}`)).toMatchObject({ value: false, revision: 2 })
   // What it sets in motion needs its own scope.
   expect(buttonOf(on, 'scheduler.enable').isOff).toBe(true)

@@ -30,7 +30,7 @@ const config = () => ({
     hint: 'Mail addresses, one a line. The mail server is that of the configuration file.',
   }),
   appOwner: flag('Also mail the owner of the app.').meta({
-    label: 'Owner of the app',
+    label: 'Also the owner of the app',
     hint: 'The address is the one that Qlik Sense has of the owner.',
   }),
   recipientProperty: text('Custom property of tasks whose values are addresses.').meta({

@@ -4,13 +4,12 @@
 import { DESTINATIONS, type ListedDestination } from '../../../alerts/rules/contract.ts'
 import { SETTINGS, SETTINGS_OF, type Setting } from '../../../settings/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
-import { EDITOR_PATH } from '../../setting-kinds.ts'
+import { EDITOR_PATH, NEW_DESTINATION } from '../../setting-kinds.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { type Column, Empty, ErrorBox, Head, part, Table } from '../../ui/panel.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
-import { NEW_DESTINATION } from './types.tsx'
 import { badness, DestinationMark, problemsFirst, typeText } from './words.tsx'
 
 const YAML = `Butler:

@@ -140,7 +140,7 @@ export function ruleText({ match, except }: { readonly match?: unknown; readonly
   return `When ${when.join(', or ')}${unwanted.length > 0 ? `; except: ${unwanted.join(', or ')}` : ''}`
 }
 
-/** What a rule is made for. */
+/** The event, or the task, that a rule is made for. */
 export interface LikeThis {
   readonly type: string
   readonly outcome?: string | null

@@ -5,11 +5,9 @@ import type { FC } from 'hono/jsx'
 import { destinationTypes } from '../../../alerts/config-destinations.ts'
 import { SETTINGS } from '../../../settings/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
-import { EDITOR_PATH } from '../../setting-kinds.ts'
+import { EDITOR_PATH, NEW_DESTINATION } from '../../setting-kinds.ts'
 import { Icon, type IconName } from '../../ui/marks.tsx'
 import { Head, part } from '../../ui/panel.tsx'
-
-export const NEW_DESTINATION = '/delivery/destinations/new'
 
 type Type = (typeof destinationTypes)[number]
 

@@ -7,13 +7,16 @@ import { zone } from '../../../config/process.ts'
 import { restServerEndpointsEnable } from '../../../http/config.ts'
 import { once } from '../../../platform/once.ts'
 import { reportTask } from '../../../reports/config.ts'
-import type { Setting } from '../../../settings/contract.ts'
+import { IMPORT_SETTINGS, type Setting } from '../../../settings/contract.ts'
 import { SWITCHES } from '../../../settings/kinds.ts'
+import { yamlOf } from '../../../settings/text.ts'
 import { scheduler } from '../../../tasks/schedule/config.ts'
 import { footmanConsole } from '../../config.ts'
+import { callOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
 import type { Field } from '../../schema-form/fields.ts'
 import { formOf } from '../../schema-form/of-schema.ts'
+import { putSetting } from '../../setting-calls.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Panel, part, Table } from '../../ui/panel.tsx'
@@ -66,7 +69,7 @@ export const featuresPage: Page = {
           {part(answer, ({ settings, locked }) => (
             <div class="stack">
               {locked !== null && <p class="lead">{locked}</p>}
-              <Switches
+              <AllSwitches
                 context={context}
                 locked={locked}
                 rows={SWITCHES.map((name) => ({
@@ -91,43 +94,80 @@ interface SwitchesProps {
 
 const currentOf = ({ field, setting }: Row): unknown => setting?.value ?? field.preset
 
-const Switches = ({ context, rows, locked }: SwitchesProps) => (
-  <Panel id="features" title="Features" count={rows.length}>
-    <Table
-      context={context}
-      caption="Features that can be switched while Footman runs"
-      part="features"
-      rows={rows}
-      keyOf={({ name }) => name}
-      columns={[
-        {
-          head: 'Feature',
-          sort: ({ field }) => field.label,
-          cell: (row) => (
+const SCHEDULES = 'scheduler.enable'
+const ENDPOINTS = 'restServerEndpointsEnable.scheduler.'
+const isEndpoint = ({ name }: Row): boolean => name.startsWith(ENDPOINTS)
+
+/** Schedules are made and shown by endpoints of their own, which Butler has switches for: they go on with the feature. */
+const AllSwitches = ({ context, rows, locked }: SwitchesProps) => {
+  const endpoints = rows.filter(isEndpoint)
+  const also = endpoints
+    .filter((row) => currentOf(row) !== true && row.setting?.source !== 'file')
+    .map(({ name }) => name)
+  return (
+    <>
+      <Panel id="features" title="Features" count={rows.length - endpoints.length}>
+        <Switches
+          context={context}
+          rows={rows.filter((row) => !isEndpoint(row))}
+          locked={locked}
+          part="features"
+          also={also}
+        />
+      </Panel>
+      <Panel id="endpoints" title="Endpoints of schedules" count={endpoints.length}>
+        <Switches context={context} rows={endpoints} locked={locked} part="endpoints" />
+      </Panel>
+    </>
+  )
+}
+
+interface PartProps extends SwitchesProps {
+  readonly part: string
+  /** Switches that go on with schedules. */
+  readonly also?: readonly string[]
+}
+
+const Switches = ({ context, rows, locked, part: id, also = [] }: PartProps) => (
+  <Table
+    context={context}
+    caption={id === 'features' ? 'Features that can be switched while Footman runs' : 'Endpoints of the REST API'}
+    part={id}
+    rows={rows}
+    keyOf={({ name }) => name}
+    columns={[
+      {
+        head: 'Feature',
+        sort: ({ field }) => field.label,
+        cell: (row) => (
+          <>
+            <b>{row.field.label}</b>
+            <p class="sub">{row.field.hint}</p>
+            <code class="id muted">{row.name}</code>
+          </>
+        ),
+      },
+      { head: 'Value', cell: (row) => <Value field={row.field} value={currentOf(row)} /> },
+      {
+        head: 'From',
+        cell: ({ setting }) =>
+          setting ? (
             <>
-              <b>{row.field.label}</b>
-              <p class="sub">{row.field.hint}</p>
-              <code class="id muted">{row.name}</code>
+              <Source setting={setting} />
+              <SettingState setting={setting} />
             </>
+          ) : (
+            'default'
           ),
-        },
-        { head: 'Value', cell: (row) => <Value field={row.field} value={currentOf(row)} /> },
-        {
-          head: 'From',
-          cell: ({ setting }) =>
-            setting ? (
-              <>
-                <Source setting={setting} />
-                <SettingState setting={setting} />
-              </>
-            ) : (
-              'default'
-            ),
-        },
-        { head: '', cell: (row) => <Buttons context={context} row={row} locked={locked} /> },
-      ]}
-    />
-  </Panel>
+      },
+      {
+        head: '',
+        cell: (row) => (
+          <Buttons context={context} row={row} locked={locked} also={row.name === SCHEDULES ? also : []} />
+        ),
+      },
+    ]}
+  />
 )
 
 const Value = ({ field, value }: { readonly field: Field; readonly value: unknown }) => {
@@ -141,7 +181,14 @@ const Value = ({ field, value }: { readonly field: Field; readonly value: unknow
   )
 }
 
-const Buttons = ({ context, row, locked }: { context: PageContext; row: Row; locked: string | null }) => {
+interface ButtonsProps {
+  readonly context: PageContext
+  readonly row: Row
+  readonly locked: string | null
+  readonly also: readonly string[]
+}
+
+const Buttons = ({ context, row, locked, also }: ButtonsProps) => {
   const { name, field, setting } = row
   const isStored = setting?.source === 'console'
   if (field.as !== 'flag') {
@@ -157,9 +204,15 @@ const Buttons = ({ context, row, locked }: { context: PageContext; row: Row; loc
     <span class="tools">
       <ActionButton
         context={context}
-        operation="setting.put"
+        operation="switch.set"
         scope="setting:write"
-        values={{ kind: 'switch', name, value: String(!isOn), revision: setting?.revision }}
+        values={{
+          name,
+          value: String(!isOn),
+          title: row.field.label,
+          revision: setting?.revision,
+          ...(!isOn && { also }),
+        }}
         off={place ?? whyNot(context, locked, 'switch', name, !isOn)}
         harmless
       >
@@ -168,4 +221,24 @@ const Buttons = ({ context, row, locked }: { context: PageContext; row: Row; loc
       {isStored && <DeleteSetting context={context} setting={setting} locked={locked} text="Default…" />}
     </span>
   )
+}
+
+export const featureOperations: Operations = {
+  'switch.set': {
+    scope: 'setting:write',
+    verb: 'Switch the feature',
+    call({ get, all }) {
+      const also = all('also').filter((name) => (SWITCHES as readonly string[]).includes(name))
+      if (also.length === 0)
+        return putSetting({
+          kind: 'switch',
+          name: get('name'),
+          value: get('value') === 'true',
+          revision: get('revision'),
+        })
+      const rows = [get('name'), ...also].map((name) => ({ kind: 'switch' as const, name, value: true }))
+      return callOf(IMPORT_SETTINGS, { body: { yaml: yamlOf(rows) } })
+    },
+    done: (_, { get }) => `${get('title')}: switched ${get('value') === 'true' ? 'on' : 'off'}.`,
+  },
 }

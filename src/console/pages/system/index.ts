@@ -4,7 +4,7 @@ import type { Page } from '../../page.ts'
 import { aboutPage } from './about.tsx'
 import { accessOperations, auditPage, sessionsPage } from './access.tsx'
 import { configOperations, configPage } from './config.tsx'
-import { featuresPage } from './features.tsx'
+import { featureOperations, featuresPage } from './features.tsx'
 import { healthOperations, healthPage } from './health.tsx'
 import { keyOperations, keysPage } from './keys.tsx'
 import { maintenanceOperations, maintenancePage } from './maintenance.tsx'
@@ -34,4 +34,5 @@ export const systemOperations: Operations = {
   ...configOperations,
   ...accessOperations,
   ...keyOperations,
+  ...featureOperations,
 }

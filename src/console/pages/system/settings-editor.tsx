@@ -32,11 +32,12 @@ import {
 } from '../../schema-form/fields.ts'
 import { fieldsOf, formsOf } from '../../schema-form/of-schema.ts'
 import { putSetting } from '../../setting-calls.ts'
-import { EDITOR_PATH, KIND_WORDS, listOf } from '../../setting-kinds.ts'
+import { EDITOR_PATH, KIND_WORDS, listOf, NEW_DESTINATION } from '../../setting-kinds.ts'
 import { ActionLink, FormErrors, FormFields, TextField } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
+import { typeText } from '../delivery/words.tsx'
 import { TestResult, testWords } from './setting-test.tsx'
 
 /** A form under way. */
@@ -119,7 +120,8 @@ export const settingEditor: Page = {
     if (found.ok) return editorPage(context, draftOf(kind, found.data), found.data)
     // A switch that is in neither place yet has its default.
     if (isKey(kind) && found.status === 404 && context.settingSchema(kind, name)) {
-      const members = { value: context.settingSchema(kind, name)!.value.safeParse(undefined).data }
+      const preset: unknown = context.settingSchema(kind, name)!.value.safeParse(undefined).data
+      const members = { value: isMembers(preset) && !Array.isArray(preset) ? {} : preset }
       return editorPage(context, { kind, name, wanted: name, revision: 0, before: members, members })
     }
     return { title: KIND_WORDS[kind].many, status: found.status, body: <ErrorBox failure={found} /> }
@@ -138,11 +140,7 @@ function newSetting(context: PageContext, kind: SettingKind): Promise<PageConten
   const members = { ...given, ...(type !== undefined && { type }) }
   const forms = isKey(kind) ? [] : formsOf(context.settingSchema(kind, '')!.value)
   if (forms.length > 1 && !forms.some((one) => one.type === members.type)) {
-    return {
-      title: 'New',
-      body: null,
-      location: listOf(kind)[0] === '/destinations' ? '/destinations/new' : '/system/settings',
-    }
+    return { title: 'New destination', body: null, location: NEW_DESTINATION }
   }
   const form = formOf(context, kind, '', members)
   const start: Members = { ...form?.start, ...members }
@@ -324,7 +322,7 @@ const Beside: FC<{ readonly context: PageContext; readonly draft: Draft; readonl
   setting,
 }) => (
   <>
-    {kind === 'destination' && <Badge text={String(members.type)} />}
+    {kind === 'destination' && <Badge text={typeText(String(members.type))} />}
     {setting?.source === 'file' && (
       <span class="muted">
         <Name text={`${setting.file}${setting.line === null ? '' : `:${setting.line}`}`} />
