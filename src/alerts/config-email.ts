@@ -150,7 +150,10 @@ const smtp = section('The mail server.', () => ({
     texts: { '': 'by its port', true: 'from the first byte', false: 'by STARTTLS' },
   }),
   tls: section('TLS of the connection.', () => ({
-    serverName: nullableText('Name to verify instead of host.').meta({ label: 'Name in its certificate', advanced: true }),
+    serverName: nullableText('Name to verify instead of host.').meta({
+      label: 'Name in its certificate',
+      advanced: true,
+    }),
     ignoreTLS: flag('Never use STARTTLS.').meta({ label: 'Never use STARTTLS', advanced: true }),
     requireTLS: flag('Refuse to send anything without TLS.', true).meta({ label: 'Only with TLS', advanced: true }),
     rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true).meta({
@@ -163,7 +166,9 @@ const smtp = section('The mail server.', () => ({
     user: text('User name.').meta({ label: 'User' }),
     password: text('Password.').meta({ label: 'Password' }),
   })),
-})).transform((value) => ({ ...value, secure: value.secure ?? value.port === 465 }))
+}))
+  .transform((value) => ({ ...value, secure: value.secure ?? value.port === 465 }))
+  .meta({ label: 'Mail server', hint: 'All mails go through it: alerts, reports and sign-in links.' })
 
 export const emailNotification = section('Alerts by mail.', () => ({
   enable: flag('Send mails.'),

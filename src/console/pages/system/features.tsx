@@ -1,21 +1,15 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Features: what can be switched on and off while Footman runs, with the words of the configuration reference. */
-import { z } from 'zod'
-import { butlerRoutes, selfAlerts } from '../../../alerts/config.ts'
-import { zone } from '../../../config/process.ts'
-import { restServerEndpointsEnable } from '../../../http/config.ts'
-import { once } from '../../../platform/once.ts'
-import { reportTask } from '../../../reports/config.ts'
+import { stringify } from 'yaml'
+import type { FormMeta } from '../../../platform/form-meta.ts'
 import { IMPORT_SETTINGS, type Setting } from '../../../settings/contract.ts'
 import { SWITCHES } from '../../../settings/kinds.ts'
 import { yamlOf } from '../../../settings/text.ts'
-import { scheduler } from '../../../tasks/schedule/config.ts'
-import { footmanConsole } from '../../config.ts'
 import { callOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
-import type { Field } from '../../schema-form/fields.ts'
-import { formOf } from '../../schema-form/of-schema.ts'
+import { isMembers } from '../../schema-form/fields.ts'
+import { fieldsOf } from '../../schema-form/of-schema.ts'
 import { putSetting } from '../../setting-calls.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
@@ -35,21 +29,29 @@ import {
 import { Name } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
-/** The sections that have switches, as they lie below `Butler`. */
-const sections = once(() =>
-  z.object({
-    scheduler,
-    restServerEndpointsEnable,
-    footman: z.object({ reportTask, timezone: zone, console: footmanConsole, selfAlerts, butlerRoutes }),
-  }),
-)
+/** The words and the default of a switch. One that is no single value, such as the mail server, has no field. */
+interface Words {
+  readonly label: string
+  readonly hint: string | undefined
+  readonly preset: unknown
+  readonly isFlag: boolean
+}
 
-/** The fields of the switches by their names, with words and defaults. */
-const fieldsOfSwitches = once(() => new Map(formOf(sections()).fields.map((field) => [field.at, field])))
+function wordsOf({ settingSchema }: Pick<PageContext, 'settingSchema'>, name: string): Words {
+  const { value } = settingSchema('switch', name)!
+  const { label = name, hint, description } = (value.meta() ?? {}) as FormMeta
+  const [field, ...others] = fieldsOf({ value })
+  return {
+    label,
+    hint: hint ?? description,
+    preset: others.length > 0 ? undefined : field?.preset,
+    isFlag: field?.as === 'flag' && others.length === 0,
+  }
+}
 
 interface Row {
   readonly name: string
-  readonly field: Field
+  readonly words: Words
   /** In the file or the store; undefined: it has its default. */
   readonly setting: Setting | undefined
 }
@@ -74,7 +76,7 @@ export const featuresPage: Page = {
                 locked={locked}
                 rows={SWITCHES.map((name) => ({
                   name,
-                  field: fieldsOfSwitches().get(name)!,
+                  words: wordsOf(context, name),
                   setting: usedSetting(settings, name),
                 }))}
               />
@@ -92,7 +94,7 @@ interface SwitchesProps {
   readonly locked: string | null
 }
 
-const currentOf = ({ field, setting }: Row): unknown => setting?.value ?? field.preset
+const currentOf = ({ words, setting }: Row): unknown => setting?.value ?? words.preset
 
 const SCHEDULES = 'scheduler.enable'
 const ENDPOINTS = 'restServerEndpointsEnable.scheduler.'
@@ -138,16 +140,16 @@ const Switches = ({ context, rows, locked, part: id, also = [] }: PartProps) => 
     columns={[
       {
         head: 'Feature',
-        sort: ({ field }) => field.label,
+        sort: ({ words }) => words.label,
         cell: (row) => (
           <>
-            <b>{row.field.label}</b>
-            <p class="sub">{row.field.hint}</p>
+            <b>{row.words.label}</b>
+            <p class="sub">{row.words.hint}</p>
             <code class="id muted">{row.name}</code>
           </>
         ),
       },
-      { head: 'Value', cell: (row) => <Value field={row.field} value={currentOf(row)} /> },
+      { head: 'Value', cell: (row) => <Value isFlag={row.words.isFlag} value={currentOf(row)} /> },
       {
         head: 'From',
         cell: ({ setting }) =>
@@ -170,8 +172,18 @@ const Switches = ({ context, rows, locked, part: id, also = [] }: PartProps) => 
   />
 )
 
-const Value = ({ field, value }: { readonly field: Field; readonly value: unknown }) => {
-  if (field.as === 'flag') return <Mark state={value ? 'success' : 'skipped'} word={value ? 'on' : 'off'} />
+const Value = ({ isFlag, value }: { readonly isFlag: boolean; readonly value: unknown }) => {
+  if (isFlag) return <Mark state={value ? 'success' : 'skipped'} word={value ? 'on' : 'off'} />
+  if (isMembers(value) && !Array.isArray(value)) {
+    return (
+      <details>
+        <summary class="small">YAML</summary>
+        <pre class="code" tabindex={0}>
+          {stringify(value)}
+        </pre>
+      </details>
+    )
+  }
   const text = listed(value).join(', ')
   if (text === '') return <span class="muted">not set</span>
   return (
@@ -189,9 +201,9 @@ interface ButtonsProps {
 }
 
 const Buttons = ({ context, row, locked, also }: ButtonsProps) => {
-  const { name, field, setting } = row
+  const { name, words, setting } = row
   const isStored = setting?.source === 'console'
-  if (field.as !== 'flag') {
+  if (!words.isFlag) {
     return setting ? (
       <SettingButtons context={context} setting={setting} locked={locked} />
     ) : (
@@ -209,7 +221,7 @@ const Buttons = ({ context, row, locked, also }: ButtonsProps) => {
         values={{
           name,
           value: String(!isOn),
-          title: row.field.label,
+          title: row.words.label,
           revision: setting?.revision,
           ...(!isOn && { also }),
         }}
