@@ -166,9 +166,7 @@ const smtp = section('The mail server.', () => ({
     user: text('User name.').meta({ label: 'User' }),
     password: text('Password.').meta({ label: 'Password' }),
   })),
-}))
-  .transform((value) => ({ ...value, secure: value.secure ?? value.port === 465 }))
-  .meta({ label: 'Mail server', hint: 'All mails go through it: alerts, reports and sign-in links.' })
+})).transform((value) => ({ ...value, secure: value.secure ?? value.port === 465 }))
 
 export const emailNotification = section('Alerts by mail.', () => ({
   enable: flag('Send mails.'),

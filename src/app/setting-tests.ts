@@ -9,6 +9,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import type { CalendarDays, SettingTest, SettingTestOf, SettingTests, TestedTogether } from '../settings/contract.ts'
 import type { SettingKind } from '../settings/kinds.ts'
+import { isStoredIn } from '../settings/merge.ts'
 import type { Overview } from '../tasks/overview/index.ts'
 import { qrsTaskOf } from '../tasks/overview/site.ts'
 import { compilePolicies, tasksOfPolicy } from '../tasks/safety-net/task-policies.ts'
@@ -30,13 +31,16 @@ interface Entry {
 
 export async function testSetting(
   deps: SettingTestDeps,
-  { config, secrets }: ChangedConfig,
+  { config, secrets, settings }: ChangedConfig,
   { kind, name }: Entry,
   signal: AbortSignal,
 ): Promise<SettingTest> {
   const { footman } = config
   const time = await readCalendars(deps, config)
-  if (kind === 'destination') return deps.alerts.trySending(time.windows, config, { name, secrets, signal })
+  if (kind === 'destination') {
+    const trial = { name, secrets, isStored: isStoredIn(settings), signal }
+    return deps.alerts.trySending(time.windows, config, trial)
+  }
   if (kind === 'calendar') return testCalendar(time, todayAt(deps.clock.now(), footman.timezone), name)
   if (kind === 'window') return testWindow(deps, time, name)
   if (kind === 'policy') {

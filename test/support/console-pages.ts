@@ -229,9 +229,13 @@ async function fillSettings({ call }: ReportSite): Promise<readonly string[]> {
     '/schedules/calendars?calendar=holidays',
     '/schedules/calendars?calendar=closing&year=2030',
     '/tasks/policies',
-    '/system/settings/edit?kind=policy&name=sales',
     '/system/settings/edit?kind=calendar&name=closing',
     '/form/calendar.fill',
+    '/system/settings/edit?kind=rule',
+    '/system/settings/edit?kind=destination&type=webhook',
+    '/system/settings/edit?kind=window&name=office',
+    '/system/settings/edit?kind=policy&name=sales',
+    '/system/settings/edit?kind=switch&name=emailNotification.smtp',
   ]
 }
 

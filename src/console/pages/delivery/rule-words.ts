@@ -68,8 +68,8 @@ const COMPARISONS: Readonly<Record<string, (value: string) => string>> = {
 }
 
 function comparedText(text: string): string {
-  const [, operator = '', value = ''] = /^(>=|<=|>|<|=)\s*(.+)$/.exec(text) ?? []
-  return COMPARISONS[operator]?.(value) ?? text
+  const [, operator = '', value = ''] = /^(>=|<=|>|<|=)(.+)$/.exec(text) ?? []
+  return COMPARISONS[operator]?.(value.trim()) ?? text
 }
 
 const either = (texts: readonly string[]): string =>

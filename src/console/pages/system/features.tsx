@@ -1,20 +1,18 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Features: what can be switched on and off while Footman runs, with the words of the configuration reference. */
-import { stringify } from 'yaml'
-import type { FormMeta } from '../../../platform/form-meta.ts'
 import { IMPORT_SETTINGS, type Setting } from '../../../settings/contract.ts'
 import { SWITCHES } from '../../../settings/kinds.ts'
 import { yamlOf } from '../../../settings/text.ts'
 import { callOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
-import { isMembers } from '../../schema-form/fields.ts'
+import type { Field, Members } from '../../schema-form/fields.ts'
 import { fieldsOf } from '../../schema-form/of-schema.ts'
 import { putSetting } from '../../setting-calls.ts'
 import { ActionButton } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
 import { Panel, part, Table } from '../../ui/panel.tsx'
-import { listed } from '../../ui/setting-words.ts'
+import { listed, membersOf } from '../../ui/setting-words.ts'
 import {
   askSettings,
   DeleteSetting,
@@ -29,29 +27,23 @@ import {
 import { Name } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
 
-/** The words and the default of a switch. One that is no single value, such as the mail server, has no field. */
-interface Words {
-  readonly label: string
-  readonly hint: string | undefined
-  readonly preset: unknown
-  readonly isFlag: boolean
+/** A section as a whole, which has no words as one key. */
+const MAIL_SERVER: Field = {
+  at: 'emailNotification.smtp',
+  as: 'json',
+  label: 'Mail server',
+  hint: 'All mails go through it, those of report tasks too.',
 }
 
-function wordsOf({ settingSchema }: Pick<PageContext, 'settingSchema'>, name: string): Words {
-  const { value } = settingSchema('switch', name)!
-  const { label = name, hint, description } = (value.meta() ?? {}) as FormMeta
-  const [field, ...others] = fieldsOf({ value })
-  return {
-    label,
-    hint: hint ?? description,
-    preset: others.length > 0 ? undefined : field?.preset,
-    isFlag: field?.as === 'flag' && others.length === 0,
-  }
+/** The field of a switch, with words and default. */
+function fieldOf({ settingSchema }: PageContext, name: string): Field {
+  if (name === MAIL_SERVER.at) return MAIL_SERVER
+  return fieldsOf({ [name]: settingSchema('switch', name)!.value })[0]!
 }
 
 interface Row {
   readonly name: string
-  readonly words: Words
+  readonly field: Field
   /** In the file or the store; undefined: it has its default. */
   readonly setting: Setting | undefined
 }
@@ -76,7 +68,7 @@ export const featuresPage: Page = {
                 locked={locked}
                 rows={SWITCHES.map((name) => ({
                   name,
-                  words: wordsOf(context, name),
+                  field: fieldOf(context, name),
                   setting: usedSetting(settings, name),
                 }))}
               />
@@ -94,7 +86,7 @@ interface SwitchesProps {
   readonly locked: string | null
 }
 
-const currentOf = ({ words, setting }: Row): unknown => setting?.value ?? words.preset
+const currentOf = ({ field, setting }: Row): unknown => setting?.value ?? field.preset
 
 const SCHEDULES = 'scheduler.enable'
 const ENDPOINTS = 'restServerEndpointsEnable.scheduler.'
@@ -140,16 +132,16 @@ const Switches = ({ context, rows, locked, part: id, also = [] }: PartProps) => 
     columns={[
       {
         head: 'Feature',
-        sort: ({ words }) => words.label,
+        sort: ({ field }) => field.label,
         cell: (row) => (
           <>
-            <b>{row.words.label}</b>
-            <p class="sub">{row.words.hint}</p>
+            <b>{row.field.label}</b>
+            <p class="sub">{row.field.hint}</p>
             <code class="id muted">{row.name}</code>
           </>
         ),
       },
-      { head: 'Value', cell: (row) => <Value isFlag={row.words.isFlag} value={currentOf(row)} /> },
+      { head: 'Value', cell: (row) => <Value field={row.field} value={currentOf(row)} /> },
       {
         head: 'From',
         cell: ({ setting }) =>
@@ -172,19 +164,12 @@ const Switches = ({ context, rows, locked, part: id, also = [] }: PartProps) => 
   />
 )
 
-const Value = ({ isFlag, value }: { readonly isFlag: boolean; readonly value: unknown }) => {
-  if (isFlag) return <Mark state={value ? 'success' : 'skipped'} word={value ? 'on' : 'off'} />
-  if (isMembers(value) && !Array.isArray(value)) {
-    return (
-      <details>
-        <summary class="small">YAML</summary>
-        <pre class="code" tabindex={0}>
-          {stringify(value)}
-        </pre>
-      </details>
-    )
-  }
-  const text = listed(value).join(', ')
+const serverText = ({ host, port }: Members): string =>
+  host === undefined ? '' : `${host}${port === undefined ? '' : `:${port}`}`
+
+const Value = ({ field, value }: { readonly field: Field; readonly value: unknown }) => {
+  if (field.as === 'flag') return <Mark state={value ? 'success' : 'skipped'} word={value ? 'on' : 'off'} />
+  const text = field === MAIL_SERVER ? serverText(membersOf(value)) : listed(value).join(', ')
   if (text === '') return <span class="muted">not set</span>
   return (
     <span class="nowrap">
@@ -201,9 +186,9 @@ interface ButtonsProps {
 }
 
 const Buttons = ({ context, row, locked, also }: ButtonsProps) => {
-  const { name, words, setting } = row
+  const { name, field, setting } = row
   const isStored = setting?.source === 'console'
-  if (!words.isFlag) {
+  if (field.as !== 'flag') {
     return setting ? (
       <SettingButtons context={context} setting={setting} locked={locked} />
     ) : (
@@ -221,7 +206,7 @@ const Buttons = ({ context, row, locked, also }: ButtonsProps) => {
         values={{
           name,
           value: String(!isOn),
-          title: row.words.label,
+          title: row.field.label,
           revision: setting?.revision,
           ...(!isOn && { also }),
         }}

@@ -506,8 +506,9 @@ const nameOf = (text: string): string =>
     .replaceAll(/\p{M}/gu, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 63) || text
+    .replace(/^-/, '')
+    .slice(0, 63)
+    .replace(/-$/, '') || text
 
 export const saveSetting: Operation = {
   scope: 'setting:write',
