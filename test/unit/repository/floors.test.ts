@@ -54,6 +54,12 @@ describe('the floors of src and the simulator', () => {
     expect([...loaded].filter((path) => path === 'pg' || path === 'src/cluster/index.ts')).toEqual([])
   })
 
+  test('a start loads neither pages nor definitions of report tasks', () => {
+    const loaded = [...loadedBy('src/main.ts', 'src/cli/run.ts', 'src/cli/check.ts')]
+    expect(loaded).toContain('src/app/app.ts')
+    expect(loaded.filter((path) => /\.tsx$|^src\/reports\/entities\//.test(path))).toEqual([])
+  })
+
   // Each library is in memory once a thread, and every start has the ingest worker.
   test('the ingest worker loads no library, no schema and no other feature', () => {
     const loaded = [...loadedBy('src/app/roles.ts')].filter((path) => !path.startsWith('node:'))
