@@ -8,7 +8,7 @@ import { isGuid } from '../../platform/uuid.ts'
 import { summary, taskRef } from '../executions/contract.ts'
 
 const customProperty = shape('CustomPropertyValue', () => z.strictObject({ name: z.string(), value: z.string() }))
-/** What a list of texts must be; all elements that are none are one problem. */
+/** The reason at a list with elements that are no texts; all of them are one problem. */
 export const MIXED = 'must be an array of strings'
 
 type Texts = string | number | boolean
