@@ -25,7 +25,13 @@ function settingsOf(type: DestinationTypeName) {
   }))
 }
 
-const [first, ...others] = (Object.keys(DESTINATION_TYPES) as DestinationTypeName[]).map(settingsOf)
+/** The types in the order in which they are offered. The schema has the settings of a destination of the type. */
+export const destinationTypes = (Object.keys(DESTINATION_TYPES) as DestinationTypeName[]).map((name) => {
+  const { title, about, purpose } = destinationType(name)
+  return { name, title, about, purpose, schema: settingsOf(name) }
+})
+
+const [first, ...others] = destinationTypes.map(({ schema }) => schema)
 const anyDestination = z.discriminatedUnion('type', [first!, ...others]) as unknown as z.ZodType<DestinationConfig>
 
 const destination = anyDestination.superRefine((value, context) => {

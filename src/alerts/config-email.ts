@@ -143,19 +143,28 @@ function serviceMail(outcome: 'stopped' | 'started', sign: string) {
 }
 
 const smtp = section('The mail server.', () => ({
-  host: host('Host of the mail server.'),
-  port: port('Port of the mail server.', 25),
-  secure: optionalFlag('TLS from the first byte.', { defaultText: 'true for port 465, else false' }),
+  host: host('Host of the mail server.').meta({ label: 'Host', hint: 'Like smtp.acme.example.' }),
+  port: port('Port of the mail server.', 25).meta({ label: 'Port', hint: '25, 587 with a login, 465 with TLS.' }),
+  secure: optionalFlag('TLS from the first byte.', { defaultText: 'true for port 465, else false' }).meta({
+    label: 'TLS',
+    texts: { '': 'by its port', true: 'from the first byte', false: 'by STARTTLS' },
+  }),
   tls: section('TLS of the connection.', () => ({
-    serverName: nullableText('Name to verify instead of host.'),
-    ignoreTLS: flag('Never use STARTTLS.'),
-    requireTLS: flag('Refuse to send anything without TLS.', true),
-    rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true),
+    serverName: nullableText('Name to verify instead of host.').meta({
+      label: 'Name in its certificate',
+      advanced: true,
+    }),
+    ignoreTLS: flag('Never use STARTTLS.').meta({ label: 'Never use STARTTLS', advanced: true }),
+    requireTLS: flag('Refuse to send anything without TLS.', true).meta({ label: 'Only with TLS', advanced: true }),
+    rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true).meta({
+      label: 'Verify its certificate',
+      advanced: true,
+    }),
   })),
   auth: section('Login.', () => ({
-    enable: flag('Log in.'),
-    user: text('User name.'),
-    password: text('Password.'),
+    enable: flag('Log in.').meta({ label: 'Log in' }),
+    user: text('User name.').meta({ label: 'User' }),
+    password: text('Password.').meta({ label: 'Password' }),
   })),
 })).transform((value) => ({ ...value, secure: value.secure ?? value.port === 465 }))
 

@@ -28,13 +28,26 @@ import {
 } from '../config/fields.ts'
 import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../events/kinds.ts'
 
+/** Kinds of subjects as people write them. */
+const KIND_TEXTS = {
+  externalProgram: 'external program',
+  userSync: 'user sync',
+  distribute: 'distribution',
+  cloudReload: 'Qlik Cloud reload',
+  appReload: 'app reload without a task',
+  self: 'Footman itself',
+}
+
 /** All given fields must hold. */
 export const eventMatch = object(() => ({
   type: oneOrMany('Kinds of subjects.', word(EVENT_TYPES)).optional().meta({
     description: 'Kinds of subjects.',
     defaultText: 'all but appReload; in except, maintenance and snoozes: all',
-    label: 'Kinds',
+    label: 'Kinds of subjects',
+    hint: 'None = all but reloads of apps without a task.',
+    texts: KIND_TEXTS,
     group: 'match',
+    advanced: true,
   }),
   outcome: z
     .union([
@@ -46,6 +59,8 @@ export const eventMatch = object(() => ({
       description: 'Outcomes, or "*".',
       defaultText: 'all but success, started, status, cleared',
       label: 'Outcomes',
+      hint: 'None = all but success, started, status and cleared.',
+      texts: { neverStarted: 'never started' },
       group: 'match',
     }),
   source: oneOrMany('Where the event comes from.', word(EVENT_SOURCES))
@@ -71,14 +86,23 @@ export const eventMatch = object(() => ({
   message: patternText.optional().meta({
     description: 'Glob or /regular expression/ for the log message and the script log.',
     label: 'Text of the log',
+    hint: 'With * as in *out of memory*, or a /regular expression/.',
     group: 'match',
+    advanced: true,
   }),
   manual: z
     .boolean()
     .optional()
-    .meta({ description: 'Made by a manual reload.', label: 'Manual reloads', group: 'match', advanced: true }),
+    .meta({
+      description: 'Made by a manual reload.',
+      label: 'Reloads by hand',
+      texts: { '': 'with and without', true: 'only these', false: 'without these' },
+      group: 'match',
+      advanced: true,
+    }),
   consecutiveFailures: comparison('Failed or aborted executions in a row, like ">=3".', 'number').meta({
     label: 'Failures in a row',
+    hint: 'Like >=3.',
     group: 'match',
   }),
   duration: comparison('Run time, like ">30m".', 'duration').meta({
@@ -96,7 +120,7 @@ export const eventMatch = object(() => ({
     .meta({ label: 'During', lookup: 'window', group: 'match' }),
 }))
 
-const matches = (description: string) => oneOrMany(description, eventMatch)
+const matches = (description: string) => oneOrMany(description, eventMatch.meta({ title: 'Condition' }))
 
 const limit = z.string().transform((value, context): { count: number; windowMs: number } | null => {
   if (value.trim().toLowerCase() === 'none') return null
@@ -205,7 +229,9 @@ export const alertRoute = closed(
       .default('auto')
       .meta({
         description: 'Also send a message when all is well again: true, false, or auto = where it closes an incident.',
-        label: 'Recovery',
+        label: 'When all is well again',
+        hint: 'Automatic: a message where it closes an incident.',
+        texts: { auto: 'automatic', true: 'send a message', false: 'no message' },
         group: 'message',
       }),
     ...grouping,
@@ -220,7 +246,9 @@ export const alertRoute = closed(
 export const alertRoutes = list('Which events go to which destinations, beside the sections of Butler.', alertRoute)
 
 export const butlerRoutes = section('Additions to the rules made of the sections of Butler.', () => ({
-  recovery: flag('Also send a message when all is well again.'),
+  recovery: flag('Also send a message when all is well again.').meta({
+    label: 'Recovery messages of the sections of Butler',
+  }),
   ...grouping,
   disable: list('Rules to switch off, like butler.slackNotification.serviceStarted.', z.string()),
 }))
@@ -256,8 +284,14 @@ export const recurringMaintenance = closed(
 export const maintenance = list('Times in which alerts are suppressed.', recurringMaintenance)
 
 export const selfAlerts = section('Alerts about Footman itself.', () => ({
-  enable: flag('Raise them.', true),
-  to: list('Destinations; empty = log only.', nameText),
+  enable: flag('Raise them.', true).meta({
+    label: 'Alerts about Footman',
+    hint: 'Raise alerts when Footman itself has a fault, such as a full disk or a destination that refuses.',
+  }),
+  to: list('Destinations; empty = log only.', nameText).meta({
+    label: 'Receivers of alerts about Footman',
+    lookup: 'destination',
+  }),
 }))
 
 export type AlertRouteConfig = z.output<typeof alertRoute>

@@ -18,11 +18,15 @@ export interface BuiltCalendars {
   /** Delegate to the configuration in use. */
   readonly windows: Windows
   readonly calendars: Calendars
+  /** Those of the configuration in use, to ask about; none of the former ones. */
+  readonly inUse: () => CalendarsInUse
   /** Reads the files of calendars; must start before the services that use windows. */
   readonly backends: readonly Service[]
   /** Follows a changed configuration together with a part that is built from the new windows. */
   following(prepare: (windows: Windows, config: Config, changed: readonly string[]) => Use): Follow
 }
+
+export type CalendarsInUse = Pick<Version, 'calendars' | 'windows' | 'files'>
 
 /** Calendars and windows of another configuration, with their files as they are now, to ask about. */
 export async function readCalendars(deps: CalendarsDeps, config: Config) {
@@ -52,6 +56,7 @@ export function buildCalendars(deps: CalendarsDeps, config: Config): BuiltCalend
       contains: (name, day) => calendarOwner(name).calendars.contains(name, day),
       troubles: (name) => calendarOwner(name).calendars.troubles(name),
     },
+    inUse: () => current,
     backends: [{ name: 'calendars', start: () => current.files.start(), stop: () => current.files.stop() }],
     following: (prepare) => async (next, changed) => {
       const version = windowsOf(deps, next)

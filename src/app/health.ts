@@ -1,5 +1,7 @@
 /** The state of the parts, for `/health`. */
 
+import type { Alerts } from '../alerts/index.ts'
+import { destinationState } from '../alerts/outbox/destination-health.ts'
 import type { SharedState } from '../cluster/types.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { CheckState } from '../http/contract.ts'
@@ -13,10 +15,11 @@ import type { StorageState } from '../platform/storage/states.ts'
 import { clusterHealth } from './cluster-http.ts'
 
 export interface HealthDeps {
-  readonly pipeline: EventPipeline
+  readonly alerts: Pick<Alerts, 'destinations' | 'health'>
+  readonly pipeline: Pick<EventPipeline, 'status'>
   readonly rest: Pick<ApiServer, 'healthy'>
   readonly mqtt: MqttService | null
-  readonly influx: { readonly server: InfluxServer | null }
+  readonly influx: { readonly server: Pick<InfluxServer, 'takesPoints'> | null }
   readonly storage: { readonly guard: Pick<StorageGuard, 'state'> }
   readonly shared: Pick<SharedState, 'status' | 'clock'>
   readonly descriptors: Pick<DescriptorWatch, 'problem'>
@@ -35,12 +38,13 @@ const VITAL = ['udp', 'rest', 'database', 'cluster']
  * never count.
  */
 export function healthReport(deps: HealthDeps): HealthReport {
-  const { pipeline, rest, mqtt, influx, qrsConnection, properties } = deps
+  const { pipeline, rest, mqtt, qrsConnection, properties } = deps
   const { udpListening, qrsReachable, journal } = pipeline.status
   const database = storageOf(deps.storage.guard.state, journal)
   const descriptors = deps.descriptors.problem
   const { status, clock } = deps.shared
   const cluster = clusterHealth(status, clock.now())
+  const influxdb = influxOf(deps)
   const refusals = qrsConnection ? deps.qlik.refusals() : []
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
@@ -48,8 +52,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
     // A server that refuses is not away.
     qrs: refusals.length > 0 ? 'degraded' : stateOf(qrsConnection ? qrsReachable : null),
     mqtt: stateOf(mqtt ? mqtt.connected : null),
-    // Points wait on disk.
-    influxdb: influx.server ? (influx.server.takesPoints ? 'up' : 'degraded') : 'off',
+    influxdb: influxdb.state,
     database: database.state,
     ...(cluster && { cluster: cluster.state }),
     ...(descriptors !== null && { descriptors: 'degraded' }),
@@ -57,6 +60,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
   }
   const reasons = {
     ...(refusals.length > 0 && { qrs: refusals.join('; ') }),
+    ...(influxdb.reason !== '' && { influxdb: influxdb.reason }),
     ...(database.reason !== '' && { database: database.reason }),
     ...(cluster && cluster.reason !== '' && { cluster: cluster.reason }),
     ...(descriptors !== null && { descriptors }),
@@ -66,6 +70,15 @@ export function healthReport(deps: HealthDeps): HealthReport {
     checks,
     ...(Object.keys(reasons).length > 0 && { reasons }),
   }
+}
+
+/** The database takes the points of the monitors, and those of the events as the destination `influxdb`. Points wait on disk. */
+function influxOf({ influx, alerts }: HealthDeps): { readonly state: CheckState; readonly reason: string } {
+  if (!influx.server) return { state: 'off', reason: '' }
+  const destination = alerts.destinations.get('influxdb')
+  const { state } = destination ? destinationState(alerts.health, destination) : { state: 'up' }
+  if (state === 'refuses') return { state: 'degraded', reason: 'the last points of an event were refused' }
+  return { state: influx.server.takesPoints && state === 'up' ? 'up' : 'degraded', reason: '' }
 }
 
 /** The worse state of both databases, and the number of messages that wait in memory. */

@@ -2,7 +2,7 @@
 import { arch, hostname, platform, release } from 'node:os'
 import { createApp } from '../app/app.ts'
 import { buildCluster, resetCluster } from '../app/cluster.ts'
-import { type LoadResult, loadConfig } from '../app/config/load.ts'
+import { type LoadOptions, type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
 import { loadReports } from '../app/reports.ts'
 import type { Config } from '../app/schema.ts'
@@ -70,8 +70,8 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
     )
     return EXIT.badInput
   }
-  const load: Loading['load'] = (settings) =>
-    loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides, settings })
+  const load: Loading['load'] = (settings, without) =>
+    loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides, settings, without })
   const loaded = await load()
   if (!loaded.config) {
     for (const problem of sortProblems(loaded.problems)) io.err(renderProblem(problem))
@@ -83,7 +83,7 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
 interface Loading {
   readonly loaded: LoadResult
   /** Reads the same file again, in the same way. */
-  readonly load: (settings?: readonly OpenedSetting[]) => Promise<LoadResult>
+  readonly load: (settings?: readonly OpenedSetting[], without?: LoadOptions['without']) => Promise<LoadResult>
 }
 
 async function runConfigured(config: Config, { loaded, load }: Loading, options: RunOptions): Promise<number> {
@@ -163,7 +163,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           paths,
           handover,
           reports,
-          ...(shared && { shared, restHandover }),
+          restHandover,
+          ...(shared && { shared }),
           cluster,
           observe: { event: onEvent },
           onGivenUp() {

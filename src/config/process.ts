@@ -54,7 +54,7 @@ export const dataDirectory = file('Folder of the databases; relative to the conf
 export const templateDirectory = file('Folder of your own templates.', 'templates')
 export const zone = timezone('Time zone of windows, calendars, texts and day limits.', '', {
   defaultText: 'zone of this computer',
-})
+}).meta({ label: 'Time zone', lookup: 'timezone' })
 export const frequencyTimezone = timezone('Time zone of the wall clock in frequency texts.', 'UTC')
 export const shadow = flag('Receive, enrich, render and record everything, but send nothing and start nothing.')
 export const watchConfig = flag('Apply a changed configuration file without a restart where that is possible.', true)

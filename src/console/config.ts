@@ -15,7 +15,7 @@ export const footmanConsole = section('The web console, at /console/ of the REST
   enable: flag('Offer the console.', true),
   publicUrl: httpUrl(
     'Address of Footman for browsers, used in links of alerts: https://qs.acme.example/footman. Empty = no links.',
-  ),
+  ).meta({ label: 'Public address' }),
   sessionHours: count('Longest life of a session, in hours.', 12, HOURS),
   idleHours: count('A session ends after this time without a request, in hours.', 4, HOURS),
   allowPlainHttp: flag(

@@ -48,7 +48,7 @@ export interface Operation {
   readonly scope: string
   /** Title of the dialog and text of its button: `Start again`. */
   readonly verb: string
-  readonly call: (fields: Fields, upload?: Upload) => Call
+  readonly call: (fields: Fields, context: PageContext) => Call
   /** The dialog asks for a file. */
   readonly takesFile?: true
   /** Field that the text of the chosen file goes into, in any encoding of Windows, or of a workbook; `note` says which one was assumed. */
@@ -154,12 +154,15 @@ export async function operationPage(
         </form>
         <details>
           <summary>As a call of the API</summary>
-          <CopyText text={curlOf(context, operation.call(fields))} />
+          <CopyText text={curlOf(context, operation.call(fields, withoutFile(context)))} />
         </details>
       </div>
     ),
   }
 }
+
+/** A call that people read shows no file. */
+const withoutFile = ({ upload: _, ...context }: PageContext): PageContext => context
 
 /** Statuses that say that the fields are wrong, not that something failed. */
 const INPUT_STATUSES = [400, 409, 412, 413, 422]
@@ -239,7 +242,7 @@ export const Calls = ({ context, operations }: CallsProps) =>
         return (
           <>
             <p>{verb}</p>
-            <CopyText text={curlOf(context, call(fieldsOf(form)))} />
+            <CopyText text={curlOf(context, call(fieldsOf(form), context))} />
           </>
         )
       })}
@@ -322,7 +325,7 @@ export async function takeAction(
     const issues = empty.map((name) => ({ path: name, message: 'must not be empty' }))
     return await again(refused('Invalid form', issues))
   }
-  const { method, path, query = {}, body, headers } = operation.call(fields, context.upload)
+  const { method, path, query = {}, body, headers } = operation.call(fields, context)
   // A form that is sent twice is carried out once; one that was changed meanwhile, as after *Back*, is another.
   const key = form.has('once')
     ? createHash('sha256')

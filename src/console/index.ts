@@ -11,6 +11,7 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import type { SchemaOf } from '../settings/merge.ts'
 import type { ConsoleConfig } from './config.ts'
 import { END_SESSION, SESSIONS, SIGN_IN_LINK } from './contract.ts'
 import type { NodeState, SiteSettings } from './page.ts'
@@ -24,6 +25,7 @@ interface ConsoleDeps {
   readonly log: Logger
   readonly audit: Audit
   readonly shared: Pick<SharedState, 'status' | 'runsDuties'>
+  readonly settingSchema: SchemaOf
 }
 
 export interface Console {
@@ -62,6 +64,7 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
       log,
       now,
       guard,
+      settingSchema: deps.settingSchema,
       signIn: createSignIn({ sessions, links, audit, now }, config),
       settings: () => ({
         ...settings.site,

@@ -1,6 +1,7 @@
 /** The form of a page: what it is given and what it answers. `site.tsx` puts it into the frame. */
 import type { Child } from 'hono/jsx'
 import type { ApiRequest } from '../http/endpoint/route.ts'
+import type { SchemaOf } from '../settings/merge.ts'
 import type { Ask, Query } from './ask.ts'
 import type { Upload } from './requests.ts'
 import type { Visitor } from './session/guard.ts'
@@ -24,10 +25,11 @@ export const SYSTEM_PAGES = [
   ['/system/files', 'File jobs', 'file:write'],
   ['/system/mqtt', 'MQTT messages', 'message:read'],
   ['/system/settings', 'Settings', 'setting:read'],
+  ['/system/features', 'Features', 'setting:read'],
   ['/system/changes', 'Changes', 'setting:read'],
   ['/system/config', 'Configuration', 'admin'],
   ['/system/audit', 'Audit', 'admin'],
-  ['/system/keys', 'Keys', 'admin'],
+  ['/system/keys', 'Access', 'admin'],
   ['/system/sessions', 'Sessions', 'any'],
   ['/system/about', 'About', 'any'],
 ] as const
@@ -59,6 +61,8 @@ export interface PageContext {
   /** IANA name of the site's zone. */
   readonly timezone: string
   readonly settings: SiteSettings
+  /** The schema of a setting, for its form. */
+  readonly settingSchema: SchemaOf
   /** Chosen in the posted form. */
   readonly upload?: Upload
   /** Actions of the page that ask nothing, filled while it is rendered: of each operation the fields of the first button. */
@@ -109,7 +113,7 @@ export interface PageContent {
   readonly live?: readonly string[]
   /** Names of further scripts in `assets/`: `chart.js`. */
   readonly scripts?: readonly string[]
-  /** For pages of actions: the place of the navigation. */
+  /** The place of the navigation, for pages of actions and those that have several. */
   readonly place?: Place
   /** Where the page is, below the console: the browser goes there instead. */
   readonly location?: string

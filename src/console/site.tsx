@@ -12,6 +12,7 @@ import { type Refusal, refusal } from '../http/errors.ts'
 import { SELF_ALERTS } from '../monitors/contract.ts'
 import { limitedClient } from '../platform/addresses.ts'
 import type { Logger } from '../platform/types.ts'
+import type { SchemaOf } from '../settings/merge.ts'
 import { ATTENTION_COUNT } from '../tasks/overview/contract.ts'
 import { createAsk } from './ask.ts'
 import { assetAnswer } from './assets.ts'
@@ -31,6 +32,7 @@ export interface SiteDeps {
   readonly now: () => number
   readonly guard: Guard
   readonly signIn: SignIn
+  readonly settingSchema: SchemaOf
   /** Asked for each page, as the configuration may change. */
   readonly settings: () => SiteSettings & { readonly hsts: boolean }
 }
@@ -42,7 +44,7 @@ export type Site = (request: ApiRequest) => Promise<Response>
 
 const THEME_COOKIE = 'footman_theme'
 
-export function createSite({ log, now, guard, signIn, settings }: SiteDeps): Site {
+export function createSite({ log, now, guard, signIn, settingSchema, settings }: SiteDeps): Site {
   const app = new Hono<SiteEnv>()
 
   async function withVisitor(c: SiteContext, work: (context: PageContext) => Promise<Response>): Promise<Response> {
@@ -51,7 +53,7 @@ export function createSite({ log, now, guard, signIn, settings }: SiteDeps): Sit
     if (!visitor) return redirect(withQuery(`${rootOf(request)}/login`, { next: addressOf(request) }))
     const tooMany = request.pages.count(visitor.identity.bucket ?? limitedClient(request.client))
     if (tooMany) throw tooMany
-    return work(contextOf(c, visitor, settings(), now()))
+    return work(contextOf(c, visitor, { settings: settings(), settingSchema, now: now() }))
   }
 
   async function show(context: PageContext, place: Place, content: PageContent): Promise<Response> {
@@ -78,7 +80,8 @@ export function createSite({ log, now, guard, signIn, settings }: SiteDeps): Sit
     app.get(`/console${page.path}`, (c) =>
       withVisitor(c, async (context) => {
         const isRefused = page.scope && !context.may(page.scope)
-        return show(context, page.place, isRefused ? missingScope(context, page.scope) : await page.render(context))
+        const content = isRefused ? missingScope(context, page.scope) : await page.render(context)
+        return show(context, content.place ?? page.place, content)
       }),
     )
   }
@@ -147,7 +150,11 @@ export function createSite({ log, now, guard, signIn, settings }: SiteDeps): Sit
     app.fetch(new Request(new URL(request.url, 'http://own.invalid'), { method: request.method }), { request })
 }
 
-function contextOf(c: SiteContext, visitor: Visitor, settings: SiteSettings, now: number): PageContext {
+function contextOf(
+  c: SiteContext,
+  visitor: Visitor,
+  site: Pick<PageContext, 'settings' | 'settingSchema' | 'now'>,
+): PageContext {
   const { request } = c.env
   const { pathname, searchParams } = new URL(request.url, 'http://own.invalid')
   const root = rootOf(request)
@@ -157,11 +164,10 @@ function contextOf(c: SiteContext, visitor: Visitor, settings: SiteSettings, now
     root,
     path,
     visitor,
-    settings,
+    ...site,
     params: c.req.param(),
     query: searchParams,
-    now,
-    timezone: settings.timezone,
+    timezone: site.settings.timezone,
     actions: new Map(),
     ask: createAsk(request.pages, visitor.identity, request.method !== 'POST'),
     may: (scope) => visitor.caller.may(scope),

@@ -39,7 +39,8 @@ export const restServerConfig = section('The REST API.', () => ({
 
 export const restServerApiDocGenerate = flag('Accepted for compatibility; not needed.', false, { ignored: true })
 
-const endpoint = (what: string) => flag(`Offer: ${what}.`)
+const endpoint = (what: string) =>
+  flag(`Offer: ${what}.`).meta({ label: `Endpoint: ${what}`, hint: 'Callers of the REST API may use it.' })
 
 export const restServerEndpointsEnable = section('Which endpoints of the REST API exist.', () => ({
   apiListEnabledEndpoints: endpoint('list of the enabled endpoints'),
@@ -51,7 +52,10 @@ export const restServerEndpointsEnable = section('Which endpoints of the REST AP
   fileDelete: endpoint('delete a file'),
   fileMove: endpoint('move a file'),
   fileCopy: endpoint('copy a file'),
-  keyValueStore: endpoint('key-value store; also allows key-value pairs in start requests'),
+  keyValueStore: endpoint('key-value store; also allows key-value pairs in start requests').meta({
+    label: 'Key-value pairs',
+    hint: 'Load scripts and other programs keep values in Footman, and give them to tasks that they start.',
+  }),
   mqttPublishMessage: endpoint('publish an MQTT message'),
   newRelic: section('New Relic.', () => ({
     postNewRelicMetric: endpoint('send a metric to New Relic'),
@@ -191,20 +195,32 @@ const scope = z.string().refine((value) => SCOPE.test(value), {
 
 const limits = {
   startFilter: taskSelectors('Tasks that may be started; absent = all.').optional(),
-  keyValueNamespaces: z
-    .array(globText)
-    .optional()
-    .meta({ description: 'Globs of the key-value namespaces that may be used; absent = all, empty = none.' }),
-  allowFrom: z.array(cidr).optional().meta({ description: 'Addresses that may use this; absent = all, empty = none.' }),
+  keyValueNamespaces: z.array(globText).optional().meta({
+    description: 'Globs of the key-value namespaces that may be used; absent = all, empty = none.',
+    label: 'Namespaces of key-value pairs',
+    hint: 'One a line, with * for any text; empty = all.',
+    advanced: true,
+  }),
+  allowFrom: z.array(cidr).optional().meta({
+    description: 'Addresses that may use this; absent = all, empty = none.',
+    label: 'Only from these addresses',
+    hint: 'One a line, like 10.1.0.0/16; empty = all.',
+    advanced: true,
+  }),
 }
 
 const grant = {
-  scopes: z.array(scope).meta({ description: 'Rights: <group>:<verb>, * for any, or admin.' }),
+  scopes: z.array(scope).meta({
+    description: 'Rights: <group>:<verb>, * for any, or admin.',
+    label: 'Rights',
+    hint: `One a line, like task:run, kv:* or admin. Groups: ${SCOPE_GROUPS.slice(0, -1).join(', ')}; verbs: read, run, write, *.`,
+  }),
   ...limits,
 }
 
-const key = object(() => ({
-  id: name('Shown in the log and the audit.'),
+/** An API key. */
+export const accessKey = object(() => ({
+  id: name('Shown in the log and the audit.').meta({ label: 'Name' }),
   hash: z
     .string()
     .regex(/^sha256:[0-9a-f]{64}$/, {
@@ -214,9 +230,12 @@ const key = object(() => ({
       error: 'is the published example; everybody knows its key',
     })
     .meta({ description: 'Hash of the key.' }),
-  expires: isoTime
-    .optional()
-    .meta({ description: 'Day or time after which the key is refused.', defaultText: 'never' }),
+  expires: isoTime.optional().meta({
+    description: 'Day or time after which the key is refused.',
+    defaultText: 'never',
+    label: 'Ends',
+    hint: 'The last day, like 2027-03-31, or a time; empty = never.',
+  }),
   ...grant,
 }))
 
@@ -264,7 +283,7 @@ export const access = section(
   'Access control of the REST API.',
   () => ({
     enable: flag('Ask for credentials.'),
-    keys: list('API keys.', key),
+    keys: list('API keys.', accessKey),
     jwt: noted(jwt.optional(), { description: 'JSON Web Tokens.', nullable: 'absent' }),
     clientCertificates: noted(clientCertificates.optional(), {
       description: 'Client certificates.',

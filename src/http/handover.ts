@@ -1,6 +1,6 @@
 /**
- * The server of the REST API while one app replaces another in the same process, as when a node of a cluster gets another part:
- * the port stays open, and requests wait for the next app.
+ * The server of the REST API while one app replaces another in the same process, as when a feature is switched on, or a node of a
+ * cluster gets another part: the port stays open, and requests wait for the next app.
  */
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Answer } from './context.ts'

@@ -34,6 +34,8 @@ export interface CalendarFiles {
   readonly name: string
   /** Days of the last readable content; empty before the first reading. */
   days(calendar: string): ReadonlySet<Day>
+  /** The name of a day in the file, such as that of a holiday; null = it has none. */
+  nameOf(calendar: string, day: Day): string | null
   /** Why the file cannot be used now; null = it can, or has not been read yet. */
   trouble(calendar: string): string | null
   /** Reads all files once. Never rejects: a file that cannot be read is logged and reported. */
@@ -45,6 +47,7 @@ export interface CalendarFiles {
 
 interface Known {
   days: ReadonlySet<Day>
+  names: ReadonlyMap<Day, string>
   /** Size and time of the file at the last reading. */
   stamp: string
   trouble: string | null
@@ -53,6 +56,7 @@ interface Known {
 const POLL_MS = 5000
 const MAX_BYTES = 10 * 1024 * 1024
 const NO_DAYS: ReadonlySet<Day> = new Set()
+const NO_NAMES: ReadonlyMap<Day, string> = new Map()
 
 export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarFilesSettings): CalendarFiles {
   const { log, readTable, onFailure } = deps
@@ -60,16 +64,16 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   const known = new Map<string, Known>()
 
   async function look(calendar: string, path: string): Promise<void> {
-    const before = known.get(calendar) ?? { days: NO_DAYS, stamp: '', trouble: null }
+    const before = known.get(calendar) ?? { days: NO_DAYS, names: NO_NAMES, stamp: '', trouble: null }
     try {
       const { size, mtimeMs } = await stat(path)
       const stamp = `${size} ${mtimeMs}`
       if (stamp === before.stamp) return
-      const { days, warnings, note } = await readCalendarFile(path, readTable)
+      const { days, names = NO_NAMES, warnings, note } = await readCalendarFile(path, readTable)
       for (const warning of note === undefined ? warnings : [note, ...warnings])
         log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
-      known.set(calendar, { days, stamp, trouble: null })
+      known.set(calendar, { days, names, stamp, trouble: null })
       if (before.trouble !== null || before.stamp === '') onFailure?.(calendar, null)
     } catch (error) {
       const trouble = `${path}: ${errorText(error)}`
@@ -90,6 +94,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   return {
     name: 'calendars',
     days: (calendar) => known.get(calendar)?.days ?? NO_DAYS,
+    nameOf: (calendar, day) => known.get(calendar)?.names.get(day) ?? null,
     trouble: (calendar) => known.get(calendar)?.trouble ?? null,
     read: lookAtAll,
     async start() {
@@ -115,7 +120,8 @@ export async function readCalendarFile(
   return { ...(await readCalendarText(path, text)), ...(note !== null && { note: `the file ${note}` }) }
 }
 
-async function readCalendarText(path: string, text: string): Promise<CalendarContent> {
+/** `path` says by its end which kind of text it is: .ics, .csv and the like, else YAML. */
+export async function readCalendarText(path: string, text: string): Promise<CalendarContent> {
   if (/\.ics$/i.test(path)) return readIcs(text)
   if (/\.(?:csv|tsv|txt|xls[xmb]?)$/i.test(path)) return daysOfTable(parseTable(text))
   // The library takes the line ends of old Macs (CR only) for no line ends.
@@ -163,6 +169,8 @@ function withoutTwins({ line, cells }: TableRow): [] {
 
 interface CalendarContent {
   readonly days: ReadonlySet<Day>
+  /** Names of days, such as those of holidays. */
+  readonly names?: ReadonlyMap<Day, string>
   /** One line for each thing that was left out, with the reason. */
   readonly warnings: readonly string[]
   /** About letters of the file that may be wrong. A damaged date is no such letter: it refuses the file. */
@@ -198,6 +206,7 @@ export async function readIcs(text: string): Promise<CalendarContent> {
   if (begin < 0) throw new Error('it is not an iCalendar file: BEGIN:VCALENDAR is missing')
   const libraries = await loadLibraries()
   const days = new Set<Day>()
+  const names = new Map<Day, string>()
   const warnings: string[] = []
   let count = 0
   const events = [...eventsOf(lines)]
@@ -208,12 +217,13 @@ export async function readIcs(text: string): Promise<CalendarContent> {
     if (warning !== null) warnings.push(`event "${title}": ${warning}`)
     for (const day of found) {
       days.add(day)
+      names.set(day, title)
       count += 1
       if (count > MAX_DAYS) throw new Error(`it holds more than ${MAX_DAYS} days`)
     }
   }
   const more = warnings.length - MAX_WARNINGS
-  return { days, warnings: more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `and ${more} more`] : warnings }
+  return { days, names, warnings: more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `and ${more} more`] : warnings }
 }
 
 async function loadLibraries() {

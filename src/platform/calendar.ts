@@ -51,6 +51,14 @@ export interface Calendars {
   troubles(name: string): readonly string[]
 }
 
+/** Where a day of a calendar comes from. */
+export type DayReason = 'date' | 'weekday' | 'file'
+
+export interface CalendarReasons {
+  /** Null: it is no day of the calendar. Throws for an unknown name. */
+  reason(name: string, day: Day): DayReason | null
+}
+
 export interface Windows {
   has(name: string): boolean
   /** Whether the instant (ms since 1970) lies in the window. Throws for unknown names. */
@@ -73,23 +81,30 @@ export function createCalendars({
   calendars,
   fileDays = () => NO_DAYS,
   fileTrouble = () => null,
-}: CalendarsSettings): Calendars {
+}: CalendarsSettings): Calendars & CalendarReasons {
   const prepared = new Map(Object.entries(calendars).map(([name, definition]) => [name, prepareCalendar(definition)]))
 
-  /** `asking`: calendars whose `contains` is in progress; a calendar that is its own exception removes no days. */
-  function contains(name: string, day: Day, asking: readonly string[]): boolean {
+  /** `asking`: calendars whose `reason` is in progress; a calendar that is its own exception removes no days. */
+  function reason(name: string, day: Day, asking: readonly string[]): DayReason | null {
     const calendar = prepared.get(name)
     if (!calendar) throw new Error(`There is no calendar "${name}"`)
     const { weekdays, dates, except } = calendar
-    const added = weekdays.has(weekdayOf(day)) || dates.has(day) || fileDays(name).has(day)
-    if (!added) return false
+    const added = dates.has(day)
+      ? 'date'
+      : weekdays.has(weekdayOf(day))
+        ? 'weekday'
+        : fileDays(name).has(day)
+          ? 'file'
+          : null
+    if (added === null) return null
     const path = [...asking, name]
-    return !except.some((other) => !path.includes(other) && contains(other, day, path))
+    return except.some((other) => !path.includes(other) && reason(other, day, path) !== null) ? null : added
   }
 
   return {
     has: (name) => prepared.has(name),
-    contains: (name, day) => contains(name, day, []),
+    contains: (name, day) => reason(name, day, []) !== null,
+    reason: (name, day) => reason(name, day, []),
     troubles: (name) =>
       [...new Set([name, ...(prepared.get(name)?.except ?? [])])].flatMap((one) => {
         const trouble = fileTrouble(one)
@@ -228,7 +243,7 @@ export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 export const dayOf = (wall: number): Day => Math.floor(wall / DAY_MS)
 
 /** 0 = Monday. 1970-01-01 was a Thursday. */
-const weekdayOf = (day: Day): number => (((day + 3) % 7) + 7) % 7
+export const weekdayOf = (day: Day): number => (((day + 3) % 7) + 7) % 7
 
 /** `2026-12-24`, `20261224`; null when the text is no existing day. */
 export function parseDay(text: string): Day | null {

@@ -34,6 +34,8 @@ export interface FormMeta {
     | 'time'
   /** Words for the values of an enumeration, or for those of a text that the form offers; '' = none of them. */
   readonly texts?: Readonly<Record<string, string>>
+  /** It is stored encrypted and shown masked; of pairs, their values. */
+  readonly secret?: boolean
   /** Members with a lower number stand before; default 0. */
   readonly order?: number
   /** The order of the items means something. */
@@ -55,6 +57,7 @@ export const FORM_ONLY = [
   'suggest',
   'control',
   'texts',
+  'secret',
   'order',
   'ordered',
   'start',

@@ -46,7 +46,10 @@ const hub = section('Web pages with the reports.', () => ({
 export const reportTask = section(
   'Report tasks: reports of Qlik Sense apps by mail, in folders and on web pages.',
   () => ({
-    enable: flag('Run report tasks.'),
+    enable: flag('Run report tasks.').meta({
+      label: 'Report tasks',
+      hint: 'Reports of Qlik Sense apps by mail, in folders and on web pages.',
+    }),
     restApi: section('Endpoints.', () => ({ enable: flag('Offer the endpoints.', true) })),
     dataDirectory: file('Folder of generated files.', '', { defaultText: '<dataDirectory>/report' }),
     baseUrl: httpUrl('Address of Footman in mails, without slash at the end.', '', {

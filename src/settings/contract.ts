@@ -161,6 +161,37 @@ export const RESTORE_SETTING = contract({
   }),
 })
 
+const fileLines = () =>
+  z.strictObject({
+    file: z.string(),
+    from: z.int().describe('The first line, from 1.'),
+    to: z.int().describe('The last line.'),
+    text: z.string().describe('The lines, with `********` for secrets and without the texts of comments.'),
+    isAlone: z.boolean().describe('false: something else stands on these lines, too.'),
+  })
+/** Where an entry stands in the configuration file. */
+export type FileLines = Shape<typeof fileLines>
+
+export const ADOPT_SETTING = contract({
+  method: 'POST',
+  path: '/v4/settings/{kind}/{name}/adopt',
+  params,
+  query: dryRun,
+  answers: () => ({
+    200: z
+      .strictObject({
+        setting: setting(),
+        lines: fileLines().describe('To be deleted from the file, which Footman never writes.'),
+        followers: z
+          .array(z.string())
+          .describe('Entries of the file that come after it, and before it as soon as the lines are deleted.'),
+      })
+      .describe('Stored; the file wins until its lines are deleted and the file is read again.'),
+    ...REFUSED,
+  }),
+})
+export type AdoptedSetting = AnswerOf<typeof ADOPT_SETTING>
+
 const attempt = () =>
   z.strictObject({
     target: z.string().describe('Where it went to: an address, a host, a topic.'),
@@ -231,6 +262,47 @@ export const TEST_SETTING = contract({
     409: 'The kind has no test, or the draft cannot be used.',
   }),
 })
+
+/** Kinds whose entries in use are tested together. */
+const TESTED_TOGETHER = ['calendar', 'window', 'policy'] as const
+export type TestedTogether = (typeof TESTED_TOGETHER)[number]
+
+export const SETTING_TESTS = contract({
+  method: 'GET',
+  path: '/v4/settings/tests',
+  query: () =>
+    z.object({ kind: queryField.word(TESTED_TOGETHER).describe('`policy` needs the scope `task:read` besides.') }),
+  answers: () => ({
+    200: z
+      .strictObject({ tests: z.array(z.strictObject({ name: z.string(), found: tested() })) })
+      .describe('Of the settings in use, those of the file included, in the order of the configuration.'),
+  }),
+})
+export type SettingTests = AnswerOf<typeof SETTING_TESTS>
+
+export const CALENDAR_DAYS = contract({
+  method: 'GET',
+  path: '/v4/settings/calendar/{name}/days',
+  params: () => z.object({ name: z.string().max(200) }),
+  query: () => z.object({ year: queryField.integer(1970, 2199).describe('Default: this year.').optional() }),
+  answers: () => ({
+    200: z
+      .strictObject({
+        year: z.int(),
+        days: z.array(
+          z.strictObject({
+            day: z.string(),
+            from: z.enum(['date', 'weekday', 'file']).describe('The part of the calendar that has the day.'),
+            name: z.string().nullable().describe('In the file, such as that of a holiday.'),
+          }),
+        ),
+        troubles: z.array(z.string()).describe('Why files cannot be used: days may be missing.'),
+      })
+      .describe('The days of a calendar in use.'),
+    404: REFUSED[404],
+  }),
+})
+export type CalendarDays = AnswerOf<typeof CALENDAR_DAYS>
 
 export const SETTING_CHANGES = contract({
   method: 'GET',

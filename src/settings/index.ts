@@ -1,4 +1,5 @@
 /** Settings that people change while Footman runs: destinations, rules, calendars and others, beside those of the file. */
+import { isDeepStrictEqual } from 'node:util'
 import type { SharedState } from '../cluster/types.ts'
 import { PLACEHOLDER } from '../config/external.ts'
 import { scalars, type TreeNode } from '../config/tree.ts'
@@ -8,10 +9,10 @@ import { errorText } from '../platform/errors.ts'
 import type { Clock } from '../platform/types.ts'
 import { createChanges, type SettingsUser } from './changes.ts'
 import type { SettingsConfig } from './config.ts'
-import { settingRoutes } from './http.ts'
+import { type SettingsInUse, settingRoutes } from './http.ts'
 import { entryAt } from './kinds.ts'
 import { type KeySettings, openSealer } from './sealed.ts'
-import { openSettings, type SettingStore } from './store.ts'
+import { openSettings, type SettingStore, type SettingValue, type StoredSetting } from './store.ts'
 import type { WholeConfiguration } from './views.ts'
 
 export interface SettingsDeps {
@@ -20,13 +21,14 @@ export interface SettingsDeps {
   readonly shared: Pick<SharedState, 'mode'>
   readonly user: SettingsUser
   readonly whole: WholeConfiguration
+  readonly inUse: SettingsInUse
   /** `Butler.footman.settings` in use. */
   readonly live: () => SettingsConfig
   readonly startTopics: () => readonly string[]
 }
 
 export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly routes: readonly ApiRoute[] } {
-  const { clock, store, shared, user, whole, live } = deps
+  const { clock, store, shared, user, whole, inUse, live } = deps
   const locked = () => (live().editable ? null : 'Butler.footman.settings.editable is false: the files rule')
   const keyed = async () => {
     if (shared.mode !== 'single' && at.key === '') {
@@ -39,13 +41,14 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
     })
   }
   const outside = () => whole.references().filter(({ isOutside }) => isOutside)
+  const open = (rows: readonly StoredSetting[]) => openSettings(rows, at)
   const { change, test } = createChanges({
     store,
     user,
     locked,
     outside,
     sealer: keyed,
-    open: (rows) => openSettings(rows, at),
+    open,
   })
   const limits = () => {
     const butler = whole.nodeAt(['Butler'])
@@ -55,7 +58,9 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
       startTopics: deps.startTopics(),
     }
   }
-  return { routes: settingRoutes({ clock, store, whole, change, test, locked, limits }) }
+  const same = async (row: StoredSetting, value: SettingValue) =>
+    isDeepStrictEqual((await open([row]))[0]?.opened, value)
+  return { routes: settingRoutes({ clock, store, whole, change, same, test, inUse, locked, limits }) }
 }
 
 /** The placeholders that the file uses, each once; those of stored entries do not count. */

@@ -46,6 +46,7 @@ export const SWITCHES = [
   'restServerEndpointsEnable.scheduler.deleteSchedule',
   'restServerEndpointsEnable.scheduler.startSchedule',
   'restServerEndpointsEnable.scheduler.stopSchedule',
+  'emailNotification.smtp',
   'footman.timezone',
   'footman.console.publicUrl',
   'footman.selfAlerts.enable',
@@ -57,6 +58,8 @@ export const SWITCHES = [
 const SWITCH_SCOPES: Readonly<Record<string, string>> = {
   'scheduler.enable': 'schedule:run',
   'footman.reportTask.enable': 'report:run',
+  // All mails go through it, those with reports too.
+  'emailNotification.smtp': 'admin',
 }
 
 /** The scopes that a change to this value needs besides those of all settings: of what it sets in motion, or stops. */
@@ -83,6 +86,13 @@ export function entryAt(file: string): { readonly kind: SettingKind; readonly na
   const found = /^settings:([a-z]+)\/(.+)$/s.exec(file)
   return found && found[1]! in KINDS ? { kind: found[1] as SettingKind, name: found[2]! } : null
 }
+
+/** The steps of a JSON pointer; indexes of lists are numbers. */
+export const stepsOfPointer = (pointer: string): Path =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll('~1', '/').replaceAll('~0', '~')))
 
 /** JSON pointer of a path in the value of an entry. */
 export const pointerOf = (path: Path): string =>

@@ -10,7 +10,7 @@ import { maskValue, type StoredSetting } from './store.ts'
 type Tree = { [key: string]: Tree | unknown }
 
 /** Entries as a part of a configuration file, secrets masked. */
-export function yamlOf(rows: readonly StoredSetting[]): string {
+export function yamlOf(rows: readonly Pick<StoredSetting, 'kind' | 'name' | 'value'>[]): string {
   const root: Tree = {}
   for (const row of rows) {
     const { form, nameIn = 'name' } = kindOf(row.kind)

@@ -18,12 +18,19 @@ beforeAll(async () => {
   site = await startSite()
   running = await footman({
     simulator: site.simulator,
+    env: { HOOK_URL: `${sink.url.replace('127.0.0.1', 'localhost')}/outside` },
     config: {
       footman: {
         watchConfig: false,
         timezone: 'UTC',
         settings: { allowHosts: ['127.0.0.1'] },
-        destinations: { 'of-file': { type: 'webhook', url: `${sink.url}/of-file` } },
+        destinations: {
+          'of-file': { type: 'webhook', url: `${sink.url}/of-file` },
+          'loopback-of-file': {
+            type: 'webhook',
+            url: `${sink.url.replace('127.0.0.1', 'localhost')}/loopback-of-file`,
+          },
+        },
         taskPolicies: [{ name: 'none', match: { task: 'no such task' }, retry: '1x/10s' }],
       },
     },
@@ -55,6 +62,17 @@ const webhook = (path: string, more: object = {}) => ({ type: 'webhook', url: `$
 const deliveries = () => running.rows<{ n: number }>('SELECT count(*) AS n FROM delivery')[0]?.n
 
 describe('a destination', () => {
+  test('whose address comes from the environment is refused when it is this machine, unlike one of the file', async () => {
+    const { body } = await tried('destination/outside', { type: 'webhook', url: `\${env:HOOK_URL}` })
+    expect(body).toMatchObject({
+      attempts: [{ outcome: 'retry', detail: expect.stringContaining('allowHosts') }],
+    })
+    const { body: ofFile } = await tried('destination/loopback-of-file')
+    expect(ofFile).toMatchObject({ attempts: [{ outcome: 'delivered' }] })
+    expect(sink.requests.map(({ url }) => url)).toEqual(['/loopback-of-file'])
+    sink.requests.length = 0
+  })
+
   test('gets a marked test message, without outbox and without being stored', async () => {
     const { status, body } = await tried('destination/draft', webhook('draft'))
     expect({ status, body }).toMatchObject({

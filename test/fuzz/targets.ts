@@ -1,9 +1,12 @@
 /** Everything that reads text from outside, with small valid inputs. */
+
 import { createTemplateEngine } from '../../src/alerts/templates/engine.ts'
 import { escapeMarkdown } from '../../src/alerts/templates/escape.ts'
 import { htmlToText } from '../../src/alerts/templates/html-to-text.ts'
 import { TemplateError as AlertTemplateError } from '../../src/alerts/templates/source.ts'
+import { settingSchema } from '../../src/app/config/stored.ts'
 import { fieldsOf } from '../../src/console/forms.tsx'
+import type { PageContext } from '../../src/console/page.ts'
 import { formatted } from '../../src/console/pages/data/keyvalues.tsx'
 import { readable } from '../../src/console/pages/delivery/message.tsx'
 import { OPERATIONS } from '../../src/console/pages/index.ts'
@@ -480,13 +483,16 @@ const FORM_TOKENS = [
   '{"a":',
 ]
 
+/** The part of a page that calls are made from. */
+const PAGE = { settingSchema } as unknown as PageContext
+
 /** Everything that a form becomes, whatever operation it is posted to. */
 function useForm(form: URLSearchParams): void {
   const fields = fieldsOf(form)
   membersOf(fields)
   for (const operation of Object.values(OPERATIONS)) {
     try {
-      operation.call(fields)
+      operation.call(fields, PAGE)
     } catch (error) {
       if (!isRefusal(error)) throw error
     }

@@ -80,6 +80,7 @@ export async function everyPage(): Promise<EveryPage> {
   await Promise.all([admin.signIn(OPS.key), reader.signIn(READER.key)])
   const data = await fillData(reports)
   const schedules = await fillSchedules(reports)
+  const settings = await fillSettings(reports)
   const documents = await fillReports(reports)
   const events = await fillEvents(reports)
   const all = started.move()
@@ -87,7 +88,7 @@ export async function everyPage(): Promise<EveryPage> {
     reports,
     admin,
     reader,
-    pages: [...events, ...schedules, ...documents, ...data, ...ALWAYS],
+    pages: [...events, ...schedules, ...settings, ...documents, ...data, ...ALWAYS],
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }
@@ -100,10 +101,12 @@ const ALWAYS = [
   '/system/settings',
   '/system/settings?kind=rule',
   '/system/changes',
+  '/system/features',
   '/system/config',
   '/system/config?as=tree&q=server',
   '/system/audit',
   '/system/keys',
+  '/form/access.create',
   '/system/sessions',
   '/system/about',
   '/search?q=sales',
@@ -155,6 +158,7 @@ async function fillEvents({ product, site, call }: ReportSite): Promise<readonly
     `/deliveries/${of('down').id}`,
     '/destinations',
     '/destinations/refusing',
+    '/delivery/destinations/new',
     '/snoozes',
     '/system/routes?type=reload&outcome=failed',
     '/tasks',
@@ -205,6 +209,32 @@ async function fillSchedules({ product, call }: ReportSite): Promise<readonly st
     '/schedules/calendar',
     `/schedules/daily/runs/${run!.id}`,
     '/form/schedule.run?id=daily',
+  ]
+}
+
+/** Stored settings beside those of the file. */
+async function fillSettings({ call }: ReportSite): Promise<readonly string[]> {
+  const year = new Date().getUTCFullYear()
+  const entries = {
+    'calendar/holidays': { dates: [`${year}-01-01`, `${year}-12-24`], days: 'sat-sun', except: ['closing'] },
+    'window/office': { days: 'mon-fri', from: '08:00', to: '17:00', notOn: ['holidays'] },
+    'maintenance/patching': { during: 'office', match: { app: 'ERP*' } },
+    'policy/sales': { match: { task: 'Sales*' }, retry: '3x/5m', watch: { stuck: '2h' } },
+    'policy/rest': { retry: 'none' },
+    'access/erp': { scopes: ['kv:read'], hash: newKey('erp').entry.hash, expires: '2099-12-31' },
+    'switch/footman.butlerRoutes.recovery': true,
+  }
+  for (const [path, value] of Object.entries(entries)) await call('PUT', `/v4/settings/${path}`, { value }, 201)
+  return [
+    '/schedules/calendars?calendar=holidays',
+    '/schedules/calendars?calendar=closing&year=2030',
+    '/tasks/policies',
+    '/form/calendar.fill',
+    '/system/settings/edit?kind=rule',
+    '/system/settings/edit?kind=destination&type=webhook',
+    '/system/settings/edit?kind=window&name=office',
+    '/system/settings/edit?kind=policy&name=sales',
+    '/system/settings/edit?kind=switch&name=emailNotification.smtp',
   ]
 }
 

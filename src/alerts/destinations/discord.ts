@@ -1,13 +1,13 @@
 /** Discord: an embed posted to the webhook of a channel. */
 import { z } from 'zod'
-import { list, requiredHttpUrl, text } from '../../config/fields.ts'
+import { list, text } from '../../config/fields.ts'
 import { jsonOf } from '../../platform/http-client.ts'
 import { cut } from '../message-text/cut.ts'
 import type { Fact } from '../message-text/writer.ts'
 import { cleanText, escapeMarkdown } from '../templates/escape.ts'
 import { colourOf, joined } from './chat.ts'
 import { hostOf, httpDestination, resultWithPause, secretsOfUrl } from './http.ts'
-import type { SettingsOf } from './settings.ts'
+import { type SettingsOf, senderName, webhookAddress } from './settings.ts'
 import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
 const LIMITS = { title: 256, description: 4096, name: 256, value: 1024, footer: 200, fields: 25, all: 6000 }
@@ -16,14 +16,24 @@ const INLINE_VALUE = 40
 const PER_MINUTE = 25
 
 const config = () => ({
-  webhookURL: requiredHttpUrl('Address to post to.'),
-  username: text('Name of the sender.', 'Footman'),
-  threadId: text('Thread.'),
-  mentionRoles: list('Ids of roles to mention.', z.string()),
+  webhookURL: webhookAddress('Discord: channel settings > Integrations > Webhooks > Copy Webhook URL.'),
+  username: senderName('Footman'),
+  threadId: text('Thread.').meta({
+    label: 'Thread',
+    hint: 'Id of a thread of the channel; empty = the channel itself.',
+    advanced: true,
+  }),
+  mentionRoles: list('Ids of roles to mention.', z.string()).meta({
+    label: 'Roles to mention',
+    hint: 'Ids of roles, one a line.',
+    advanced: true,
+  }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const discord = httpDestination({
+  title: 'Discord',
+  about: 'Messages to a channel of a server, over its webhook.',
   purpose: 'alert',
   config,
   server: ({ webhookURL }) => ['webhookURL', webhookURL],

@@ -1,10 +1,11 @@
 /** Google Chat: an incoming webhook of a space (https://developers.google.com/workspace/chat/quickstart/webhooks). */
-import { flag, requiredHttpUrl } from '../../config/fields.ts'
+import { flag } from '../../config/fields.ts'
 import { cut } from '../message-text/cut.ts'
 import type { AlertText, Link } from '../message-text/writer.ts'
 import { cleanText } from '../templates/escape.ts'
 import { factLines, joined } from './chat.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
+import { webhookAddress } from './settings.ts'
 import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
 const TITLE_LIMIT = 500
@@ -13,11 +14,16 @@ const TEXT_LIMIT = 4096
 const PER_MINUTE = 50
 
 const config = () => ({
-  webhookURL: requiredHttpUrl('Address to post to.'),
-  threads: flag('Put the messages about one task into one thread, a recovery included.', true),
+  webhookURL: webhookAddress('Google Chat: space > Apps & integrations > Webhooks.'),
+  threads: flag('Put the messages about one task into one thread, a recovery included.', true).meta({
+    label: 'A thread for each task',
+    advanced: true,
+  }),
 })
 
 export const googlechat = httpDestination({
+  title: 'Google Chat',
+  about: 'Messages to a space, over its webhook.',
   purpose: 'alert',
   config,
   server: ({ webhookURL }) => ['webhookURL', webhookURL],

@@ -1,10 +1,11 @@
 /** Mattermost: an incoming webhook (https://developers.mattermost.com/integrate/webhooks/incoming/). */
-import { requiredHttpUrl, text } from '../../config/fields.ts'
+import { text } from '../../config/fields.ts'
 import { cut } from '../message-text/cut.ts'
 import type { AlertText, Link } from '../message-text/writer.ts'
 import { cleanText, escapeAngles } from '../templates/escape.ts'
 import { colourOf, joined } from './chat.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
+import { senderName, webhookAddress } from './settings.ts'
 import { TEXT_NEEDS } from './types.ts'
 
 const TITLE_LIMIT = 500
@@ -12,12 +13,17 @@ const TITLE_LIMIT = 500
 const TEXT_LIMIT = 12_000
 
 const config = () => ({
-  webhookURL: requiredHttpUrl('Address to post to.'),
-  channel: text('Channel, or @user for a direct message.', '', { defaultText: 'channel of the webhook' }),
-  username: text('Name of the sender.', 'Footman'),
+  webhookURL: webhookAddress('Mattermost: Integrations > Incoming Webhooks.'),
+  channel: text('Channel, or @user for a direct message.', '', { defaultText: 'channel of the webhook' }).meta({
+    label: 'Channel',
+    hint: 'A channel, or @user for a direct message; empty = the channel of the webhook.',
+  }),
+  username: senderName('Footman'),
 })
 
 export const mattermost = httpDestination({
+  title: 'Mattermost',
+  about: 'Messages to a channel or a person, over an incoming webhook.',
   purpose: 'alert',
   config,
   server: ({ webhookURL }) => ['webhookURL', webhookURL],

@@ -11,13 +11,22 @@ import { problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
 const config = () => ({
-  topic: requiredText('Template of the topic.'),
-  message: choice('Content of the message.', ['full', 'short', 'body'], 'full'),
-  retain: flag('Let the broker keep the message.'),
+  topic: requiredText('Template of the topic.').meta({
+    label: 'Topic',
+    hint: 'Like qlik/alerts/{{taskName}}. The broker is that of the configuration file.',
+  }),
+  message: choice('Content of the message.', ['full', 'short', 'body'], 'full').meta({
+    label: 'Content',
+    hint: 'Sent as the message.',
+    texts: { full: 'the whole event as JSON', short: 'the name of the task', body: 'the text of the alert' },
+  }),
+  retain: flag('Let the broker keep the message.').meta({ label: 'Retained', advanced: true }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const mqtt: DestinationType<typeof config> = {
+  title: 'MQTT',
+  about: 'Messages to a topic of the broker that Footman is connected to.',
   purpose: 'record',
   config,
   problem: ({ topic }) =>

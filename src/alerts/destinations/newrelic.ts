@@ -26,12 +26,22 @@ const MAX_NAME = 255
 const MAX_ATTRIBUTES = 254
 
 const config = () => ({
-  account: list('Names of New Relic accounts.', z.string(), { min: 1 }),
-  as: choice('Send as event or log entry.', ['event', 'log'], 'event'),
+  account: list('Names of New Relic accounts.', z.string(), { min: 1 }).meta({
+    label: 'Accounts',
+    hint: 'Names of accounts in the configuration file, one a line; their keys stand there.',
+    needed: true,
+  }),
+  as: choice('Send as event or log entry.', ['event', 'log'], 'event').meta({
+    label: 'Send as',
+    hint: 'Events are counted and charted; log entries hold the end of the script log.',
+    texts: { event: 'events', log: 'log entries' },
+  }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const newrelic = httpDestination({
+  title: 'New Relic',
+  about: 'Events or log entries, to one or several accounts.',
   purpose: 'record',
   config,
   check: ({ account }, { config }) =>

@@ -22,15 +22,34 @@ const MESSAGE_LIMIT = 4000
 const MAX_ACTIONS = 3
 
 const config = () => ({
-  topic: requiredText('Topic.'),
-  server: serverUrl('Server.', 'https://ntfy.sh'),
-  token: z.string().default('').meta({ description: 'Access token.' }),
-  username: text('User name, when there is no token.'),
-  password: text('Password.'),
+  topic: requiredText('Topic.').meta({
+    label: 'Topic',
+    hint: 'The topic that phones subscribe to. Everybody who has it reads along: take a long one.',
+    secret: true,
+  }),
+  server: serverUrl('Server.', 'https://ntfy.sh').meta({
+    label: 'Server',
+    hint: 'Address of your own server, or https://ntfy.sh.',
+  }),
+  token: z.string().default('').meta({
+    description: 'Access token.',
+    label: 'Access token',
+    hint: 'ntfy: Account > Access tokens. Only for protected topics.',
+    secret: true,
+  }),
+  username: text('User name, when there is no token.').meta({ label: 'User name', advanced: true }),
+  password: text('Password.').meta({
+    label: 'Password',
+    hint: 'Of the user, when there is no token.',
+    secret: true,
+    advanced: true,
+  }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const ntfy = httpDestination({
+  title: 'ntfy',
+  about: 'Push messages to phones and browsers that subscribe to a topic.',
   purpose: 'alert',
   config,
   server: ({ server }) => ['server', server],

@@ -29,21 +29,31 @@ const LIMITS = {
 }
 
 const config = () => ({
-  apiKey: requiredText('API key.'),
-  region: choice('Region, or jsm for Jira Service Management.', ['us', 'eu', 'jsm'], 'us'),
+  apiKey: requiredText('API key.').meta({
+    label: 'API key',
+    hint: 'Opsgenie: Teams > your team > Integrations > API.',
+    secret: true,
+  }),
+  region: choice('Region, or jsm for Jira Service Management.', ['us', 'eu', 'jsm'], 'us').meta({
+    label: 'Region',
+    hint: 'Where the account is; newer accounts are in Jira Service Management.',
+    texts: { us: 'United States', eu: 'Europe', jsm: 'Jira Service Management' },
+  }),
   responders: list(
     'Teams and persons that are alerted.',
     object(() => ({
-      type: z.string().meta({ description: 'Like team or user.' }),
-      name: z.string().optional().meta({ description: 'Name.' }),
-      id: z.string().optional().meta({ description: 'Id, instead of the name.' }),
-    })),
-  ),
-  tags: list('Extra tags.', z.string()),
+      type: z.string().meta({ description: 'Like team or user.', label: 'Kind' }),
+      name: z.string().optional().meta({ description: 'Name.', label: 'Name', hint: 'Of the team, or of the user.' }),
+      id: z.string().optional().meta({ description: 'Id, instead of the name.', label: 'Id' }),
+    })).meta({ title: 'Responder' }),
+  ).meta({ label: 'Responders', hint: 'Teams and persons that are alerted.', advanced: true }),
+  tags: list('Extra tags.', z.string()).meta({ label: 'Tags', hint: 'Of the alerts, one a line.', advanced: true }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const opsgenie = httpDestination({
+  title: 'Opsgenie',
+  about: 'Alerts for people on call, also in Jira Service Management.',
   purpose: 'incident',
   config,
   problem: ({ responders }) =>

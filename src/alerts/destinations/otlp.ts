@@ -27,13 +27,22 @@ const BATCH_SIZE = 500
 const REFUSAL_KEPT = 300
 
 const config = () => ({
-  endpoint: serverUrl('Address of the collector; /v1/logs is appended.', 'http://localhost:4318'),
+  endpoint: serverUrl('Address of the collector; /v1/logs is appended.', 'http://localhost:4318').meta({
+    label: 'Collector',
+    hint: 'Address with port, like https://otel.acme.example:4318; /v1/logs is appended.',
+  }),
   headers: httpHeaders(),
-  resource: map('Extra resource attributes.', z.string()),
+  resource: map('Extra resource attributes.', z.string()).meta({
+    label: 'Resource attributes',
+    hint: 'Extra ones, one a line, like deployment.environment=production.',
+    advanced: true,
+  }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const otlp: DestinationType<typeof config> = {
+  title: 'OpenTelemetry',
+  about: 'Every message as a log record to a collector (OTLP over HTTP).',
   purpose: 'record',
   config,
   server: ({ endpoint }) => ['endpoint', endpoint],

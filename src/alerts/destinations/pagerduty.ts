@@ -18,14 +18,22 @@ const FIELD_LIMIT = 1024
 const TEXT_LIMIT = 60_000
 
 const config = () => ({
-  routingKey: z
-    .string()
-    .length(32, { error: 'must be the integration key of 32 characters' })
-    .meta({ description: 'Integration key, 32 characters.' }),
-  region: choice('Region of the account.', ['us', 'eu'], 'us'),
+  routingKey: z.string().length(32, { error: 'must be the integration key of 32 characters' }).meta({
+    description: 'Integration key, 32 characters.',
+    label: 'Integration key',
+    hint: 'PagerDuty: Services > your service > Integrations > Events API v2.',
+    secret: true,
+  }),
+  region: choice('Region of the account.', ['us', 'eu'], 'us').meta({
+    label: 'Region',
+    hint: 'Where the account is.',
+    texts: { us: 'United States', eu: 'Europe' },
+  }),
 })
 
 export const pagerduty = httpDestination({
+  title: 'PagerDuty',
+  about: 'Incidents for people on call, closed when the task is well again.',
   purpose: 'incident',
   config,
   server: ({ region }) => ['region', `https://${HOST[region]}`],

@@ -13,11 +13,17 @@ const TITLE_LIMIT = 500
 const MESSAGE_LIMIT = 10_000
 
 const config = () => ({
-  url: requiredHttpUrl('Webhook of the team; a secret.'),
-  serviceName: text('Service named in the alert.', 'Qlik Sense'),
+  url: requiredHttpUrl('Webhook of the team; a secret.').meta({
+    label: 'Webhook address',
+    hint: 'SIGNL4: Integrations > Webhook, with the secret of the team.',
+    secret: true,
+  }),
+  serviceName: text('Service named in the alert.', 'Qlik Sense').meta({ label: 'Name of the service', advanced: true }),
 })
 
 export const signl4 = httpDestination({
+  title: 'SIGNL4',
+  about: 'Alerts to the team on duty, closed when the task is well again.',
   purpose: 'incident',
   config,
   server: ({ url }) => ['url', url],

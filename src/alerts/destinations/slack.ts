@@ -1,5 +1,5 @@
 /** Slack: a message to an incoming webhook, Block Kit with a text for notifications (https://docs.slack.dev/reference/block-kit). */
-import { requiredHttpUrl, text } from '../../config/fields.ts'
+import { text } from '../../config/fields.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
 import { cut } from '../message-text/cut.ts'
 import { SLACK_TEMPLATE } from '../templates/builtin.ts'
@@ -22,7 +22,7 @@ import {
 } from './chat.ts'
 import { hostOf, httpDestination, httpResult, secretsOfUrl } from './http.ts'
 import type { JsonObject } from './json-text.ts'
-import { messageType } from './settings.ts'
+import { messageType, senderName, webhookAddress } from './settings.ts'
 import { type HttpCall, TEXT_NEEDS } from './types.ts'
 
 /** Characters of the head and of the tail of a script log; leaves room for their captions in a section of 3,000. */
@@ -41,14 +41,23 @@ const ERROR_CODE = /^[a-z][a-z0-9_]{2,60}$/
 const BAD_CONTENT = /^(invalid_payload|invalid_blocks|invalid_blocks_format|invalid_attachments|msg_blocks_too_long)$/
 
 const config = () => ({
-  webhookURL: requiredHttpUrl('Address to post to.'),
-  channel: text('Channel.'),
-  fromUser: text('Name of the sender.', 'Qlik Sense'),
-  iconEmoji: text('Icon of the sender.', ':ghost:'),
+  webhookURL: webhookAddress('Slack: settings of your app > Incoming Webhooks > Webhook URL.'),
+  channel: text('Channel.').meta({
+    label: 'Channel',
+    hint: 'Like #qlik-alerts; empty = the channel of the webhook.',
+  }),
+  fromUser: senderName('Qlik Sense'),
+  iconEmoji: text('Icon of the sender.', ':ghost:').meta({
+    label: 'Icon of the sender',
+    hint: 'An emoji of Slack, like :ghost:.',
+    advanced: true,
+  }),
   messageType: messageType(),
 })
 
 export const slack = httpDestination({
+  title: 'Slack',
+  about: 'Messages to a channel, over an incoming webhook.',
   purpose: 'alert',
   config,
   server: ({ webhookURL }) => ['webhookURL', webhookURL],

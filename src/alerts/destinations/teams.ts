@@ -1,5 +1,4 @@
 /** Microsoft Teams: an Adaptive Card in an envelope to the webhook of a workflow. */
-import { requiredHttpUrl } from '../../config/fields.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
 import { cut, utf8 } from '../message-text/cut.ts'
 import { TEAMS_TEMPLATE } from '../templates/builtin.ts'
@@ -22,7 +21,7 @@ import {
 } from './chat.ts'
 import { hostOf, httpDestination, httpResult, secretsOfUrl } from './http.ts'
 import type { JsonObject } from './json-text.ts'
-import { messageType } from './settings.ts'
+import { messageType, webhookAddress } from './settings.ts'
 import { type HttpCall, TEXT_NEEDS } from './types.ts'
 
 /** Bytes of the whole request. 28 KB are documented, but requests of 24 KB have been seen to fail. */
@@ -38,11 +37,13 @@ const LONG_TEXTS = ['executionDetailsConcatenated', 'executionDetailsText', 'log
 const CONNECTOR_ERROR = /returned HTTP error (\d{3})/i
 
 const config = () => ({
-  webhookURL: requiredHttpUrl('Address to post to.'),
+  webhookURL: webhookAddress('Teams: channel > Workflows > "Post to a channel when a webhook request is received".'),
   messageType: messageType(),
 })
 
 export const teams = httpDestination({
+  title: 'Microsoft Teams',
+  about: 'Cards in a channel or chat, over a workflow.',
   purpose: 'alert',
   config,
   server: ({ webhookURL }) => ['webhookURL', webhookURL],

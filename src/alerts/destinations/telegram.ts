@@ -22,13 +22,29 @@ const FACTS_LIMIT = 1800
 const PER_MINUTE = 20
 
 const config = () => ({
-  botToken: requiredText('Token of the bot.'),
-  chatId: z.union([z.number(), z.string().min(1)]).meta({ description: 'Id of the chat (a number) or @channel.' }),
-  threadId: z.int().optional().meta({ description: 'Thread.' }),
+  botToken: requiredText('Token of the bot.').meta({
+    label: 'Token of the bot',
+    hint: 'Telegram: write /newbot to @BotFather.',
+    secret: true,
+  }),
+  chatId: z.union([z.number(), z.string().min(1)]).meta({
+    description: 'Id of the chat (a number) or @channel.',
+    label: 'Chat',
+    hint: 'Id of the chat (a number), or @channel; add the bot to it first.',
+    needed: true,
+  }),
+  threadId: z.int().optional().meta({
+    description: 'Thread.',
+    label: 'Thread',
+    hint: 'Number of a topic of the group; empty = none.',
+    advanced: true,
+  }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const telegram = httpDestination({
+  title: 'Telegram',
+  about: 'Messages of a bot to a chat, a group or a channel.',
   purpose: 'alert',
   config,
   server: () => ['type', BASE],

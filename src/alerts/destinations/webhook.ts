@@ -16,23 +16,52 @@ import { httpHeaders, problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
 const config = () => ({
-  url: requiredHttpUrl('Address to call.'),
-  method: choice('HTTP method.', ['POST', 'PUT', 'PATCH'], 'POST'),
+  url: requiredHttpUrl('Address to call.').meta({
+    label: 'Address',
+    hint: 'Called with each message; the documentation of the receiver has it.',
+    secret: true,
+  }),
+  method: choice('HTTP method.', ['POST', 'PUT', 'PATCH'], 'POST').meta({
+    label: 'HTTP method',
+    hint: 'POST, unless the receiver wants another one.',
+    advanced: true,
+  }),
   headers: httpHeaders(),
-  contentType: text('Content type of the body.', 'application/json'),
-  body: text('Template of the body.', '', { defaultText: 'the whole event as JSON' }),
-  template: file('File with the template of the body.'),
+  contentType: text('Content type of the body.', 'application/json').meta({
+    label: 'Content type',
+    hint: 'Of the body, like application/json or text/plain.',
+    advanced: true,
+  }),
+  body: text('Template of the body.', '', { defaultText: 'the whole event as JSON' }).meta({
+    label: 'Body',
+    hint: 'A template, like {"text": "{{title}}"}; empty = the whole event as JSON.',
+    control: 'area',
+    advanced: true,
+  }),
+  template: file('File with the template of the body.').meta({
+    label: 'File with the body',
+    hint: 'A template on this machine. Only the configuration file may name one.',
+    advanced: true,
+  }),
   signingSecret: z
     .string()
     .refine((value) => value === '' || /^whsec_[A-Za-z0-9+/]+=*$/.test(value), {
       error: 'must be whsec_ followed by base64',
     })
     .default('')
-    .meta({ description: 'Secret of the Standard Webhooks signature.' }),
+    .meta({
+      description: 'Secret of the Standard Webhooks signature.',
+      label: 'Signing secret',
+      hint: 'Signs each call (Standard Webhooks): whsec_ followed by base64.',
+      secret: true,
+      advanced: true,
+    }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const webhook = httpDestination({
+  title: 'Webhook',
+  about: 'A call of any HTTP API, with the whole event or a body of your own.',
   purpose: 'alert',
   config,
   problem: ({ body, template }) =>

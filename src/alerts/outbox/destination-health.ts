@@ -1,5 +1,6 @@
 /** Whether the destinations answer, by the attempts since the start. */
 import { type Clock, systemClock } from '../../platform/types.ts'
+import type { Destination } from '../types.ts'
 import type { DeliveryChange } from './outbox.ts'
 
 export interface HealthState {
@@ -14,6 +15,16 @@ export interface HealthState {
 export interface DestinationHealth {
   observe(change: DeliveryChange): void
   state(destination: string): HealthState
+}
+
+/** The state of a destination as all pages, commands and endpoints show it. `refuses`: it answers, and refused the last message. */
+export function destinationState(
+  health: Pick<DestinationHealth, 'state'>,
+  { name, ready }: Pick<Destination, 'name' | 'ready'>,
+): Pick<HealthState, 'up' | 'lastError'> & { readonly state: 'up' | 'refuses' | 'down' } {
+  const { up: answers, lastError } = health.state(name)
+  const up = answers && (ready?.() ?? true)
+  return { up, state: up ? (lastError === null ? 'up' : 'refuses') : 'down', lastError }
 }
 
 const FINE: HealthState = { up: true, lastError: null, downSince: null }

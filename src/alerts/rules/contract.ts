@@ -17,6 +17,7 @@ const listedRule = () =>
       .int()
       .describe('Events since the time of `hits` for which it made alerts, suppressed ones included.')
       .optional(),
+    lastHitAt: text().describe('With `hits`: the newest of them.').optional(),
   })
 export type AlertRule = Shape<typeof listedRule>
 

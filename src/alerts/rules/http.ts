@@ -12,7 +12,7 @@ import type { ZoneTimes } from '../../platform/zone-times.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { eventOfBody } from '../history/events.ts'
 import { countRows } from '../history/summaries.ts'
-import type { DestinationHealth } from '../outbox/destination-health.ts'
+import { type DestinationHealth, destinationState } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
 import {
   ALERT_RULES,
@@ -34,7 +34,7 @@ export interface RoutesDraft {
 }
 
 export interface AlertRouteApiDeps extends ExplainDeps {
-  readonly draft: (yaml: string) => RoutesDraft
+  readonly draft: (yaml: string) => Promise<RoutesDraft>
   readonly clock: Clock
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   readonly loadEvent: (id: string) => TaskEvent | null
@@ -63,7 +63,10 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
         if (!query.hits) return answer(200, { alertRoutes: routes })
         const { hits, partial } = await countHits(deps.db, query.hits(deps.clock.now()))
         return answer(200, {
-          alertRoutes: routes.map((one) => ({ ...one, hits: hits.get(one.name) ?? 0 })),
+          alertRoutes: routes.map((one) => {
+            const { n = 0, last = null } = hits.get(one.name) ?? {}
+            return { ...one, hits: n, lastHitAt: last === null ? null : new Date(last).toISOString() }
+          }),
           partial,
         })
       },
@@ -108,14 +111,15 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
   ]
 }
 
-/** The events since `from` for which each route made alerts. */
+/** The events since `from` for which each route made alerts, and the time of the newest. */
 async function countHits(db: Database, from: number) {
-  const hits = new Map<string, number>()
+  const hits = new Map<string, { readonly n: number; readonly last: number }>()
   const search = { table: 'delivery', before: null, times: { column: 'created_at', from, to: null } }
-  const sql = `SELECT route, count(DISTINCT event_id) AS n FROM delivery WHERE seq < ? AND seq >= ? AND +created_at >= ?
+  const sql = `SELECT route, count(DISTINCT event_id) AS n, max(created_at) AS last FROM delivery WHERE seq < ? AND seq >= ? AND +created_at >= ?
     AND kind = 'alert' AND replay_of = '' GROUP BY 1`
-  const { partial } = await countRows<{ route: string; n: number }>(db, search, sql, [from], ({ route: name, n }) => {
-    hits.set(name, (hits.get(name) ?? 0) + n)
+  const { partial } = await countRows<{ route: string; n: number; last: number }>(db, search, sql, [from], (row) => {
+    const before = hits.get(row.route) ?? { n: 0, last: 0 }
+    hits.set(row.route, { n: before.n + row.n, last: Math.max(before.last, row.last) })
   })
   return { hits, partial }
 }
@@ -130,7 +134,7 @@ async function explain(
   const [event, time] = await askedEvent(deps, question, times, hangsUp)
   const configured = explainEvent(deps, event, time)
   if (draft === undefined) return configured
-  const { routing, problems } = deps.draft(draft)
+  const { routing, problems } = await deps.draft(draft)
   return {
     ...configured,
     draft: routing && explainEvent({ ...deps, ...routing }, event, time),
@@ -203,8 +207,9 @@ function timeOf(at: string, times: ZoneTimes): number {
 /** How the destination fares. */
 export function destinationNow(
   { db, health }: Pick<AlertRouteApiDeps, 'db' | 'health'>,
-  { name, type, ready }: Destination,
+  destination: Destination,
 ): ListedDestination {
+  const { name, type } = destination
   const count = (index: string, state: string, name: string) =>
     db.get<{ n: number }>(
       `SELECT count(*) AS n FROM delivery INDEXED BY ${index} WHERE ${state} AND destination = ?`,
@@ -214,13 +219,12 @@ export function destinationNow(
     `SELECT max(finished_at) AS at FROM delivery INDEXED BY delivery_last WHERE destination = ? AND state = 'delivered'`,
     name,
   )?.at
-  const { up: answers, lastError } = health.state(name)
-  const up = answers && (ready?.() ?? true)
+  const { up, state, lastError } = destinationState(health, destination)
   return {
     name,
     type,
     up,
-    state: up ? (lastError === null ? 'up' : 'refuses') : 'down',
+    state,
     pending: count('delivery_age', `state IN ('pending', 'sending')`, name),
     dead: count('delivery_dead', `state = 'dead'`, name),
     lastDeliveredAt: last ? new Date(last).toISOString() : null,

@@ -148,9 +148,10 @@ export const taskFields = () => ({
   stream: globs('Names of streams; "" = unpublished.').meta({ label: 'Streams', lookup: 'stream', group: 'match' }),
   taskId: ids('Task ids.').meta({ label: 'Ids of tasks', lookup: 'taskId', group: 'match', advanced: true }),
   appId: ids('App ids.').meta({ label: 'Ids of apps', lookup: 'appId', group: 'match', advanced: true }),
-  taskTag: tags('Tags of the task.').meta({ label: 'Tags of the task', group: 'match' }),
+  taskTag: tags('Tags of the task.').meta({ label: 'Tags of the task', lookup: 'tag', group: 'match', advanced: true }),
   taskProperty: properties('Custom properties of the task and their values.').meta({
     label: 'Custom properties of the task',
     group: 'match',
+    advanced: true,
   }),
 })

@@ -124,19 +124,22 @@ const anyWindow = object(() => ({
     description: 'Days of the week: mon, mon-fri, or a list.',
     defaultText: 'every day',
     label: 'Days of the week',
+    hint: 'mon-fri, or mon, wed, sat. Empty = every day.',
+    control: 'names',
     group: 'recurring',
   }),
   from: clockTime.optional().meta({
     description: 'Begin, "HH:MM"; included.',
     defaultText: 'start of the day',
     label: 'From',
+    hint: 'HH:MM, included. Empty = start of the day.',
     group: 'recurring',
   }),
   to: clockTime.optional().meta({
     description: 'End, "HH:MM"; excluded. Not after `from` = on the next day.',
     defaultText: 'end of the day',
     label: 'To',
-    hint: 'HH:MM. A time that is not after the begin lies on the next day.',
+    hint: 'HH:MM, excluded. A time that is not after the begin lies on the next day.',
     group: 'recurring',
   }),
   on: oneOrMany('Calendars with the days on which the window applies.', nameText)
@@ -147,13 +150,15 @@ const anyWindow = object(() => ({
     .meta({ label: 'Not on days of', lookup: 'calendar', group: 'recurring' }),
   start: isoTime.optional().meta({
     description: 'Begin of a single window; without an offset in the zone of the window.',
-    label: 'Begin of a single window',
+    label: 'Begin',
+    control: 'time',
     group: 'single',
     advanced: true,
   }),
   end: isoTime.optional().meta({
     description: 'End of a single window, likewise.',
-    label: 'End of a single window',
+    label: 'End',
+    control: 'time',
     group: 'single',
     advanced: true,
   }),
@@ -195,7 +200,7 @@ export const calendar = object(() => ({
   dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional().meta({ label: 'Dates', group: 'days' }),
   days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
     .optional()
-    .meta({ label: 'Days of the week', group: 'days' }),
+    .meta({ label: 'Days of the week', hint: 'sat, sun, or mon-fri.', control: 'names', group: 'days' }),
   except: oneOrMany('Calendars whose days are taken out.', nameText)
     .optional()
     .meta({ label: 'Without the days of', lookup: 'calendar', group: 'days' }),

@@ -59,7 +59,7 @@ export const Fields: FC<FieldsProps> = ({ form, fields, above = '' }) => {
       {controls(fields.filter((field) => !folded.includes(field)))}
       {folded.length > 0 && (
         <details class="wide entry">
-          <summary>More</summary>
+          <summary>{folded.length === 1 ? folded[0]!.label : 'More'}</summary>
           <div class="form">{controls(folded)}</div>
         </details>
       )}
@@ -109,8 +109,14 @@ const Control: FC<ControlProps> = (props) => {
   )
 }
 
-const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path, name }) => {
+/** A member that is not there has its default. */
+function shownValue({ form, field, path }: ControlProps): unknown {
   const value = memberAt(form.definition, path)
+  return value === undefined ? field.preset : value
+}
+
+const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path, name }) => {
+  const value = shownValue({ form, field, path })
   const shared = {
     name,
     'aria-describedby': field.hint ? `${name}-hint` : undefined,
@@ -286,8 +292,7 @@ const Rows: FC<ControlProps> = ({ form, field, path }) => {
 /** Check boxes for several choices; those of definitions are folded. */
 const Picks: FC<ControlProps> = ({ form, field, path }) => {
   if (field.as !== 'refs' && field.as !== 'choices') return null
-  const present = memberAt(form.definition, path)
-  const chosen: readonly unknown[] = Array.isArray(present) ? present : []
+  const chosen: readonly unknown[] = [memberAt(form.definition, path) ?? []].flat()
   const known: readonly (readonly [string, string])[] =
     field.as === 'choices' ? field.options : (form.choices[field.to] ?? []).map(({ id, name }) => [id, name] as const)
   const gone = chosen.filter((id) => !known.some(([one]) => one === id)).map((id) => [String(id), String(id)] as const)
@@ -349,6 +354,8 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
       <FieldError name={controlOf(path, form.prefix)} alone />
       {items.map((item, n) => {
         const variant = variantOf(field.variants, item)
+        if (field.single && items.length === 1 && variant)
+          return <Fields form={form} fields={variant.fields} above={`${path}.${n}.`} />
         const title = `${variant?.title ?? 'Item'} ${n + 1}`
         const isOpen = items.length <= OPEN_ITEMS || n === items.length - 1 || hasError(`${path}.${n}`)
         return (
@@ -382,7 +389,7 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
       <div class="acts">
         {field.variants.map(({ key, title }) => (
           <Button value={`add ${path} ${key}`} label={`Add ${title} to ${field.label}`}>
-            + {title}
+            {field.single && items.length > 0 ? `Or another ${title.toLowerCase()}` : `+ ${title}`}
           </Button>
         ))}
       </div>

@@ -24,6 +24,8 @@ interface Base {
   readonly suggest?: string
   /** The things that it may name, which are looked up while a text is typed; of `pairs`, the names of the pairs. */
   readonly lookup?: string
+  /** It is stored encrypted and shown masked; of `pairs`, their values. */
+  readonly secret?: true
 }
 
 export type Field = Base &
@@ -50,7 +52,8 @@ export type Field = Base &
     | { readonly as: 'refs'; readonly to: string }
     /** An object that is null as long as none of its fields has a value of its own. */
     | { readonly as: 'group'; readonly fields: readonly Field[]; readonly constants: Members }
-    | { readonly as: 'items'; readonly variants: readonly Variant[]; readonly ordered?: true }
+    /** `single`: the schema takes one item in the place of the list, too. */
+    | { readonly as: 'items'; readonly variants: readonly Variant[]; readonly ordered?: true; readonly single?: true }
   )
 
 /** A kind of item that a list can have. The member `type` of an item names its kind; '' = the only kind. */
@@ -86,6 +89,7 @@ function setMember(members: Members, path: string, value: unknown): void {
   const last = names.pop()!
   let at = members
   for (const name of names) {
+    if (value === undefined && !isMembers(at[name])) return
     if (!Object.hasOwn(at, name) || !isMembers(at[name])) at[name] = {}
     at = at[name] as Members
   }
@@ -154,11 +158,21 @@ const MINUTE_MS = 60_000
 const shownMinutes = (ms: number): string => (ms === 0 ? '' : String(Math.ceil(ms / MINUTE_MS)))
 const isNumber = (given: string): boolean => given.trim() !== '' && Number.isFinite(Number(given))
 
+/** A single value in the place of a list stays one, as does an object that is another now. */
+function asBefore(list: readonly unknown[], old: unknown): unknown {
+  const [first] = list
+  const isSingle = list.length === 1 && old !== undefined && !Array.isArray(old)
+  return isSingle && (isMembers(old) ? isMembers(first) : first === old) ? first : list
+}
+
 const CODECS: Readonly<Record<string, Codec>> = {
   line: text,
   area: text,
   operand,
-  choice: text,
+  choice: {
+    show: text.show,
+    read: (given, old) => (given === 'true' ? true : given === 'false' ? false : text.read(given, old)),
+  },
   ref: text,
   number: { show: (value) => String(value ?? ''), read: (given) => (isNumber(given) ? Number(given) : given) },
   /** A field name, an expression, or a master item as `{"libraryId": "..."}`. */
@@ -177,16 +191,17 @@ const CODECS: Readonly<Record<string, Codec>> = {
   },
   /** Numbers stay numbers. */
   lines: {
-    show: (value) => (Array.isArray(value) ? value.map(compact).join('\n') : ''),
+    show: (value) => [value ?? []].flat().map(compact).join('\n'),
     read(given, old) {
-      const before = new Map((Array.isArray(old) ? old : []).map((one) => [compact(one), one]))
-      return linesOf(given).map((line) => before.get(line) ?? (line.startsWith('{') ? parsed(line) : line))
+      const before = new Map([old ?? []].flat().map((one) => [compact(one), one]))
+      const lines = linesOf(given).map((line) => before.get(line) ?? (line.startsWith('{') ? parsed(line) : line))
+      return asBefore(lines, old)
     },
   },
   /** Names in one line, with a comma between. */
   names: {
     show: (value) => [value ?? []].flat().map(compact).join(', '),
-    read: (given) => linesOf(given.replaceAll(',', '\n')),
+    read: (given, old) => asBefore(linesOf(given.replaceAll(',', '\n')), old),
   },
   /** Milliseconds as minutes; the last one is a whole one. */
   minutes: {
@@ -234,12 +249,6 @@ const PREFIX = 'f:'
 /** Name of the controls of values, beside those of the names of pairs. */
 export const valueControlOf = (control: string): string => `${control}=`
 
-/** Rows without a text are left out. An object in the place of a list stays one. */
-function rowsRead(given: readonly string[], old: unknown): unknown {
-  const rows = CODECS.lines!.read(given.join('\n'), [old].flat()) as unknown[]
-  return isMembers(old) && !Array.isArray(old) && rows.length === 1 && isMembers(rows[0]) ? rows[0] : rows
-}
-
 /** Name of the control of a member. */
 export const controlOf = (path: string, prefix = PREFIX): string => prefix + path
 
@@ -284,23 +293,36 @@ export function readFields(
       if (field.fields.every((inner) => isPreset(inner, memberAt(definition, `${path}.${inner.at}`))))
         setMember(definition, path, null)
       else for (const [name, value] of Object.entries(field.constants)) setMember(definition, `${path}.${name}`, value)
-    } else if (field.as === 'flag') setMember(definition, path, form.has(control))
-    else if (field.as === 'choices') {
-      const chosen = form.getAll(control)
-      setMember(definition, path, chosen.length === 0 && field.empty === 'omit' ? undefined : chosen)
-    } else if (field.as === 'refs') {
-      const rows = rowsRead(form.getAll(control), memberAt(definition, path))
-      setMember(definition, path, isEmpty(rows) && field.empty === 'omit' ? undefined : rows)
-    } else if (field.as === 'pairs' && field.lookup !== undefined) {
-      const values = form.getAll(valueControlOf(control))
-      const pairs = form.getAll(control).map((name, n) => [name.trim(), values[n]?.trim() ?? ''] as const)
-      const members = membersOf(pairs.filter(([name]) => name !== ''))
-      setMember(definition, path, isEmpty(members) && field.empty === 'omit' ? undefined : members)
     } else {
-      const given = form.get(control)
-      if (given !== null) setMember(definition, path, valueRead(field, given, memberAt(definition, path), times))
+      const old = memberAt(definition, path)
+      const value = valueIn(field, control, form, { old, times })
+      const isSame = (field.preset !== undefined || field.as === 'flag') && isPreset(field, value)
+      // A member that is not there stays away as long as the form says what it is without it.
+      if (value !== NOT_SENT && !(old === undefined && isSame)) setMember(definition, path, value)
     }
   }
+}
+
+const NOT_SENT = Symbol('not sent')
+
+/** The value of a field in the form. */
+function valueIn(
+  field: Field,
+  control: string,
+  form: URLSearchParams,
+  { old, times }: { readonly old: unknown; readonly times: ZoneTimes },
+): unknown {
+  const orOmitted = (value: unknown) => (isEmpty(value) && field.empty === 'omit' ? undefined : value)
+  if (field.as === 'flag') return form.has(control)
+  if (field.as === 'choices' || field.as === 'refs')
+    return orOmitted(CODECS.lines!.read(form.getAll(control).join('\n'), old))
+  if (field.as === 'pairs' && field.lookup !== undefined) {
+    const values = form.getAll(valueControlOf(control))
+    const pairs = form.getAll(control).map((name, n) => [name.trim(), values[n]?.trim() ?? ''] as const)
+    return orOmitted(membersOf(pairs.filter(([name]) => name !== '')))
+  }
+  const given = form.get(control)
+  return given === null ? NOT_SENT : valueRead(field, given, old, times)
 }
 
 /** The members that a small form gives, whose controls have the names of their members. Those with their default are left out. */
@@ -330,6 +352,23 @@ function valueRead(field: Field, given: string, old: unknown, times: ZoneTimes):
   const isKept = field.as === 'template'
   if (given.trim() === '' && field.empty !== undefined && !isKept) return field.empty === 'omit' ? undefined : null
   return field.as === 'time' ? timeRead(given, old, times) : CODECS[field.as]!.read(given, old)
+}
+
+/** Puts lists in the place of single items, as forms show them. */
+export const withLists = (definition: Members, fields: readonly Field[]): void =>
+  changeSingles(definition, fields, (value) => (isMembers(value) && !Array.isArray(value) ? [value] : value))
+
+/** Takes lists of one item away again, and those without any. */
+export const withoutLists = (definition: Members, fields: readonly Field[]): void =>
+  changeSingles(definition, fields, (value) => {
+    if (!Array.isArray(value) || value.length > 1) return value
+    return isEmpty(value[0]) ? undefined : value[0]
+  })
+
+function changeSingles(definition: Members, fields: readonly Field[], change: (value: unknown) => unknown): void {
+  for (const field of fields) {
+    if (field.as === 'items' && field.single) setMember(definition, field.at, change(memberAt(definition, field.at)))
+  }
 }
 
 /** Changes a list as a button says: `add triggers schedule`, `remove blocks 2`, `up blocks 2`, `down blocks 2`. */

@@ -65,7 +65,7 @@ const wordsOf = (name: string): string => {
 }
 
 /** The members of an object, in the order in which a form shows them; those of inner objects stand among them. */
-const fieldsOfShape = (shape: Shape): Field[] =>
+export const fieldsOf = (shape: Shape): Field[] =>
   Object.entries(shape)
     .map(([name, type]) => ({ name, plain: plainOf(type) }))
     .sort((a, b) => (a.plain.meta.order ?? 0) - (b.plain.meta.order ?? 0))
@@ -90,11 +90,12 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
     ...(plain.maxLength !== undefined && { maxLength: plain.maxLength }),
     ...(meta.suggest !== undefined && { suggest: meta.suggest }),
     ...(meta.lookup !== undefined && { lookup: meta.lookup }),
+    ...(meta.secret && { secret: true as const }),
   }
   if (meta.control) return [{ ...base, as: meta.control }]
   switch (def.type) {
     case 'boolean':
-      return [{ ...base, as: 'flag' }]
+      return [meta.texts ? { ...base, as: 'choice', options: Object.entries(meta.texts) } : { ...base, as: 'flag' }]
     case 'number':
       return [{ ...base, as: 'number' }]
     case 'enum': {
@@ -106,14 +107,18 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
     case 'array':
       return [arrayField(base, plainOf(def.element), meta)]
     case 'object': {
-      const fields = fieldsOfShape(def.shape)
+      const fields = fieldsOf(def.shape)
       if (isNullable) return [{ ...base, as: 'group', fields, constants: constantsOf(def.shape) }]
       return fields.map((field) => ({ ...field, at: `${at}.${field.at}`, group: field.group ?? base.group }))
     }
     case 'union': {
       // One value or a list of them: the form has the list.
       const list = alternatives(plain).find((one) => one.def.type === 'array')
-      if (list) return [arrayField(base, plainOf(list.def.element), meta)]
+      if (list) {
+        const field = arrayField(base, plainOf(list.def.element), meta)
+        return [field.as === 'items' ? { ...field, single: true } : field]
+      }
+      if (meta.texts) return [{ ...base, as: 'choice', options: Object.entries(meta.texts) }]
       return [{ ...base, as: def.options.every(isScalar) ? 'line' : 'json' }]
     }
     default:
@@ -171,7 +176,7 @@ function variantOf({ def, meta }: Plain): Variant {
     title: meta.title ?? (type === '' ? 'Item' : wordsOf(type)),
     start: startOf(shape, meta),
     required: Object.entries(shape).flatMap(([name, one]) => (isRequired(plainOf(one)) ? [name] : [])),
-    fields: fieldsOfShape(shape),
+    fields: fieldsOf(shape),
   }
 }
 
@@ -201,6 +206,9 @@ function emptyOf({ def }: Plain): unknown {
   return ''
 }
 
+/** The forms of a value that has several kinds, one for each `type`; of an object, the only one. */
+export const formsOf = (type: z.ZodType): readonly Variant[] => variantsOf(plainOf(type))
+
 export interface SchemaForm {
   readonly fields: readonly Field[]
   /** Members of something new. */
@@ -210,5 +218,5 @@ export interface SchemaForm {
 /** The form of an object: its fields, and what a new one begins with. */
 export function formOf(type: z.ZodType): SchemaForm {
   const { def, meta } = plainOf(type)
-  return { fields: fieldsOfShape(def.shape), start: startOf(def.shape, meta) }
+  return { fields: fieldsOf(def.shape), start: startOf(def.shape, meta) }
 }

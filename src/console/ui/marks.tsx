@@ -8,6 +8,10 @@ export const SpriteContext = createContext('')
 
 export type IconName =
   | 'aborted'
+  | 'bell'
+  | 'braces'
+  | 'broker'
+  | 'bubble'
   | 'chain'
   | 'clock'
   | 'copy'
@@ -24,7 +28,10 @@ export type IconName =
   | 'more'
   | 'no'
   | 'ok'
+  | 'phone'
   | 'planned'
+  | 'pulse'
+  | 'record'
   | 'right'
   | 'running'
   | 'search'

@@ -195,12 +195,14 @@ const watch = section('Limits of the tasks, in place of those that the watchdog 
 export const taskPolicy = noted(
   object(() => ({
     name: name('Shown on the pages of tasks.').meta({ label: 'Name', group: 'policy' }),
-    match: oneOrMany('Tasks that the policy covers; a list means any of them.', taskMatch).optional().meta({
-      description: 'Tasks that the policy covers; a list means any of them.',
-      defaultText: 'all tasks',
-      label: 'Tasks',
-      group: 'match',
-    }),
+    match: oneOrMany('Tasks that the policy covers; a list means any of them.', taskMatch.meta({ title: 'Condition' }))
+      .optional()
+      .meta({
+        description: 'Tasks that the policy covers; a list means any of them.',
+        defaultText: 'all tasks',
+        label: 'Tasks',
+        group: 'match',
+      }),
     retry: noted(retryText.optional(), {
       description:
         'Starting the tasks again after a failure, like 3x/5m, 3x/5m*2 or 3x/5m if connection; none = never.',

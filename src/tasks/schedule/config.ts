@@ -3,7 +3,10 @@ import { z } from 'zod'
 import { choice, duration, file, flag, namedCalendars, section } from '../../config/fields.ts'
 
 export const scheduler = section('Schedules that start tasks.', () => ({
-  enable: flag('Run schedules.'),
+  enable: flag('Run schedules.').meta({
+    label: 'Schedules',
+    hint: 'Footman starts tasks at the times of its own schedules.',
+  }),
   configfile: file('File of the schedules.', 'config/schedule.yaml'),
 }))
 

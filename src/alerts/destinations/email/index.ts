@@ -25,16 +25,46 @@ const PRIORITY: Readonly<Record<Severity, Priority>> = {
 }
 
 const config = () => ({
-  recipients: list('Recipients.', z.string()),
-  appOwner: flag('Also mail the owner of the app.'),
-  recipientProperty: text('Custom property of tasks whose values are addresses.'),
-  from: text('Sender.', '', { defaultText: 'sender of emailNotification' }),
-  priority: optionalChoice('Priority of the mail.', PRIORITIES),
-  attachScriptLog: z.boolean().optional().meta({ description: 'Attach the script log.' }),
+  recipients: list('Recipients.', z.string()).meta({
+    label: 'To',
+    hint: 'Mail addresses, one a line. The mail server is that of the configuration file.',
+  }),
+  appOwner: flag('Also mail the owner of the app.').meta({
+    label: 'Also the owner of the app',
+    hint: 'The address is the one that Qlik Sense has of the owner.',
+  }),
+  recipientProperty: text('Custom property of tasks whose values are addresses.').meta({
+    label: 'Addresses in a custom property',
+    hint: 'Name of a custom property of tasks whose values are addresses.',
+    advanced: true,
+  }),
+  from: text('Sender.', '', { defaultText: 'sender of emailNotification' }).meta({
+    label: 'From',
+    hint: 'Empty = the sender of the configuration file.',
+    advanced: true,
+  }),
+  priority: optionalChoice('Priority of the mail.', PRIORITIES).meta({
+    label: 'Priority',
+    hint: 'Shown by mail programs.',
+    texts: { '': 'by the severity of the event' },
+    advanced: true,
+  }),
+  attachScriptLog: z
+    .boolean()
+    .optional()
+    .meta({
+      description: 'Attach the script log.',
+      label: 'Attach the script log',
+      hint: 'The whole script log as a file.',
+      texts: { '': 'as with all mails', true: 'yes', false: 'no' },
+      advanced: true,
+    }),
 })
 type Settings = SettingsOf<typeof config>
 
 export const email: DestinationType<typeof config> = {
+  title: 'E-mail',
+  about: 'Mails to fixed addresses, to owners of apps, or to both.',
   purpose: 'alert',
   config,
   problem: ({ recipients, appOwner, recipientProperty }) =>

@@ -1,24 +1,16 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** Destinations: how each fares, and one with its last day, its routes and its settings. */
-import type { Child } from 'hono/jsx'
-import { DELIVERIES, type Delivery } from '../../../alerts/history/contract.ts'
-import {
-  ALERT_RULES,
-  DESTINATION,
-  DESTINATIONS,
-  type DestinationDetail,
-  type Hour,
-  type ListedDestination,
-} from '../../../alerts/rules/contract.ts'
+/** Destinations: where each comes from, and how it fares. */
+import { DESTINATIONS, type ListedDestination } from '../../../alerts/rules/contract.ts'
+import { SETTINGS, SETTINGS_OF, type Setting } from '../../../settings/contract.ts'
 import type { Page, PageContext } from '../../page.ts'
+import { EDITOR_PATH, NEW_DESTINATION } from '../../setting-kinds.ts'
 import { ActionLink } from '../../ui/forms.tsx'
-import { Mark } from '../../ui/marks.tsx'
-import { type Column, Empty, ErrorBox, Facts, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { Name, plainName, Time } from '../../ui/text.tsx'
-import { Result } from '../events/alerted.tsx'
+import { Badge, Mark } from '../../ui/marks.tsx'
+import { type Column, Empty, ErrorBox, Head, part, Table } from '../../ui/panel.tsx'
+import { Name, Time } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
-import { badness, DELIVERY_STATES, DestinationMark, problemsFirst, routeLink, typeText } from './words.tsx'
+import { badness, DestinationMark, problemsFirst, typeText } from './words.tsx'
 
 const YAML = `Butler:
   footman:
@@ -32,72 +24,183 @@ export const destinationList: Page = {
   place: 'delivery',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask(DESTINATIONS)
+    const seesSettings = context.may('setting:read')
+    const [answer, kinds, stored] = await Promise.all([
+      context.ask(DESTINATIONS),
+      seesSettings ? context.ask(SETTINGS) : null,
+      seesSettings ? context.ask(SETTINGS_OF, { params: { kind: 'destination' } }) : null,
+    ])
+    const mayEdit = context.may('setting:write') && kinds?.ok === true && kinds.data.editable
     return {
       title: 'Destinations',
       live: ['delivery'],
       body: (
         <>
-          <Head title="Destinations" beside={<Places context={context} />} />
-          {part(answer, ({ destinations }) =>
-            destinations.length === 0 ? (
-              <Empty title="Nothing is sent anywhere: no destination is set up" icon="mail" yaml={YAML} />
+          <Head title="Destinations" beside={<Places context={context} />}>
+            {mayEdit && (
+              <a class="btn primary" href={context.link(NEW_DESTINATION)}>
+                Add destination
+              </a>
+            )}
+          </Head>
+          {stored?.ok === false && <ErrorBox failure={stored} what="Settings" />}
+          {part(answer, ({ destinations }) => {
+            const rows = rowsOf(destinations, stored?.ok ? stored.data.settings : [])
+            return rows.length === 0 ? (
+              <Empty
+                title="Nothing is sent anywhere: no destination is set up"
+                icon="mail"
+                {...(!mayEdit && { yaml: YAML })}
+              >
+                {mayEdit && <a href={context.link(NEW_DESTINATION)}>Add the first one</a>}
+              </Empty>
             ) : (
               <section class="panel spaced">
                 <Table
                   context={context}
                   caption="Destinations, those with problems first"
-                  rows={problemsFirst(destinations)}
-                  keyOf={({ name }) => name}
-                  columns={columns(context)}
+                  rows={rows}
+                  keyOf={({ name, setting }) => `${setting?.source ?? 'section'}/${name}`}
+                  columns={columns(context, { seesSettings, mayEdit })}
                 />
               </section>
-            ),
-          )}
+            )
+          })}
         </>
       ),
     }
   },
 }
 
+/** A destination that is in use, a setting that is not in use, or both in one. */
+interface Row {
+  readonly name: string
+  readonly type: string
+  /** Null = not in use. */
+  readonly inUse: ListedDestination | null
+  /** Null for those of the notification sections, and where settings are not shown. */
+  readonly setting: Setting | null
+}
+
+/** Those with problems first; settings that are not in use after those that are. */
+function rowsOf(destinations: readonly ListedDestination[], settings: readonly Setting[]): Row[] {
+  const used = new Map(settings.filter(({ state }) => state === 'used').map((setting) => [setting.name, setting]))
+  const inUse = problemsFirst(destinations).map((one) => {
+    return { name: one.name, type: one.type, inUse: one, setting: used.get(one.name) ?? null }
+  })
+  const names = new Set(destinations.map(({ name }) => name))
+  const others = settings
+    .filter(({ name, state }) => state !== 'used' || !names.has(name))
+    .map((setting) => ({ name: setting.name, type: typeOf(setting), inUse: null, setting }))
+  return [...inUse, ...others]
+}
+
+const typeOf = ({ value }: Setting): string => String((value as { readonly type?: unknown } | null)?.type ?? '')
+
 const page = ({ link }: PageContext, name: string) => link(`/destinations/${encodeURIComponent(name)}`)
 
-const columns = (context: PageContext): readonly Column<ListedDestination>[] => [
+interface Rights {
+  readonly seesSettings: boolean
+  readonly mayEdit: boolean
+}
+
+const columns = (context: PageContext, { seesSettings, mayEdit }: Rights): readonly Column<Row>[] => [
   {
     head: 'Destination',
     sort: (row) => row.name,
-    cell: ({ name, type }) => (
+    cell: ({ name, type, inUse }) => (
       <>
-        <a href={page(context, name)}>
+        {inUse ? (
+          <a href={page(context, name)}>
+            <b>
+              <Name text={name} />
+            </b>
+          </a>
+        ) : (
           <b>
             <Name text={name} />
           </b>
-        </a>
+        )}
         <p class="sub">{typeText(type)}</p>
       </>
     ),
   },
+  ...(seesSettings
+    ? [
+        {
+          head: 'From',
+          sort: ({ setting }: Row) => setting?.source ?? 'file',
+          cell: ({ setting }: Row) => <Origin setting={setting} />,
+        },
+      ]
+    : []),
   {
     head: 'State',
-    sort: (row) => badness(row),
-    cell: (one) => <DestinationMark destination={one} />,
+    sort: ({ inUse }) => (inUse ? badness(inUse) : -1),
+    cell: ({ inUse, setting }) =>
+      inUse ? <DestinationMark destination={inUse} /> : setting && <UnusedMark setting={setting} />,
   },
-  { head: 'Waiting', num: true, sort: (row) => row.pending, cell: ({ pending }) => pending },
+  { head: 'Waiting', num: true, sort: ({ inUse }) => inUse?.pending ?? 0, cell: ({ inUse }) => inUse?.pending },
   {
     head: 'Failed',
-    sort: (row) => row.dead,
+    sort: ({ inUse }) => inUse?.dead ?? 0,
     num: true,
-    cell: ({ name, dead }) =>
-      dead === 0 ? 0 : <a href={context.link('/deliveries', { destination: name, state: 'dead' })}>{dead}</a>,
+    cell: ({ name, inUse }) =>
+      inUse && inUse.dead > 0 ? (
+        <a href={context.link('/deliveries', { destination: name, state: 'dead' })}>{inUse.dead}</a>
+      ) : (
+        inUse?.dead
+      ),
   },
   {
     head: 'Last delivered',
-    sort: (row) => row.lastDeliveredAt,
-    cell: ({ lastDeliveredAt }) => <Time at={lastDeliveredAt} zone={context} />,
+    sort: ({ inUse }) => inUse?.lastDeliveredAt,
+    cell: ({ inUse }) => inUse && <Time at={inUse.lastDeliveredAt} zone={context} />,
   },
-  { head: 'Last error', cell: ({ lastError }) => lastError && <Name text={lastError} /> },
-  { head: '', cell: ({ name, dead }) => <Actions context={context} name={name} dead={dead} /> },
+  {
+    head: 'Last error',
+    cell: ({ inUse, setting }) => {
+      const error = inUse ? inUse.lastError : setting?.issues.map(issueText).join('; ')
+      return error ? <Name text={error} /> : null
+    },
+  },
+  {
+    head: '',
+    cell: ({ name, inUse, setting }) => (
+      <>
+        {inUse && <Actions context={context} name={name} dead={inUse.dead} />}{' '}
+        {setting && <EditLink context={context} setting={setting} mayEdit={mayEdit} />}
+      </>
+    ),
+  },
 ]
+
+const issueText = ({ path, message }: Setting['issues'][number]): string => `${path} ${message}`.trim()
+
+/** Destinations of the notification sections stand in the file, too. */
+const Origin = ({ setting }: { readonly setting: Setting | null }) => {
+  const { source = 'file', file = null, line = null } = setting ?? {}
+  if (source === 'console') return <Badge tone="info" text="console" />
+  return <Badge text="file" title={file === null ? undefined : `${file}${line === null ? '' : `:${line}`}`} />
+}
+
+const UnusedMark = ({ setting: { state } }: { readonly setting: Setting }) => {
+  if (state === 'unusable') return <Mark state="warning" word="cannot be used" />
+  return <Mark state="skipped" word={state === 'hidden' ? 'hidden by the file' : 'switched off'} />
+}
+
+interface EditProps {
+  readonly context: PageContext
+  readonly setting: Setting
+  readonly mayEdit: boolean
+}
+
+/** The form of the settings; those of the file are shown there and not changed. */
+export const EditLink = ({ context, setting: { name, source }, mayEdit }: EditProps) => (
+  <a class="btn s" href={context.link(EDITOR_PATH, { kind: 'destination', name })}>
+    {mayEdit && source === 'console' ? 'Edit' : 'Settings'}
+  </a>
+)
 
 interface ActionsProps {
   readonly context: PageContext
@@ -105,7 +208,7 @@ interface ActionsProps {
   readonly dead: number
 }
 
-const Actions = ({ context, name, dead }: ActionsProps) => (
+export const Actions = ({ context, name, dead }: ActionsProps) => (
   <>
     <ActionLink context={context} operation="destination.test" scope="event:run" values={{ name }}>
       Test…
@@ -117,278 +220,3 @@ const Actions = ({ context, name, dead }: ActionsProps) => (
     )}
   </>
 )
-
-export const destinationPage: Page = {
-  path: '/destinations/:name',
-  place: 'delivery',
-  scope: 'event:read',
-  async render(context) {
-    const name = context.params.name ?? ''
-    const crumbs = [{ href: context.link('/destinations'), text: 'Destinations' }]
-    const [answer, last] = await Promise.all([
-      context.ask(DESTINATION, { params: { name } }),
-      context.ask(DELIVERIES, { query: { destination: name, limit: 20 } }),
-    ])
-    if (!answer.ok && answer.status === 404) {
-      const deliveries = last.ok ? last.data.deliveries : []
-      if (deliveries.length > 0 || (await isNamedByRule(context, name))) return former(context, name, deliveries)
-    }
-    if (!answer.ok) {
-      return {
-        title: 'Destination',
-        status: answer.status,
-        body: (
-          <>
-            <Head title="Destination" crumbs={crumbs} />
-            <ErrorBox failure={answer} />
-          </>
-        ),
-      }
-    }
-    const one = answer.data
-    return {
-      title: plainName(name),
-      live: ['delivery'],
-      body: (
-        <>
-          <Head title={<Name text={name} />} crumbs={crumbs} beside={<DestinationMark destination={one} />}>
-            <Actions context={context} name={name} dead={one.dead} />
-          </Head>
-          <div class="two">
-            <div class="stack">
-              <Panel id="hours" title="Last 24 hours">
-                <div class="body" data-part="hours">
-                  <Hours context={context} hours={one.hours} />
-                </div>
-              </Panel>
-              <LastDeliveries context={context} name={name}>
-                {part(last, ({ deliveries }) => (
-                  <Last context={context} deliveries={deliveries} />
-                ))}
-              </LastDeliveries>
-            </div>
-            <aside class="stack" aria-label="About the destination">
-              <About context={context} destination={one} />
-            </aside>
-          </div>
-        </>
-      ),
-    }
-  },
-}
-
-/** Whether a rule sends there, as those of switched-off notification sections do. */
-async function isNamedByRule({ ask }: PageContext, name: string): Promise<boolean> {
-  const answer = await ask(ALERT_RULES)
-  return answer.ok && answer.data.alertRoutes.some(({ to }) => to.includes(name))
-}
-
-/** A destination that the configuration does not have now, with what was sent to it before. */
-const former = (context: PageContext, name: string, deliveries: readonly Delivery[]) => ({
-  title: plainName(name),
-  body: (
-    <>
-      <Head
-        title={<Name text={name} />}
-        crumbs={[{ href: context.link('/destinations'), text: 'Destinations' }]}
-        beside={<Mark state="skipped" word="switched off" />}
-      />
-      <p class="lead">
-        This destination is switched off or is not in the configuration any more. Nothing is sent to it.
-      </p>
-      <p class="sub">
-        Destinations are below <code>Butler.footman.destinations</code> and in the notification sections of the
-        configuration file. To send to it again, switch it on there and start Footman again.
-      </p>
-      <LastDeliveries context={context} name={name}>
-        <Last context={context} deliveries={deliveries} />
-      </LastDeliveries>
-    </>
-  ),
-})
-
-interface LastDeliveriesProps {
-  readonly context: PageContext
-  /** The destination. */
-  readonly name: string
-  readonly children: Child
-}
-
-const LastDeliveries = ({ context, name, children }: LastDeliveriesProps) => (
-  <Panel
-    id="last"
-    title="Last deliveries"
-    tools={
-      <a class="small" href={context.link('/deliveries', { destination: name })}>
-        All
-      </a>
-    }
-  >
-    {children}
-  </Panel>
-)
-
-const Last = ({ context, deliveries }: { readonly context: PageContext; readonly deliveries: readonly Delivery[] }) =>
-  deliveries.length === 0 ? (
-    <p class="body muted">Nothing has been sent here yet.</p>
-  ) : (
-    <Table
-      caption="Last deliveries"
-      context={context}
-      part="last"
-      rows={deliveries}
-      keyOf={({ id }) => id}
-      columns={[
-        {
-          head: 'Created',
-          sort: ({ createdAt }) => createdAt,
-          cell: ({ state, createdAt, eventId }) => (
-            <div class="l">
-              <Mark state={DELIVERY_STATES[state].state} />
-              <a href={context.link(`/events/${eventId}`)}>
-                <Time at={createdAt} zone={context} />
-              </a>
-            </div>
-          ),
-        },
-        { head: 'Target', cell: ({ target }) => <Name text={target} />, sort: ({ target }) => target },
-        {
-          head: 'Result',
-          cell: (delivery) => <Result context={context} delivery={delivery} />,
-          sort: ({ state }) => DELIVERY_STATES[state].word,
-        },
-      ]}
-    />
-  )
-
-const About = ({
-  context,
-  destination,
-}: {
-  readonly context: PageContext
-  readonly destination: DestinationDetail
-}) => {
-  const { type, state, downSince, nextProbeAt, pending, dead, lastDeliveredAt, lastError, routes, settings } =
-    destination
-  return (
-    <>
-      <Panel id="state" title="State">
-        <div class="body" data-part="state">
-          <Facts
-            facts={[
-              ['State', <DestinationMark destination={destination} />],
-              ['Type', typeText(type)],
-              state === 'down' && downSince !== null && ['Down since', <Time at={downSince} zone={context} />],
-              nextProbeAt !== null && ['Tried again', <Time at={nextProbeAt} zone={context} />],
-              ['Waiting', pending],
-              ['Failed', dead],
-              ['Last delivered', <Time at={lastDeliveredAt} zone={context} />],
-              lastError !== null && ['Last error', <Name text={lastError} />],
-            ]}
-          />
-        </div>
-      </Panel>
-      <Panel id="routes" title="Rules" count={routes.length}>
-        <div class="body">
-          {routes.length === 0 ? (
-            <p class="muted">No rule that is switched on sends here.</p>
-          ) : (
-            <ul>
-              {routes.map((name) => (
-                <li>
-                  <a href={routeLink(context, name)}>
-                    <Name text={name} />
-                  </a>
-                </li>
-              ))}
-            </ul>
-          )}
-        </div>
-      </Panel>
-      <Panel id="settings" title="Settings">
-        <div class="body">
-          {settings === null ? (
-            <p class="muted">Set up in a notification section of the configuration.</p>
-          ) : (
-            <pre class="code" tabindex={0}>
-              {JSON.stringify(settings, null, 2)}
-            </pre>
-          )}
-        </div>
-      </Panel>
-    </>
-  )
-}
-
-const HOUR_MS = 3_600_000
-const HOURS = 24
-const HEIGHT = 72
-const PARTS = ['delivered', 'suppressed', 'dead'] as const
-const PART_CLASSES = { delivered: 'bar-ok', suppressed: 'bar-muted', dead: 'bar-bad' } as const
-
-/** A bar for each hour, with a table of the same. */
-const Hours = ({ context, hours }: { readonly context: PageContext; readonly hours: readonly Hour[] }) => {
-  if (hours.length === 0) return <p class="muted">Nothing was sent in the last 24 hours.</p>
-  const first = Math.floor(context.now / HOUR_MS) - HOURS + 1
-  const byHour = new Map(hours.map((hour) => [Math.floor(Date.parse(hour.at) / HOUR_MS), hour]))
-  const most = Math.max(...hours.map(({ delivered, suppressed, dead }) => delivered + suppressed + dead), 1)
-  const sum = (name: (typeof PARTS)[number]) => hours.reduce((total, hour) => total + hour[name], 0)
-  return (
-    <>
-      <p class="small">
-        {sum('delivered')} delivered · {sum('suppressed')} suppressed · {sum('dead')} failed
-      </p>
-      <svg
-        class="chart hours"
-        height={HEIGHT}
-        role="img"
-        aria-label="Deliveries of each hour; the table below has the numbers"
-      >
-        {Array.from({ length: HOURS }, (_, n) => {
-          const hour = byHour.get(first + n)
-          let y = HEIGHT
-          return PARTS.map((name) => {
-            const value = hour?.[name] ?? 0
-            if (value === 0) return null
-            const height = Math.max(2, Math.round((value / most) * (HEIGHT - 4)))
-            y -= height
-            return (
-              <rect
-                class={PART_CLASSES[name]}
-                x={`${(n / HOURS) * 100}%`}
-                y={y}
-                width={`${(0.8 / HOURS) * 100}%`}
-                height={height}
-              />
-            )
-          })
-        })}
-      </svg>
-      <details data-key="hours-table">
-        <summary class="small">As a table</summary>
-        <Table
-          caption="Deliveries of each hour"
-          context={context}
-          part="hours"
-          rows={hours.toReversed()}
-          keyOf={({ at }) => at}
-          columns={[
-            {
-              head: 'Hour',
-              cell: ({ at }) => <Time at={at} zone={context} clock seconds={false} />,
-              sort: ({ at }) => at,
-            },
-            { head: 'Delivered', num: true, cell: ({ delivered }) => delivered, sort: ({ delivered }) => delivered },
-            {
-              head: 'Suppressed',
-              num: true,
-              cell: ({ suppressed }) => suppressed,
-              sort: ({ suppressed }) => suppressed,
-            },
-            { head: 'Failed', num: true, cell: ({ dead }) => dead, sort: ({ dead }) => dead },
-          ]}
-        />
-      </details>
-    </>
-  )
-}

@@ -1,10 +1,12 @@
 /** Pages and actions about deliveries, destinations, snoozes and routes. */
 import type { Page } from '../../page.ts'
 import { deliveryList, deliveryPage } from './deliveries.tsx'
-import { destinationList, destinationPage } from './destinations.tsx'
+import { destinationPage } from './destination.tsx'
+import { destinationList } from './destinations.tsx'
 import { mailFrame } from './message.tsx'
 import { routeList } from './routes.tsx'
 import { snoozeList } from './snoozes.tsx'
+import { newDestination } from './types.tsx'
 
 export { deliveryOperations } from './operations.tsx'
 
@@ -14,6 +16,7 @@ export const deliveryPages: readonly Page[] = [
   mailFrame,
   destinationList,
   destinationPage,
+  newDestination,
   snoozeList,
   routeList,
 ]

@@ -2,12 +2,18 @@
 /** @jsxImportSource hono/jsx */
 /** Alert rules in the order of their evaluation, with the tester. */
 import { ALERT_RULES, type AlertRule, EXPLAIN } from '../../../alerts/rules/contract.ts'
+import type { Setting } from '../../../settings/contract.ts'
 import { callOf, type Operation } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
+import type { Members } from '../../schema-form/fields.ts'
+import { EDITOR_PATH } from '../../setting-kinds.ts'
+import { ActionButton } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { counted, Name } from '../../ui/text.tsx'
+import { askSettings, NewSetting, SettingState, Source } from '../../ui/settings.tsx'
+import { counted, Name, Time } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
+import { ruleText } from './rule-words.ts'
 import { questionOf, Tester } from './tester.tsx'
 
 const PATH = '/system/routes'
@@ -34,23 +40,42 @@ export const explainRoutes: Operation = {
 
 async function routesPage(context: PageContext, form: URLSearchParams): Promise<PageContent> {
   const question = questionOf(form)
-  const [routes, tested] = await Promise.all([
+  const [routes, tested, stored] = await Promise.all([
     context.ask(ALERT_RULES, { query: { hits: '7d' } }),
     question && context.ask(EXPLAIN, { body: question, withinMs: 10_000 }),
+    context.may('setting:read') ? askSettings(context, 'rule') : null,
   ])
+  const { settings, locked } = stored?.ok ? stored.data : { settings: [], locked: null }
+  const unused = settings.filter(({ state }) => state !== 'used')
   return {
     title: 'Alert rules',
     place: 'delivery',
     body: (
       <>
-        <Head title="Alert rules" beside={<Places context={{ ...context, path: PATH }} />} />
+        <Head title="Alert rules" beside={<Places context={{ ...context, path: PATH }} />}>
+          <NewSetting context={context} kind="rule" locked={locked} text="New rule" />
+        </Head>
         <div class="stack spaced">
-          <Tester context={context} form={form} tested={tested} />
           <Panel id="routes" title="Rules in order">
             {part(routes, ({ alertRoutes }) => (
-              <List context={context} routes={alertRoutes} />
+              <List context={context} routes={alertRoutes} settings={settings} locked={locked} />
             ))}
           </Panel>
+          {unused.length > 0 && (
+            <Panel id="unused" title="Rules that are not used" count={unused.length}>
+              <ul class="list body">
+                {unused.map((setting) => (
+                  <li>
+                    <a href={context.link(EDITOR_PATH, { kind: 'rule', name: setting.name })}>
+                      <Name text={setting.name} />
+                    </a>
+                    {setting.state === 'hidden' ? <Source setting={setting} /> : <SettingState setting={setting} />}
+                  </li>
+                ))}
+              </ul>
+            </Panel>
+          )}
+          <Tester context={context} form={form} tested={tested} />
         </div>
       </>
     ),
@@ -60,79 +85,155 @@ async function routesPage(context: PageContext, form: URLSearchParams): Promise<
 interface ListProps {
   readonly context: PageContext
   readonly routes: readonly AlertRule[]
+  /** Those of `alertRoutes`, of the file and stored; empty for a visitor who may not see them. */
+  readonly settings: readonly Setting[]
+  /** Why nothing may be changed. */
+  readonly locked: string | null
 }
 
-const List = ({ context, routes }: ListProps) => {
+const List = (props: ListProps) => {
+  const { routes } = props
   if (routes.length === 0) {
-    return (
-      <Empty title="No rules">
-        Rules are written in <code>Butler.footman.alertRoutes</code>.
-      </Empty>
-    )
+    return <Empty title="No rules">A rule says which events go to which destination.</Empty>
   }
   const [on, off] = [routes.filter(({ enable }) => enable), routes.filter(({ enable }) => !enable)]
   return (
     <>
-      <Rows context={context} caption="Alert rules in the order of their evaluation" routes={on} />
+      <Rows {...props} caption="Alert rules in the order of their evaluation" routes={on} />
       {off.length > 0 && (
         <details class="fold" data-key="off">
           <summary class="small">
             <Icon name="right" class="turn" />
             {counted(off.length, 'rule')} that {off.length === 1 ? 'is' : 'are'} switched off
           </summary>
-          <Rows context={context} caption="Rules that are switched off" routes={off} />
+          <Rows {...props} caption="Rules that are switched off" routes={off} />
         </details>
       )}
     </>
   )
 }
 
-const Rows = ({ context, caption, routes }: ListProps & { readonly caption: string }) => (
-  <Table
-    context={context}
-    caption={caption}
-    rows={routes}
-    keyOf={({ name }) => name}
-    columns={[
-      {
-        head: 'Rule',
-        sort: (row) => row.name,
-        cell: ({ name }) => (
-          <b id={`route-${name}`}>
-            <Name text={name} />
-          </b>
-        ),
-      },
-      {
-        head: 'State',
-        sort: (row) => Number(!row.enable),
-        cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
-      },
-      {
-        head: 'From',
-        sort: (row) => row.origin,
-        cell: ({ origin }) => (origin === 'footman' ? 'alertRoutes' : 'notification section'),
-      },
-      {
-        head: 'To',
-        sort: (row) => row.to.join(', '),
-        cell: ({ to }) =>
-          to.map((name, n) => (
+const Rows = ({ context, caption, routes, settings, locked }: ListProps & { readonly caption: string }) => {
+  const own = new Map(settings.flatMap((one) => (one.state === 'used' ? [[one.name, one]] : [])))
+  const order = settings.filter(({ source }) => source === 'console').map(({ name }) => name)
+  return (
+    <Table
+      context={context}
+      caption={caption}
+      rows={routes}
+      keyOf={({ name }) => name}
+      columns={[
+        {
+          head: 'Rule',
+          sort: (row) => row.name,
+          cell: ({ name }) => (
             <>
-              {n > 0 && ', '}
-              <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
-                <Name text={name} />
-              </a>
+              <b id={`route-${name}`}>
+                {own.has(name) ? (
+                  <a class="plain" href={context.link(EDITOR_PATH, { kind: 'rule', name })}>
+                    <Name text={name} />
+                  </a>
+                ) : (
+                  <Name text={name} />
+                )}
+              </b>
+              {own.has(name) && (
+                <p class="sub">
+                  <Name text={ruleText(own.get(name)!.value as Members)} breaks />
+                </p>
+              )}
             </>
-          )),
-      },
-      {
-        head: 'Hits in 7 days',
-        num: true,
-        sort: (row) => row.hits ?? 0,
-        cell: ({ name, hits = 0 }) =>
-          hits === 0 ? 0 : <a href={context.link('/deliveries', { route: name, from: '7d' })}>{hits}</a>,
-      },
-    ]}
-  />
-)
+          ),
+        },
+        {
+          head: 'To',
+          sort: (row) => row.to.join(', '),
+          cell: ({ to }) =>
+            to.map((name, n) => (
+              <>
+                {n > 0 && ', '}
+                <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
+                  <Name text={name} />
+                </a>
+              </>
+            )),
+        },
+        {
+          head: 'State',
+          sort: (row) => Number(!row.enable),
+          cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
+        },
+        {
+          head: 'From',
+          wide: true,
+          sort: (row) => own.get(row.name)?.source ?? row.origin,
+          cell: ({ name, origin }) => <Origin origin={origin} setting={own.get(name)} />,
+        },
+        {
+          head: 'Last fired',
+          sort: (row) => row.lastHitAt,
+          cell: ({ lastHitAt }) =>
+            lastHitAt ? (
+              <Time at={lastHitAt} zone={context} seconds={false} />
+            ) : (
+              <span class="muted">not in 7 days</span>
+            ),
+        },
+        {
+          head: 'Hits in 7 days',
+          num: true,
+          sort: (row) => row.hits ?? 0,
+          cell: ({ name, hits = 0 }) =>
+            hits === 0 ? 0 : <a href={context.link('/deliveries', { route: name, from: '7d' })}>{hits}</a>,
+        },
+        {
+          head: '',
+          cell: ({ name }) => {
+            const setting = own.get(name)
+            if (setting?.source !== 'console') return null
+            return <RuleButtons context={context} setting={setting} order={order} locked={locked} />
+          },
+        },
+      ]}
+    />
+  )
+}
+
+const Origin = ({ origin, setting }: Pick<AlertRule, 'origin'> & { readonly setting: Setting | undefined }) => {
+  if (setting) return <Source setting={setting} />
+  return origin === 'footman' ? 'alertRoutes' : 'notification section'
+}
+
+interface RuleButtonsProps {
+  readonly context: PageContext
+  readonly setting: Setting
+  /** Names of the stored rules in their order. */
+  readonly order: readonly string[]
+  readonly locked: string | null
+}
+
+const RuleButtons = ({ context, setting: { kind, name, value, revision }, order, locked }: RuleButtonsProps) => {
+  const at = order.indexOf(name)
+  const shared = { context, scope: 'setting:write', off: locked }
+  const isOn = (value as { readonly enable?: boolean }).enable !== false
+  const move = (to: number, text: string) => (
+    <ActionButton {...shared} operation="setting.move" values={{ kind, name, revision, position: to }}>
+      {text}
+      <span class="sr"> {name}</span>
+    </ActionButton>
+  )
+  return (
+    <div class="acts nowrap">
+      {at > 0 && move(at - 1, 'Up')}
+      {at < order.length - 1 && move(at + 1, 'Down')}
+      <ActionButton
+        {...shared}
+        operation="setting.put"
+        values={{ kind, name, revision, value: JSON.stringify({ ...(value as Members), enable: !isOn }) }}
+      >
+        {isOn ? 'Switch off' : 'Switch on'}
+        <span class="sr"> {name}</span>
+      </ActionButton>
+    </div>
+  )
+}

@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Deliveries in words: their state, and why one was held back or given up, with a link to what decided it. */
 import type { Child, FC } from 'hono/jsx'
+import { destinationTypes } from '../../../alerts/config-destinations.ts'
 import type { Delivery } from '../../../alerts/history/contract.ts'
 import type { ListedDestination } from '../../../alerts/rules/contract.ts'
 import type { PageContext } from '../../page.ts'
@@ -37,18 +38,11 @@ export const stateWord = (state: string): string =>
 export const deliveryState = (state: string): State =>
   Object.hasOwn(DELIVERY_STATES, state) ? DELIVERY_STATES[state as Delivery['state']].state : 'unknown'
 
-/** Types of destinations as people write them; the others as the API does. */
+/** Types of destinations as people write them; those that only sections of Butler have first. */
 const TYPES: Readonly<Record<string, string>> = {
-  email: 'e-mail',
-  mqtt: 'MQTT',
-  slack: 'Slack',
-  msteams: 'Microsoft Teams',
-  teams: 'Microsoft Teams',
   influxdb: 'InfluxDB',
-  newrelic: 'New Relic',
-  signl4: 'SIGNL4',
-  pagerduty: 'PagerDuty',
-  opsgenie: 'Opsgenie',
+  scriptlog: 'Script logs',
+  ...Object.fromEntries(destinationTypes.map(({ name, title }) => [name, title])),
 }
 
 export const typeText = (type: string | null): string => (type === null ? 'not set up any more' : (TYPES[type] ?? type))

@@ -9,10 +9,12 @@ import { Badge, Icon, STATES } from '../../ui/marks.tsx'
 import { ColumnHead, type Heading, Panel, sorted } from '../../ui/panel.tsx'
 import { durationText, Name, Prose, Time } from '../../ui/text.tsx'
 import { Message } from '../delivery/message.tsx'
+import { type LikeThis, ruleLike } from '../delivery/rule-words.ts'
 import { DELIVERY_STATES, ReasonText, routeLink, typeText } from '../delivery/words.tsx'
 
 interface Props {
   readonly context: PageContext
+  readonly event: LikeThis
   readonly deliveries: readonly DeliveryDetail[]
   /** The event waits for data of Qlik Sense, so more may come. */
   readonly isOpen: boolean
@@ -24,14 +26,17 @@ const HEADINGS: readonly Heading<DeliveryDetail>[] = [
   { head: 'Attempts', sort: ({ attempts }) => attempts.length },
 ]
 
-export const Alerted = ({ context, deliveries, isOpen }: Props) => (
+export const Alerted = ({ context, event, deliveries, isOpen }: Props) => (
   <div data-part="alerted">
     <Panel id="alerted" title="Who was alerted?" tools={<span class="small muted">{summaryOf(deliveries)}</span>}>
       {deliveries.length === 0 ? (
         <p class="body muted">
           {isOpen
             ? 'Not decided yet: data from Qlik Sense are awaited.'
-            : 'No rule sends anything about it. Below is why.'}
+            : 'No rule sends anything about it. Below is why.'}{' '}
+          {!isOpen && context.may('setting:write') && (
+            <a href={ruleLike(context, event)}>Make a rule for events like this</a>
+          )}
         </p>
       ) : (
         <table class="tbl deliveries">
@@ -47,7 +52,7 @@ export const Alerted = ({ context, deliveries, isOpen }: Props) => (
             </tr>
           </thead>
           {sorted({ rows: deliveries, columns: HEADINGS, context, part: 'alerted' }).map((delivery) => (
-            <Row context={context} delivery={delivery} />
+            <Row context={context} event={event} delivery={delivery} />
           ))}
         </table>
       )}
@@ -63,7 +68,11 @@ function summaryOf(deliveries: readonly Delivery[]): string {
   return counts.join(' · ')
 }
 
-const Row = ({ context, delivery }: { readonly context: PageContext; readonly delivery: DeliveryDetail }) => {
+interface RowProps extends Pick<Props, 'context' | 'event'> {
+  readonly delivery: DeliveryDetail
+}
+
+const Row = ({ context, event, delivery }: RowProps) => {
   const { id, destination, destinationType, target, kind, route, replayOf, message } = delivery
   const { icon, tone } = STATES[DELIVERY_STATES[delivery.state].state]
   return (
@@ -96,6 +105,11 @@ const Row = ({ context, delivery }: { readonly context: PageContext; readonly de
         <td data-t="Result">
           <div>
             <Result context={context} delivery={delivery} />
+            {delivery.state === 'suppressed' && context.may('setting:write') && (
+              <p class="sub">
+                <a href={ruleLike(context, event)}>Make a rule for events like this</a>
+              </p>
+            )}
           </div>
         </td>
         <td data-t="Attempts">

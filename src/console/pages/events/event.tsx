@@ -17,6 +17,7 @@ import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, STATES } from '../../ui/marks.tsx'
 import { ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { Ago, counted, durationText, Name, plainName, Time, usuallyText } from '../../ui/text.tsx'
+import { ruleLike } from '../delivery/rule-words.ts'
 import { Alerted } from './alerted.tsx'
 import { appReloadRule, Why } from './decisions.tsx'
 import { askLog, columnsOf, LogView } from './log.tsx'
@@ -117,7 +118,7 @@ function shown(context: PageContext, event: EventDetail, parts: Parts): PageCont
         <div class="two">
           <div class="stack">
             <WhatHappened context={context} event={event} parts={parts} />
-            <Alerted context={context} deliveries={deliveries} isOpen={state === 'pending'} />
+            <Alerted context={context} event={event} deliveries={deliveries} isOpen={state === 'pending'} />
             <div data-part="why">
               <Why
                 context={context}
@@ -180,6 +181,11 @@ const Actions = ({ context, event }: { readonly context: PageContext; readonly e
       >
         Snooze…
       </ActionLink>
+      {context.may('setting:write') && (
+        <a class="btn" href={ruleLike(context, event)}>
+          Make a rule…
+        </a>
+      )}
       <ActionLink context={context} operation="event.replay" scope="event:run" class="" values={{ id }}>
         Send again…
       </ActionLink>

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The form of a definition: all its steps in one page, which any browser can post as a whole. */
-import type { Child, FC } from 'hono/jsx'
+import type { FC } from 'hono/jsx'
 import { createZoneTimes } from '../../../platform/zone-times.ts'
 import type { ConditionTest } from '../../../reports/contract.ts'
 import { STORAGE_SPACES } from '../../../reports/entities/contract.ts'
@@ -10,12 +10,13 @@ import type { Plan } from '../../../reports/runs/contract.ts'
 import { CHECK_TEMPLATE, TEMPLATES } from '../../../reports/templates/contract.ts'
 import type { Asked, Failure } from '../../ask.ts'
 import type { PageContent, PageContext } from '../../page.ts'
+import { VersionConflict } from '../../schema-form/conflict.tsx'
 import { Fields } from '../../schema-form/controls.tsx'
 import { controlOf, differences, type Members, memberAt } from '../../schema-form/fields.ts'
 import { ActionLink, FormErrors, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { ErrorBox, Facts, Head, Panel, part } from '../../ui/panel.tsx'
-import { Name, plainName, Time } from '../../ui/text.tsx'
+import { Name, plainName } from '../../ui/text.tsx'
 import { type Definition, type DefinitionChoices, KINDS, type Kind, listed, uses } from './kinds.ts'
 import { PlanView } from './plan.tsx'
 import { Preview, type PreviewChoices, TemplatePanel } from './preview.tsx'
@@ -132,7 +133,17 @@ export async function editorPage(context: PageContext, draft: Draft): Promise<Pa
               )}
               {kind === 'task' && <SaveButton context={context} test />}
             </div>
-            {draft.present && <Conflict draft={draft} present={draft.present} context={context} />}
+            {draft.present && (
+              <VersionConflict
+                context={context}
+                before={draft.before}
+                now={editable(draft.present)}
+                mine={definition}
+                revision={draft.present.revision}
+                by={draft.present.modifiedBy}
+                at={draft.present.modifiedAt}
+              />
+            )}
             {steps.length > 1 && (
               <nav class="acts" aria-label="Steps">
                 {steps.map((step) => (
@@ -315,59 +326,6 @@ const TestPanel: FC<{ readonly draft: Draft; readonly context: PageContext; read
     </div>
   </Panel>
 )
-
-/** The changes of another caller since the form was opened, member by member. */
-const Conflict: FC<{ readonly draft: Draft; readonly present: Definition; readonly context: PageContext }> = ({
-  draft: { before, definition },
-  present,
-  context,
-}) => {
-  const now = editable(present)
-  const shown = (value: unknown): Child =>
-    value === undefined ? <span class="muted">none</span> : <Name text={JSON.stringify(value)} />
-  return (
-    <Panel id="conflict" title="Not saved: someone else has changed it" class="alert">
-      <div class="body stack">
-        <p>
-          <Name text={present.modifiedBy} /> saved revision {present.revision}{' '}
-          <Time at={present.modifiedAt} zone={context} />.
-        </p>
-        <section class="scroll" tabindex={0} aria-label="Differences">
-          <table class="tbl">
-            <caption class="sr">Members that were changed meanwhile</caption>
-            <thead>
-              <tr>
-                {['Member', 'When you opened it', 'Now', 'Yours'].map((head) => (
-                  <th scope="col">{head}</th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {differences(before, now).map((path) => (
-                <tr>
-                  <td>
-                    <code>{path}</code>
-                  </td>
-                  {[before, now, definition].map((version, n) => (
-                    <td data-t={['Opened', 'Now', 'Yours'][n]}>{shown(memberAt(version, path))}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
-        <div class="acts">
-          <button type="submit" class="btn" name="do" value="merge">
-            Take over what I did not change
-          </button>
-          <button type="submit" class="btn" name="do" value="mine">
-            Keep mine as it is
-          </button>
-        </div>
-      </div>
-    </Panel>
-  )
-}
 
 async function choicesOf(context: PageContext): Promise<DefinitionChoices> {
   const choices = async <K extends Kind>(kind: K) => {

@@ -39,7 +39,7 @@ export const importOperation: Operation = {
       </label>
     </>
   ),
-  call: (fields, upload) =>
+  call: (fields, { upload }) =>
     callOf(IMPORT_RECIPIENTS, {
       body: upload?.content ?? fields.get('csv'),
       query: { mode: fields.get('mode') },

@@ -62,7 +62,16 @@ export const ViewChoice = ({ context }: { readonly context: PageContext }) => (
     label="View"
     options={[
       { text: 'List', href: context.link('/schedules'), chosen: context.path === '/schedules' },
-      { text: 'Week', href: context.link('/schedules/calendar'), chosen: context.path !== '/schedules' },
+      { text: 'Week', href: context.link('/schedules/calendar'), chosen: context.path === '/schedules/calendar' },
+      ...(context.may('setting:read')
+        ? [
+            {
+              text: 'Calendars and windows',
+              href: context.link('/schedules/calendars'),
+              chosen: context.path === '/schedules/calendars',
+            },
+          ]
+        : []),
     ]}
   />
 )

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** The audit, the API keys, and the sessions of the console. */
-import { ACCESS_KEYS, type AccessKeys, AUDIT, type AuditItem, type AuditList } from '../../../http/contract.ts'
+/** The audit, and the sessions of the console. */
+import { AUDIT, type AuditItem, type AuditList } from '../../../http/contract.ts'
 import { addressOf } from '../../../http/endpoint/contract.ts'
 import { END_SESSION, SESSIONS, type SessionList } from '../../contract.ts'
 import type { Operations } from '../../forms.tsx'
@@ -174,67 +174,6 @@ const Target = ({
   const path = TARGETS.find(([begin]) => action.startsWith(begin))?.[1]
   const short = <code title={target}>{target.slice(0, 8)}</code>
   return path ? <a href={context.link(path + target)}>{short}</a> : short
-}
-
-export const keysPage: Page = {
-  path: '/system/keys',
-  place: 'system',
-  scope: 'admin',
-  async render(context) {
-    const answer = await context.ask(ACCESS_KEYS)
-    return {
-      title: 'Keys',
-      ...(answer.ok ? {} : { status: answer.status }),
-      body: (
-        <>
-          <SystemHead context={context} title="Keys" />
-          {part(answer, ({ keys }) => (
-            <Keys context={context} keys={keys} />
-          ))}
-        </>
-      ),
-    }
-  },
-}
-
-const Keys = ({ context, keys }: { readonly context: PageContext } & AccessKeys) => {
-  if (keys.length === 0) {
-    return (
-      <Empty title="No keys">
-        Access control is off, or <code>Butler.footman.access.keys</code> is empty. <code>footman key create</code>{' '}
-        makes a key.
-      </Empty>
-    )
-  }
-  return (
-    <section class="panel">
-      <Table
-        context={context}
-        caption="API keys, in the order of the configuration"
-        rows={keys}
-        keyOf={({ id }) => id}
-        columns={[
-          { head: 'Key', sort: (row) => row.id, cell: ({ id }) => <Name text={id} /> },
-          {
-            head: 'Scopes',
-            sort: (row) => row.scopes.join(', '),
-            cell: ({ scopes }) => <Name text={scopes.join(', ')} />,
-          },
-          {
-            head: 'Last used',
-            sort: (row) => row.lastUsedAt,
-            cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : <Ago at={lastUsedAt} zone={context} />),
-          },
-          { head: 'From', sort: (row) => row.lastAddress, cell: ({ lastAddress }) => lastAddress ?? '–' },
-          {
-            head: 'Ends',
-            sort: (row) => row.expiresAt,
-            cell: ({ expiresAt }) => (expiresAt === null ? 'never' : <Ago at={expiresAt} zone={context} />),
-          },
-        ]}
-      />
-    </section>
-  )
 }
 
 export const sessionsPage: Page = {

@@ -9,9 +9,9 @@ import {
   type MaintenanceBody,
 } from '../../../alerts/contract.ts'
 import { matchedIds, matchText } from '../../../alerts/match-text.ts'
-
 import { once } from '../../../platform/once.ts'
 import type { ZoneTimes } from '../../../platform/zone-times.ts'
+import type { Setting } from '../../../settings/contract.ts'
 import { callOf, type Fields, type Operations, timesOf } from '../../forms.tsx'
 import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
@@ -20,7 +20,17 @@ import { givenMembers } from '../../schema-form/fields.ts'
 import { formOf } from '../../schema-form/of-schema.ts'
 import { ActionLink, TextField } from '../../ui/forms.tsx'
 import { Mark } from '../../ui/marks.tsx'
-import { Empty, Panel, part, Table } from '../../ui/panel.tsx'
+import { Empty, ErrorBox, Panel, part, Table } from '../../ui/panel.tsx'
+import { membersOf, windowsText } from '../../ui/setting-words.ts'
+import {
+  askSettings,
+  NewSetting,
+  SettingButtons,
+  type SettingList,
+  SettingState,
+  Source,
+  usedSetting,
+} from '../../ui/settings.tsx'
 import { Name, numberText, Time, wallText } from '../../ui/text.tsx'
 import { matchFields } from '../delivery/snooze-form.tsx'
 import { SystemHead } from './places.tsx'
@@ -30,7 +40,11 @@ export const maintenancePage: Page = {
   place: 'system',
   scope: 'event:read',
   async render(context) {
-    const answer = await context.ask(MAINTENANCE)
+    const [answer, recurring] = await Promise.all([
+      context.ask(MAINTENANCE),
+      context.may('setting:read') ? askSettings(context, 'maintenance') : null,
+    ])
+    const list: SettingList = recurring?.ok ? recurring.data : { settings: [], locked: null }
     const matches = answer.ok ? answer.data.maintenance.flatMap(({ match }) => [match].flat()) : []
     const names = await qlikNamesOf(context, matchedIds(matches))
     return {
@@ -49,10 +63,15 @@ export const maintenancePage: Page = {
             >
               New
             </ActionLink>
+            {recurring?.ok && (
+              <NewSetting context={context} kind="maintenance" locked={list.locked} text="New recurring" />
+            )}
           </SystemHead>
           {part(answer, ({ maintenance }) => (
-            <List context={context} names={names} maintenance={maintenance} />
+            <List context={context} names={names} maintenance={maintenance} recurring={list} />
           ))}
+          {recurring && !recurring.ok && <ErrorBox failure={recurring} what="Recurring maintenance" />}
+          <Unused context={context} list={list} />
         </>
       ),
     }
@@ -80,16 +99,21 @@ interface ListProps {
   readonly context: PageContext
   readonly names: Names
   readonly maintenance: readonly ListedMaintenance[]
+  /** Empty without the scope. */
+  readonly recurring: SettingList
 }
 
-const List = ({ context, names, maintenance }: ListProps) => {
+const List = ({ context, names, maintenance, recurring }: ListProps) => {
   if (maintenance.length === 0) {
     return (
       <Empty title="No maintenance is planned" yaml={EXAMPLE}>
-        In a maintenance, messages to people are held back and recorded. One that returns stands in the configuration.
+        In a maintenance, messages to people are held back and recorded. One that returns is a setting, or stands in the
+        configuration.
       </Empty>
     )
   }
+  const settingOf = ({ origin, name }: ListedMaintenance) =>
+    origin === 'file' ? usedSetting(recurring.settings, name) : undefined
   const rows = [...maintenance].sort((a, b) => Number(b.on) - Number(a.on))
   return (
     <Panel id="list" title="Planned and under way" count={rows.length}>
@@ -121,15 +145,19 @@ const List = ({ context, names, maintenance }: ListProps) => {
           },
           {
             head: 'Times',
-            cell: ({ next }) =>
-              next.length === 0
-                ? 'none within 14 days'
-                : next.map(({ from, to }) => (
-                    <p>
-                      <Time at={from} zone={context} seconds={false} /> to{' '}
-                      <Time at={to} zone={context} seconds={false} />
-                    </p>
-                  )),
+            cell: (row) => (
+              <>
+                <During context={context} setting={settingOf(row)} />
+                {row.next.length === 0
+                  ? 'none within 14 days'
+                  : row.next.map(({ from, to }) => (
+                      <p>
+                        <Time at={from} zone={context} seconds={false} /> to{' '}
+                        <Time at={to} zone={context} seconds={false} />
+                      </p>
+                    ))}
+              </>
+            ),
           },
           {
             head: 'Holds back',
@@ -152,23 +180,68 @@ const List = ({ context, names, maintenance }: ListProps) => {
             ),
           },
           { head: 'Held back', num: true, sort: (row) => row.heldBack, cell: ({ heldBack }) => numberText(heldBack) },
-          { head: 'Set by', sort: setBy, cell: setBy },
+          {
+            head: 'Set by',
+            sort: setBy,
+            cell: (row) => {
+              const setting = settingOf(row)
+              return setting ? <Source setting={setting} /> : setBy(row)
+            },
+          },
           {
             head: '',
-            cell: ({ id, name, origin, on }) =>
-              origin === 'once' && (
-                <ActionLink
-                  context={context}
-                  operation="maintenance.end"
-                  values={{ id, name }}
-                  scope="event:run"
-                  class="s"
-                  harmless
-                >
-                  {on ? 'End now' : 'Remove'}
-                </ActionLink>
-              ),
+            cell: (row) => {
+              const { id, name, origin, on } = row
+              const setting = settingOf(row)
+              if (setting) return <SettingButtons context={context} setting={setting} locked={recurring.locked} />
+              return (
+                origin === 'once' && (
+                  <ActionLink
+                    context={context}
+                    operation="maintenance.end"
+                    values={{ id, name }}
+                    scope="event:run"
+                    class="s"
+                    harmless
+                  >
+                    {on ? 'End now' : 'Remove'}
+                  </ActionLink>
+                )
+              )
+            },
           },
+        ]}
+      />
+    </Panel>
+  )
+}
+
+/** The windows of a recurring maintenance, in words. */
+const During = ({ context, setting }: { readonly context: PageContext; readonly setting: Setting | undefined }) =>
+  setting ? (
+    <p>
+      <Name text={windowsText(membersOf(setting.value).during, context)} />
+    </p>
+  ) : null
+
+/** Recurring ones that are kept, and not in use. */
+const Unused = ({ context, list: { settings, locked } }: { context: PageContext; list: SettingList }) => {
+  const rows = settings.filter(({ state }) => state !== 'used')
+  if (rows.length === 0) return null
+  return (
+    <Panel id="unused" title="Not in use" count={rows.length}>
+      <Table
+        context={context}
+        part="unused"
+        caption="Recurring maintenance that is not in use"
+        rows={rows}
+        keyOf={({ name }) => name}
+        columns={[
+          { head: 'Maintenance', cell: ({ name }) => <Name text={name} /> },
+          { head: 'State', cell: (setting) => <SettingState setting={setting} /> },
+          { head: 'Times', cell: (setting) => <During context={context} setting={setting} /> },
+          { head: 'From', cell: (setting) => <Source setting={setting} /> },
+          { head: '', cell: (setting) => <SettingButtons context={context} setting={setting} locked={locked} /> },
         ]}
       />
     </Panel>

@@ -4,6 +4,7 @@
 import { stringify } from 'yaml'
 import {
   DELETE_SETTING,
+  MOVE_SETTING,
   RESTORE_SETTING,
   SETTING_CHANGES,
   SETTING_HISTORY,
@@ -15,31 +16,23 @@ import {
 import { SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
 import { callOf, type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
+import { putSetting, valueIn } from '../../setting-calls.ts'
+import { EDITOR_PATH, KIND_WORDS, SETTINGS_PATH } from '../../setting-kinds.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { Choice, type Column, Empty, Panel, part, Table } from '../../ui/panel.tsx'
+import { SettingState, Source, UsedBy } from '../../ui/settings.tsx'
 import { Name, Time } from '../../ui/text.tsx'
 import { SystemHead } from './places.tsx'
+import { saveSetting } from './settings-editor.tsx'
 
-const LIST = '/system/settings'
 const CHANGES = '/system/changes'
-
-const KIND_TITLES: Readonly<Record<SettingKind, string>> = {
-  destination: 'Destinations',
-  rule: 'Rules',
-  calendar: 'Calendars',
-  window: 'Windows',
-  maintenance: 'Recurring maintenance',
-  policy: 'Task policies',
-  access: 'Keys',
-  switch: 'Features',
-}
 
 const kindIn = (context: PageContext): SettingKind =>
   SETTING_KINDS.find((kind) => kind === context.query.get('kind')) ?? 'destination'
 
 export const settingsPage: Page = {
-  path: LIST,
+  path: SETTINGS_PATH,
   place: 'system',
   scope: 'setting:read',
   async render(context) {
@@ -50,15 +43,21 @@ export const settingsPage: Page = {
       ...(answer.ok ? {} : { status: answer.status }),
       body: (
         <>
-          <SystemHead context={context} title="Settings" />
+          <SystemHead context={context} title="Settings">
+            {kind !== 'switch' && kind !== 'access' && (
+              <a class="btn primary" href={context.link(EDITOR_PATH, { kind })}>
+                New {KIND_WORDS[kind].one}
+              </a>
+            )}
+          </SystemHead>
           {part(kinds, ({ kinds: counts, locked }) => (
             <>
               {locked !== null && <p class="lead">{locked}</p>}
               <Choice
                 label="Kinds of settings"
                 options={counts.map((one) => ({
-                  text: `${KIND_TITLES[one.kind]} (${one.stored + one.inFile})`,
-                  href: context.link(LIST, { kind: one.kind }),
+                  text: `${KIND_WORDS[one.kind].many} (${one.stored + one.inFile})`,
+                  href: context.link(SETTINGS_PATH, { kind: one.kind }),
                   chosen: one.kind === kind,
                 }))}
               />
@@ -68,7 +67,7 @@ export const settingsPage: Page = {
             settings.length === 0 ? (
               <Empty title="There is no setting of this kind" icon="mail" />
             ) : (
-              <Panel id="settings" title={KIND_TITLES[kind]} count={settings.length}>
+              <Panel id="settings" title={KIND_WORDS[kind].many} count={settings.length}>
                 <Table
                   context={context}
                   caption="Settings, those of the file first"
@@ -89,26 +88,19 @@ export const settingsPage: Page = {
 const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
   {
     head: 'Name',
-    cell: ({ kind, name, source }) =>
-      source === 'file' ? (
+    cell: ({ kind, name }) => (
+      <a href={context.link(EDITOR_PATH, { kind, name })}>
         <Name text={name} />
-      ) : (
-        <a href={context.link(CHANGES, { kind, name })}>
-          <Name text={name} />
-        </a>
-      ),
+      </a>
+    ),
   },
   { head: 'From', cell: (setting) => <Source setting={setting} /> },
   {
     head: 'State',
-    cell: ({ state, issues }) => (
+    cell: (setting) => (
       <>
-        {state === 'used' ? 'used' : <Badge tone="warn" text={state} />}
-        {issues.map(({ path, message }) => (
-          <p class="sub">
-            <Name text={`${path} ${message}`} />
-          </p>
-        ))}
+        {setting.state === 'used' && 'used'}
+        <SettingState setting={setting} />
       </>
     ),
   },
@@ -123,15 +115,7 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
       </details>
     ),
   },
-  {
-    head: 'Used by',
-    cell: ({ usedBy }) =>
-      usedBy.map(({ path }) => (
-        <p>
-          <Name text={path} />
-        </p>
-      )),
-  },
+  { head: 'Used by', cell: (setting) => <UsedBy context={context} setting={setting} /> },
   {
     head: 'Changed',
     cell: ({ changedAt, changedBy }) =>
@@ -150,7 +134,7 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
           operation="setting.delete"
           scope="setting:write"
           values={{ kind, name, revision }}
-          then={context.link(LIST, { kind })}
+          then={context.link(SETTINGS_PATH, { kind })}
           class="s"
         >
           Delete…
@@ -158,18 +142,6 @@ const settingColumns = (context: PageContext): readonly Column<Setting>[] => [
       ),
   },
 ]
-
-const Source = ({ setting: { source, state, file, line } }: { readonly setting: Setting }) => {
-  const place = file === null ? '' : `${file}${line === null ? '' : `:${line}`}`
-  if (source === 'file') return <Name text={place} />
-  return state === 'hidden' ? (
-    <>
-      console, hidden by <Name text={place} />
-    </>
-  ) : (
-    'console'
-  )
-}
 
 /** Changes of all settings; with a kind and a name those of one. */
 export const changesPage: Page = {
@@ -199,7 +171,7 @@ export const changesPage: Page = {
                   part="changes"
                   rows={changes}
                   keyOf={(row) => `${row.kind}/${row.name}/${row.revision}`}
-                  columns={changeColumns(context)}
+                  columns={changeColumns(context, changes)}
                 />
               </Panel>
             ),
@@ -210,7 +182,8 @@ export const changesPage: Page = {
   },
 }
 
-const changeColumns = (context: PageContext): readonly Column<SettingChange>[] => [
+/** The newest change of a setting is its present revision. */
+const changeColumns = (context: PageContext, changes: readonly SettingChange[]): readonly Column<SettingChange>[] => [
   { head: 'When', cell: ({ at }) => <Time at={at} zone={context} /> },
   {
     head: 'By',
@@ -251,7 +224,7 @@ const changeColumns = (context: PageContext): readonly Column<SettingChange>[] =
         context={context}
         operation="setting.undo"
         scope="setting:write"
-        values={{ kind, name, revision: revision - 1 }}
+        values={{ kind, name, to: revision - 1, revision: presentOf({ kind, name }, changes) }}
         class="s"
       >
         Undo…
@@ -260,19 +233,48 @@ const changeColumns = (context: PageContext): readonly Column<SettingChange>[] =
   },
 ]
 
+const presentOf = ({ kind, name }: Pick<SettingChange, 'kind' | 'name'>, changes: readonly SettingChange[]) => {
+  const newest = changes.find((one) => one.kind === kind && one.name === name)
+  return newest?.deleted === false ? newest.revision : null
+}
+
 const kept = ({ get }: Fields) =>
-  hiddenOf((['kind', 'name', 'revision'] as const).map((name) => [name, get(name)] as const))
+  hiddenOf((['kind', 'name', 'revision', 'to'] as const).map((name) => [name, get(name)] as const))
+
+/** Changes the revision that the page has shown; '' = there was none. */
+const revisionHeader = ({ get }: Fields): Record<string, string> =>
+  get('revision') === '' ? { 'if-none-match': '*' } : { 'if-match': `"${get('revision')}"` }
 
 const paramsOf = ({ get }: Fields) => ({ kind: get('kind') as SettingKind, name: get('name') })
 
 export const settingOperations: Operations = {
+  'setting.save': saveSetting,
+  'setting.put': {
+    scope: 'setting:write',
+    verb: 'Change the setting',
+    call: (fields) =>
+      putSetting({ ...paramsOf(fields), value: valueIn(fields) ?? null, revision: fields.get('revision') }),
+    done: (answer) =>
+      `The ${KIND_WORDS[(answer as Setting).kind].one} ${(answer as Setting).name} is changed, and in use.`,
+  },
+  'setting.move': {
+    scope: 'setting:write',
+    verb: 'Move the setting',
+    call: (fields) =>
+      callOf(MOVE_SETTING, {
+        params: paramsOf(fields),
+        body: { position: Number(fields.get('position')) },
+        headers: revisionHeader(fields),
+      }),
+    done: (_, { get }) => `The ${get('kind')} ${get('name')} is moved.`,
+  },
   'setting.delete': {
     scope: 'setting:write',
     verb: 'Delete the setting',
     call: (fields) =>
       callOf(DELETE_SETTING, {
         params: paramsOf(fields),
-        headers: { 'if-match': `"${fields.get('revision')}"` },
+        headers: revisionHeader(fields),
       }),
     dialog: (fields) => (
       <>
@@ -288,13 +290,17 @@ export const settingOperations: Operations = {
     scope: 'setting:write',
     verb: 'Undo the change',
     call: (fields) =>
-      callOf(RESTORE_SETTING, { params: paramsOf(fields), body: { revision: Number(fields.get('revision')) } }),
+      callOf(RESTORE_SETTING, {
+        params: paramsOf(fields),
+        body: { revision: Number(fields.get('to')) },
+        headers: revisionHeader(fields),
+      }),
     dialog: (fields) => (
       <>
         {kept(fields)}
         <p>
           The {fields.get('kind')} <Name text={fields.get('name')} /> becomes what it was before this change
-          {fields.get('revision') === '0' ? ': it is deleted' : ''}. Later changes of it are undone, too.
+          {fields.get('to') === '0' ? ': it is deleted' : ''}. Later changes of it are undone, too.
         </p>
       </>
     ),

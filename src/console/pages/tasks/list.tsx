@@ -59,6 +59,11 @@ export const taskList: Page = {
             <a class="btn" href={context.link('/tasks/queue')}>
               Start queue
             </a>
+            {context.may('setting:read') && (
+              <a class="btn" href={context.link('/tasks/policies')}>
+                Policies
+              </a>
+            )}
           </Head>
           <Filters
             context={context}

@@ -27,6 +27,7 @@ import { ActionLink } from '../../ui/forms.tsx'
 import { Badge, Icon, Mark, STATES, type State } from '../../ui/marks.tsx'
 import { Choice, type Crumb, Empty, ErrorBox, Facts, Head, Pager, Panel, part } from '../../ui/panel.tsx'
 import { counted, durationText, Name, numberText, plainName, Time, usuallyText } from '../../ui/text.tsx'
+import { ruleLike } from '../delivery/rule-words.ts'
 import { deliveryState, reasonWord, stateWord } from '../delivery/words.tsx'
 import { outcomeState } from '../events/words.ts'
 import { DurationChart, DurationTable, unitOf } from './chart.tsx'
@@ -347,6 +348,11 @@ const Heading: FC<HeadingProps> = ({ context, task, state, item }) => {
         <ActionLink context={context} operation="snooze.set" scope="event:run" class="" values={{ taskId }}>
           Snooze…
         </ActionLink>
+        {context.may('setting:write') && (
+          <a class="btn" href={ruleLike(context, { type: taskType, taskName })}>
+            Make a rule…
+          </a>
+        )}
         {qmc && (
           <a class="btn wide-only" href={`${qmc.replace(/\/+$/, '')}/tasks`} rel="noreferrer noopener">
             Open QMC

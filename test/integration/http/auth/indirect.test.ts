@@ -236,6 +236,7 @@ const DIRECT: readonly string[] = [
   'DELETE /v4/settings/{kind}/{name}',
   'PATCH /v4/settings/{kind}/{name}/position',
   'POST /v4/settings/import',
+  'POST /v4/settings/{kind}/{name}/adopt',
   'POST /v4/settings/{kind}/{name}/restore',
   'POST /v4/settings/{kind}/{name}/test',
   'PUT /v4/settings/{kind}/{name}',

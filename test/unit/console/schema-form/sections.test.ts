@@ -32,8 +32,13 @@ describe.each<[what: string, schema: z.ZodType, given: object, controls: Record<
     { name: 'finance', to: ['ops'] },
     { name: 'line', enable: 'flag', match: 'items', to: 'refs destination', severity: 'choice', limit: 'line' },
   ],
-  ['a window', windowObject, {}, { days: 'lines', from: 'line', on: 'refs calendar', timezone: 'ref timezone' }],
-  ['a calendar', calendar, {}, { dates: 'lines', days: 'lines', except: 'refs calendar' }],
+  [
+    'a window',
+    windowObject,
+    {},
+    { days: 'names', from: 'line', start: 'time', on: 'refs calendar', timezone: 'ref timezone' },
+  ],
+  ['a calendar', calendar, {}, { dates: 'lines', days: 'names', except: 'refs calendar' }],
   [
     'a maintenance',
     recurringMaintenance,

@@ -1,6 +1,8 @@
 /** The form of an MQTT trigger: which options of a start a message may set. */
+
 import { expect, test } from 'bun:test'
 import { fieldsOf } from '../../../../../src/console/forms.tsx'
+import type { PageContext } from '../../../../../src/console/page.ts'
 import { saveOperation } from '../../../../../src/console/pages/reports/save.ts'
 import { formOfKind } from '../../../../../src/console/pages/reports/steps.ts'
 import { OPTIONS } from '../../../../../src/reports/entities/start-options.ts'
@@ -14,7 +16,9 @@ function saved(...chosen: readonly string[]): unknown {
   const form = new URLSearchParams({ kind: 'task', id: '', before: json, definition: json })
   form.set('f:triggers.0.topic', 'reports/go')
   for (const option of chosen) form.append('f:triggers.0.allowedOptions', option)
-  const { body } = saveOperation.call(fieldsOf(form)) as { body: { triggers: { allowedOptions: unknown }[] } }
+  const { body } = saveOperation.call(fieldsOf(form), {} as PageContext) as {
+    body: { triggers: { allowedOptions: unknown }[] }
+  }
   return body.triggers[0]?.allowedOptions
 }
 
