@@ -10,6 +10,7 @@ import { root } from './identity.ts'
 export const START: readonly string[] = [
   'src/main.ts',
   'src/app/roles.ts',
+  'src/tasks/executions/history-worker.ts',
   'src/cli/program.ts',
   'src/cli/other-commands.ts',
   'src/cli/run.ts',

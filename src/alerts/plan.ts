@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
+import type { DeliveryConfig } from '../events/config.ts'
 import { countEarlierTwins } from '../events/store.ts'
 import type { Need, TaskEvent } from '../events/types.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
@@ -18,7 +19,6 @@ import { butlerDestinations, butlerRules, type SectionsConfig, timesOf } from '.
 import type {
   AlertRouteConfig,
   ButlerRoutesConfig,
-  DeliveryConfig,
   DestinationConfig,
   EmailConfig,
   IncidentToolConfig,

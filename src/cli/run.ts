@@ -1,6 +1,5 @@
 /** `footman run`: the product. */
 import { arch, hostname, platform, release } from 'node:os'
-import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
 import { buildCluster, resetCluster } from '../app/cluster.ts'
 import { type LoadOptions, type LoadResult, loadConfig } from '../app/config/load.ts'
@@ -366,6 +365,7 @@ async function testEmail(log: LogService, config: Config, options: RunOptions): 
     log.warn('[QSEOW] EMAIL CONFIG: Shadow mode: the test mail is not sent')
     return
   }
+  const { sendTestEmail } = await import('../alerts/destinations/email/test-email.ts')
   const { accepted, answer } = await sendTestEmail(config, { to, ...(from && { from }) })
   if (accepted) log.info(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was accepted: ${answer}`)
   else log.error(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was not sent: ${answer}`)
