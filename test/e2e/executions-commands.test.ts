@@ -146,8 +146,7 @@ describe('a site with 100,000 tasks', () => {
     expect(lastOnes.nextCursor).toBeNull()
     expect(lastOnes.tasks[0]).toMatchObject({ appName: 'Sales ETL', tags: [], last: null })
     const inFinance = [...simulator.site.tasks.values()].filter(({ app }) => app?.stream?.name === 'Finance')
-    const named = (tasks: readonly { readonly name: string }[]) =>
-      tasks.map(({ name }) => name).sort(inEnglish)
+    const named = (tasks: readonly { readonly name: string }[]) => tasks.map(({ name }) => name).sort(inEnglish)
     expect(names(await page('stream=Finance&limit=500'))).toEqual(named(inFinance))
     const urgent = [...simulator.site.tasks.values()].filter(({ tags }) => tags.some(({ name }) => name === 'urgent'))
     expect(urgent.length).toBeGreaterThan(2)
