@@ -66,10 +66,10 @@ export const settingsOf = (name: string): ClusterSettings['postgres'] => ({
 
 export function newMember(
   name: string,
-  wish: Partial<ClusterSettings> = {},
+  own: Partial<ClusterSettings> = {},
   health: () => Readonly<Record<string, unknown>> = () => ({}),
 ): Member {
-  const dataDirectory = wish.dataDirectory ?? directory.join(name)
+  const dataDirectory = own.dataDirectory ?? directory.join(name)
   mkdirSync(dataDirectory, { recursive: true })
   const db = openStore(`${dataDirectory}/footman.db`)
   const log = recordingLog()
@@ -120,7 +120,7 @@ export function newMember(
       dedupTtlMs: 600_000,
       maxOpen: 1000,
       keepInboxMs: 86_400_000,
-      ...wish,
+      ...own,
     },
   )
   building = building.then(build)
@@ -175,10 +175,10 @@ export async function write(member: Member, id: string): Promise<void> {
 export const snoozes = ({ db }: Member) =>
   db.all<{ id: string }>('SELECT id FROM snooze ORDER BY id').map(({ id }) => id)
 
-export async function pair(wish: Partial<ClusterSettings> = {}): Promise<[leader: Member, follower: Member]> {
-  const a = newMember('qs-a', wish)
+export async function pair(own: Partial<ClusterSettings> = {}): Promise<[leader: Member, follower: Member]> {
+  const a = newMember('qs-a', own)
   await untilLeads(a)
-  const b = newMember('qs-b', wish)
+  const b = newMember('qs-b', own)
   await untilFollows(b)
   return [a, b]
 }
