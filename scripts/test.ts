@@ -230,6 +230,17 @@ function processorTimes(): { readonly busy: number; readonly all: number } {
   }
 }
 
+/** A function that returns how many processors were idle since it was called last, by other programs' work too. */
+function idleSinceLastCall(): () => number {
+  let last = processorTimes()
+  return () => {
+    const now = processorTimes()
+    const idle = 1 - (now.busy - last.busy) / (now.all - last.all)
+    last = now
+    return idle * availableParallelism()
+  }
+}
+
 /** The slowest files, and what the time was used for. */
 function reportTimes(files: readonly TestFile[], before: ReturnType<typeof processorTimes>): void {
   const timed = [...measured].sort(([, a], [, b]) => b.wall - a.wall)
@@ -258,12 +269,17 @@ function reportTimes(files: readonly TestFile[], before: ReturnType<typeof proce
   )
 }
 
+/** A file that takes longer than this many times the time known is another one now. */
+const CHANGED = 2
+
 /** Beside other files a file takes longer, so the shortest wall time known counts. */
 function updateTimings(files: readonly TestFile[]): void {
   const kept = Object.entries(timings).filter(([path]) => existsSync(join(root, path)))
   const added = files.flatMap(({ path }): [string, Timing][] => {
     const now = measured.get(path)
-    return now ? [[path, { wall: Math.min(now.wall, timings[path]?.wall ?? now.wall), cpu: now.cpu }]] : []
+    if (!now) return []
+    const known = timings[path]?.wall ?? 0
+    return [[path, { wall: now.wall > known * CHANGED ? now.wall : Math.min(now.wall, known), cpu: now.cpu }]]
   })
   const all = Object.entries(Object.fromEntries([...kept, ...added])).sort(([a], [b]) => (a < b ? -1 : 1))
   const lines = all.map(([path, { wall, cpu }]) => `  ${JSON.stringify(path)}: { "wall": ${wall}, "cpu": ${cpu} }`)
@@ -309,7 +325,7 @@ const found = SUITES.flatMap(filesOf)
 if (found.length === 0) fail(`no test file matches ${filters.join(' ')}`)
 const files = runnable(found, isInstalling)
 const before = processorTimes()
-const leftOut = await runJobs(jobsFor(files, isInstalling), availableParallelism())
+const leftOut = await runJobs(jobsFor(files, isInstalling), availableParallelism(), idleSinceLastCall())
 for (const { name, after } of leftOut) fail(`${name} did not run: ${after.join(' or ')} failed`)
 const first: Verdict = {
   cases: [...verdicts.values()].flatMap(({ cases }) => cases),

@@ -1,6 +1,8 @@
 /** Divides a bundled program: the chunks that a start needs stay as they are, everything else is compressed. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
 import { constants, zstdCompress } from 'node:zlib'
 import { PACKED, PACKED_DIRECTORY } from '../../src/platform/assets.ts'
@@ -10,6 +12,7 @@ import { root } from './identity.ts'
 export const START: readonly string[] = [
   'src/main.ts',
   'src/app/roles.ts',
+  'src/tasks/executions/history-worker.ts',
   'src/cli/program.ts',
   'src/cli/other-commands.ts',
   'src/cli/run.ts',
@@ -76,8 +79,28 @@ export async function divide(
 /** The references that the bundler writes. The hashes in the names keep them apart from other texts. */
 const references = (names: readonly string[]) => new RegExp(`"\\./(${names.map(RegExp.escape).join('|')})"`, 'g')
 
+const LEVEL = 19
 const zstd = promisify(zstdCompress)
-const compress = (bytes: Uint8Array) => zstd(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } })
+const CACHE = join(root, 'node_modules', '.cache', 'packed')
+/** Smaller files are compressed again each time; the larger ones are mostly those of libraries, alike in all builds. */
+const CACHED_BYTES = 200_000
+
+async function compress(bytes: Uint8Array): Promise<Uint8Array> {
+  if (bytes.length < CACHED_BYTES) return compressNow(bytes)
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  const cached = join(CACHE, `${digest}-${process.versions.zstd}-${LEVEL}`)
+  if (existsSync(cached)) return readFileSync(cached)
+  const packed = await compressNow(bytes)
+  mkdirSync(CACHE, { recursive: true })
+  // Another build at the same time never finds half a file.
+  const written = `${cached}.${process.pid}`
+  writeFileSync(written, packed)
+  renameSync(written, cached)
+  return packed
+}
+
+const compressNow = (bytes: Uint8Array): Promise<Uint8Array> =>
+  zstd(bytes, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } })
 
 /** The chunks of these modules and all that they import statically, without folders; that of the program comes first. */
 function chunksOf({ outputs }: Bun.BuildMetafile, start: readonly string[] | null): string[] {

@@ -9,6 +9,9 @@ export interface Timing {
 /** So many jobs a processor at most: each keeps processes of its own in memory. */
 const JOBS_PER_PROCESSOR = 6
 const SMALLEST_SHARE = 1 / JOBS_PER_PROCESSOR
+/** How often the pool looks for processors that the running jobs leave idle, and the part of one that stays free then. */
+const LOOK_MS = 2000
+const RESERVE = 0.25
 /** Shares that make a whole processor may miss it by this much in binary. */
 const ROUNDING = 1e-9
 
@@ -31,22 +34,36 @@ export interface Job {
 export const shareOf = (timing: Timing | undefined): number =>
   timing === undefined ? 1 : Math.min(Math.max(SMALLEST_SHARE, timing.cpu / timing.wall), 1)
 
-/** The job that starts next; null while the processors have no room, or while every job waits for another. */
+/**
+ * The job that starts next; null while the processors have no room, or while every job waits for another. `idle`: processors that
+ * were idle lately, although the shares of the running jobs may say otherwise.
+ */
 export function nextJob(
   waiting: readonly Job[],
   running: readonly Job[],
   succeeded: ReadonlySet<string>,
   processors: number,
+  idle = 0,
 ): Job | null {
   const ready = waiting.filter(({ after }) => after.every((name) => succeeded.has(name)))
   const busy = running.reduce((sum, { share }) => sum + (share === 'all' ? processors : share), 0)
-  const fitting = ready.filter(({ share }) => share !== 'all' && busy + share <= processors + ROUNDING)
+  const isFull = running.length >= processors * JOBS_PER_PROCESSOR || running.some(({ share }) => share === 'all')
+  const room = Math.max(processors - busy, isFull ? 0 : idle - RESERVE) + ROUNDING
+  const fitting = ready.filter(({ share }) => share !== 'all' && share <= room)
   const all = fitting.length === 0 && running.length === 0 ? ready : fitting
   return all.reduce<Job | null>((longest, job) => (longest && longest.wall >= job.wall ? longest : job), null)
 }
 
-/** Runs all jobs. Resolves to those that never started, because a job before them failed or is not among them. */
-export function runJobs(jobs: readonly Job[], processors: number): Promise<Job[]> {
+/**
+ * Runs all jobs. Resolves to those that never started, because a job before them failed or is not among them. `idleLately`: processors
+ * that were idle since the call before.
+ */
+export function runJobs(
+  jobs: readonly Job[],
+  processors: number,
+  idleLately: () => number = () => 0,
+  lookMs = LOOK_MS,
+): Promise<Job[]> {
   const waiting = [...jobs]
   const running = new Map<number, Job>()
   const succeeded = new Set<string>()
@@ -54,16 +71,21 @@ export function runJobs(jobs: readonly Job[], processors: number): Promise<Job[]
     for (let slot = 0; ; slot += 1) if (!running.has(slot)) return slot
   }
   return new Promise((resolve, reject) => {
-    const fill = (): void => {
-      for (;;) {
-        const job = nextJob(waiting, [...running.values()], succeeded, processors)
-        if (job === null) break
-        waiting.splice(waiting.indexOf(job), 1)
-        start(job)
-      }
-      if (running.size === 0) resolve(waiting)
+    const startNext = (idle?: number): boolean => {
+      const job = nextJob(waiting, [...running.values()], succeeded, processors, idle)
+      if (job) start(job)
+      return job !== null
     }
+    const fill = (): void => {
+      while (startNext());
+      if (running.size > 0) return
+      clearInterval(looking)
+      resolve(waiting)
+    }
+    // One job a look: it has to become visible before there is room for another.
+    const looking = setInterval(() => startNext(idleLately()), lookMs)
     const start = (job: Job): void => {
+      waiting.splice(waiting.indexOf(job), 1)
       const slot = freeSlot()
       running.set(slot, job)
       job.run(slot).then((good) => {

@@ -69,7 +69,8 @@ function compile(expression: Expression, shape: Shape, broken: () => FilterError
     : (entity) => left(entity) || right(entity)
 }
 
-interface Step {
+/** One name of a path: its field, and the shape that has it. */
+export interface Step {
   readonly shape: Shape
   readonly field: Field
 }

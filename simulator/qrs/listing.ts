@@ -1,12 +1,12 @@
 import type { Reply, SimulatedSite } from '../types.ts'
 import type { Collection } from './collections.ts'
 import { json, type Query, Refusal, text } from './context.ts'
-import { compileFilter, FilterError, resolvePath } from './filter.ts'
+import { compileFilter, FilterError, resolvePath, type Step } from './filter.ts'
 import { type Form, read, render, type Shape } from './shapes.ts'
 
 /** `GET <entity>` and `<entity>/full`, cut at `limit` when that is above 0. */
 export function listReply(site: SimulatedSite, collection: Collection, query: Query, form: Form, limit: number): Reply {
-  const found = sorted(select(site, collection, query), collection.shape, query.get('orderby'))
+  const found = ordered(collection, select(site, collection, query), query.get('orderby'))
   const kept = limit > 0 ? found.slice(0, limit) : found
   return json(
     200,
@@ -33,7 +33,7 @@ export function tableReply(site: SimulatedSite, collection: Collection, query: Q
   const column = query.get('sortcolumn')
   const definition = columns.find((one: Column) => one.name === column)?.definition ?? column
   const order = definition ? `${definition} ${ascending ? 'asc' : 'desc'}` : undefined
-  const found = sorted(select(site, collection, query), collection.shape, order)
+  const found = ordered(collection, select(site, collection, query), order)
   const skip = Number(query.get('skip') ?? 0) || 0
   const take = Number(query.get('take') ?? found.length) || 0
   return json(201, {
@@ -79,17 +79,22 @@ type Reader = (entity: object) => unknown
 function pathReader(shape: Shape, path: string): Reader | null {
   const steps = resolvePath(path.split('.'), shape)
   if (!steps) return null
+  const isPlain = steps.every(({ field }) => field.kind !== 'list')
+  if (isPlain) return (entity) => steps.reduce<unknown>(next, entity)
   return (entity) => {
     let values: unknown[] = [entity]
     for (const step of steps) {
       values = values.flatMap((value) => {
-        const next = value === null || value === undefined ? null : read(value as object, step.shape, step.field)
-        return step.field.kind === 'list' && Array.isArray(next) ? next : [next]
+        const found = next(value, step)
+        return step.field.kind === 'list' && Array.isArray(found) ? found : [found]
       })
     }
-    return steps.some((step) => step.field.kind === 'list') ? values : values[0]
+    return values
   }
 }
+
+const next = (value: unknown, { shape, field }: Step): unknown =>
+  value === null || value === undefined ? null : read(value as object, shape, field)
 
 function columnReader(shape: Shape, column: Column): Reader {
   const steps = resolvePath((column.definition ?? column.name).split('.'), shape)
@@ -103,6 +108,24 @@ function columnReader(shape: Shape, column: Column): Reader {
     }
   }
   return reader
+}
+
+/** The last list by id of each collection. */
+const listedById = new WeakMap<Collection, Readonly<Record<'entities' | 'found', readonly object[]>>>()
+
+/**
+ * The entities in the wanted order. Clients page through a large site by id, which never changes: a page of the same entities as
+ * the one before needs no order of its own.
+ */
+function ordered(collection: Collection, entities: readonly object[], order: string | undefined): readonly object[] {
+  if (order !== 'id asc') return sorted(entities, collection.shape, order)
+  const last = listedById.get(collection)
+  const isSame =
+    last?.entities.length === entities.length && entities.every((entity, index) => entity === last.entities[index])
+  if (isSame) return last.found
+  const found = sorted(entities, collection.shape, order)
+  listedById.set(collection, { entities, found })
+  return found
 }
 
 function sorted(entities: readonly object[], shape: Shape, order: string | undefined): readonly object[] {

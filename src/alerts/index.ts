@@ -39,7 +39,7 @@ import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan }
 import { createPlanInUse } from './plan-in-use.ts'
 import { alertRouteApi, type RoutesDraft } from './rules/http.ts'
 import { createSnoozes, purgeSnoozes, snoozeEnds, snoozeRoutes } from './snoozes.ts'
-import type { trySending } from './trial.ts'
+import type { Trial, trySending } from './trial.ts'
 import type { Hold } from './types.ts'
 
 export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
@@ -62,10 +62,11 @@ export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' 
   /** Those of other features. */
   readonly holds?: readonly Hold[]
   /** The configuration in use with the alert routes of a draft; null when the draft has errors. */
-  readonly draftRoutes: (yaml: string) => {
+  readonly draftRoutes: (yaml: string) => Promise<{
     readonly config: AlertsConfig | null
+    readonly windows: Windows
     readonly problems: readonly Problem[]
-  }
+  }>
 }
 
 /** Everything here follows the plan in use: its maps and lists change with it, its functions ask it. */
@@ -107,11 +108,7 @@ export interface Alerts {
   /** Wakes the lanes of released deliveries; call it when they are committed. */
   readonly wake: () => void
   /** Sends a test message to a destination of another configuration; refused in shadow mode. */
-  readonly trySending: (
-    windows: Windows,
-    config: AlertsConfig,
-    trial: Parameters<typeof trySending>[2],
-  ) => ReturnType<typeof trySending>
+  readonly trySending: (windows: Windows, config: AlertsConfig, trial: Trial) => ReturnType<typeof trySending>
   /**
    * Makes a plan of another configuration; throws when there can be none. When the result is called, events from now on and
    * deliveries that have not left yet follow that plan; what is being sent ends as it began. Deliveries to destinations that
@@ -200,10 +197,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   )
 
   /** Routes of a draft, for rehearsals only: nothing of it is kept. */
-  function draft(yaml: string): RoutesDraft {
-    const { config: drafted, problems } = deps.draftRoutes(yaml)
+  async function draft(yaml: string): Promise<RoutesDraft> {
+    const { config: drafted, windows, problems } = await deps.draftRoutes(yaml)
     if (drafted === null) return { routing: null, problems }
-    const { rules, listed } = buildAlertPlan(planDeps, plan.current.windows, drafted)
+    const { rules, listed } = buildAlertPlan(planDeps, windows, drafted)
     return { routing: { router: createRouter(routerDeps, rules), listed }, problems }
   }
 
@@ -285,7 +282,8 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
     async trySending(windows, drafted, trial) {
       const { trySending } = await import('./trial.ts')
       if (shadow) throw refusal('SHADOW_MODE', 'Nothing is sent in shadow mode.')
-      return trySending(deps, buildAlertPlan(planDeps, windows, drafted), trial)
+      const limits = { ...deps.limits, isStored: trial.isStored }
+      return trySending(deps, buildAlertPlan({ ...planDeps, limits }, windows, drafted), trial)
     },
     prepare(windows, next, changed) {
       const nextPlan = buildAlertPlan(planDeps, windows, next)

@@ -4,12 +4,14 @@
  */
 import { hostname } from 'node:os'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
+import type { DeliveryConfig } from '../events/config.ts'
 import { countEarlierTwins } from '../events/store.ts'
 import type { Need, TaskEvent } from '../events/types.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { Windows } from '../platform/calendar.ts'
 import { errorText } from '../platform/errors.ts'
+import type { ConnectionGuard } from '../platform/http-client.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
@@ -17,7 +19,6 @@ import { butlerDestinations, butlerRules, type SectionsConfig, timesOf } from '.
 import type {
   AlertRouteConfig,
   ButlerRoutesConfig,
-  DeliveryConfig,
   DestinationConfig,
   EmailConfig,
   IncidentToolConfig,
@@ -71,8 +72,16 @@ export interface AlertPlanDeps {
   readonly influx: InfluxServer | null
   /** The absolute paths that a path in the configuration may mean, best first. */
   readonly candidates: (path: string) => readonly string[]
+  readonly limits: DestinationLimits
   /** Where an output path of the configuration leads. */
   readonly output: (path: string) => string
+}
+
+/** Limits of the destinations and rules that people change while Footman runs; those of the file are free. */
+export interface DestinationLimits {
+  /** Asked with each request: an entry of the file may become a stored one of the same value. */
+  readonly isStored: (kind: 'destination' | 'rule', name: string) => boolean
+  readonly guard: ConnectionGuard
 }
 
 export interface AlertPlan {
@@ -124,15 +133,27 @@ function buildDestinations(deps: AlertPlanDeps, config: AlertsConfig): BuiltDest
   const common = { ...deps, times, engine, environment: process.env }
   const butler = butlerDestinations({ ...common, sender, earlierTwins }, config)
   const shared = destinationDeps(common, sender, config)
-  const registry = createDestinationRegistry(butler, destinations, overridesOf(config), (name, settings) => {
+  const registry = createDestinationRegistry(butler, destinations, overridesOf(config), (name, settings, route) => {
     try {
-      return createDestination(shared, name, settings)
+      return createDestination({ ...shared, ...guardOf(deps.limits, name, settings, route) }, name, settings)
     } catch (error) {
       log.error(`NOTIFY Destination ${name} cannot be used: ${errorText(error)}`)
       return null
     }
   })
   return { registry, sender }
+}
+
+/** The addresses of New Relic stand in the file. */
+function guardOf(
+  { isStored, guard }: DestinationLimits,
+  name: string,
+  { type }: DestinationConfig,
+  route: string,
+): Pick<DestinationDeps, 'guard'> {
+  if (type === 'newrelic') return {}
+  const isLimited = () => isStored('destination', name) || (route !== '' && isStored('rule', route))
+  return { guard: async (url) => (isLimited() ? guard(url) : {}) }
 }
 
 type CommonDeps = Pick<DestinationDeps, 'clock' | 'log' | 'engine' | 'times' | 'mqtt' | 'candidates' | 'environment'>

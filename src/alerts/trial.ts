@@ -11,7 +11,7 @@ import type { SettingTestOf } from '../settings/contract.ts'
 import type { AlertRouteConfig } from './config-routes.ts'
 import { createMasker } from './destinations/http.ts'
 import { sendOnce } from './outbox/attempt.ts'
-import type { AlertPlan } from './plan.ts'
+import type { AlertPlan, DestinationLimits } from './plan.ts'
 import { createRuleAsker } from './rules/evaluate.ts'
 import { compileFilter } from './rules/match.ts'
 import { type Candidate, candidatesOf } from './rules/replay.ts'
@@ -19,9 +19,11 @@ import { createRuleTable } from './rules/table.ts'
 import { sampleToSend } from './sample-event.ts'
 import type { Destination } from './types.ts'
 
-interface Trial {
+export interface Trial {
   readonly name: string
   readonly secrets: readonly string[]
+  /** Whether an entry of the tried configuration is stored. */
+  readonly isStored: DestinationLimits['isStored']
   readonly signal: AbortSignal
 }
 
@@ -32,7 +34,7 @@ type Attempt = TestedDestination['attempts'][number]
 export async function trySending(
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
   { rules, registry, closeMail }: AlertPlan,
-  { name, secrets, signal }: Trial,
+  { name, secrets, signal }: Omit<Trial, 'isStored'>,
 ): Promise<TestedDestination> {
   const destination = registry.find('', name)
   if (!destination) throw refusal('SETTING_WITHOUT_TEST', `The destination ${name} is switched off.`)

@@ -11,6 +11,8 @@ import { certainTest } from '../alerts/rules/match.ts'
 import { createApps } from '../apps/index.ts'
 import { leaveCluster } from '../cluster/leave.ts'
 import { createLocalState } from '../cluster/local.ts'
+import { decode } from '../config/root.ts'
+import { emptyMap } from '../config/tree.ts'
 import { createConsole } from '../console/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter, type EventAcceptor } from '../events/emit.ts'
@@ -42,9 +44,11 @@ import { VERSION } from '../platform/version.ts'
 import { createZoneTimes } from '../platform/zone-times.ts'
 import { createQlik, isQrsUnreachable, type Qlik } from '../qlik/index.ts'
 import type { SettingsUser } from '../settings/changes.ts'
+import { createConnectionGuard } from '../settings/guard.ts'
 import type { SettingsInUse } from '../settings/http.ts'
 import { createSettings } from '../settings/index.ts'
-import { unusableOf } from '../settings/merge.ts'
+import type { SettingKind } from '../settings/kinds.ts'
+import { isStoredIn, unusableOf } from '../settings/merge.ts'
 import type { KeySettings } from '../settings/sealed.ts'
 import { createSettingStore, openSettings, type SettingStore } from '../settings/store.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
@@ -59,7 +63,7 @@ import { createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { aboutRoute, aboutSettings } from './about.ts'
 import { createAttention } from './attention/index.ts'
 import { buildAudit } from './audit.ts'
-import { type BuiltCalendars, buildCalendars } from './calendars.ts'
+import { type BuiltCalendars, buildCalendars, readCalendars } from './calendars.ts'
 import { clusterRoutes } from './cluster-http.ts'
 import { referencesIn } from './config/checks/footman.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
@@ -103,8 +107,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const time = buildCalendars(base, config)
   const policies = createTaskPolicies({ log, compile: (matches) => certainTest(matches, time) }, config.footman)
   const holds = retryHolds(config)
-  const draftRoutes = (yaml: string) => withDraftRoutes(yaml, live())
-  const alerts = createAlerts({ ...base, qlik, mqtt, influx, time, holds, draftRoutes }, config, shadow)
+  const alerts = createAlerts(
+    { ...base, ...settingsInUse(base, reload), qlik, mqtt, influx, time, holds },
+    config,
+    shadow,
+  )
   const messages = createMessages({ ...base, mqtt }, config, shadow)
   const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
   const kv = createKeyValues({ ...base, streams, messages }, config, shadow)
@@ -362,8 +369,12 @@ function buildSettings(base: Base, parts: SettingParts): Part {
       return reload.latest?.settings ?? []
     },
     nodeAt: (path: readonly (string | number)[]) => reload.latest?.nodeAt(path),
-    placeOf: (path: string) => reload.latest?.placeOf(path) ?? { file: '', line: 0 },
+    placeOf: (path: string) => reload.latest?.placeOf(path) ?? { file: '', line: 0, column: 0 },
     references: () => [...referencesIn(reload.config), ...ofSchedules()],
+    text: async () => {
+      const bytes = await readFile(reload.latest?.file ?? '').catch(() => null)
+      return bytes && (decode(bytes)?.text ?? null)
+    },
   }
   const user = {
     change: reload.change,
@@ -390,6 +401,21 @@ function buildSettings(base: Base, parts: SettingParts): Part {
   const startTopics = () => [reload.config.mqttConfig.taskStartTopic]
   return createSettings({ ...base, store, user, whole, inUse, live, startTopics }, at)
 }
+
+/** The stored settings among those in use, and drafts beside them. */
+const settingsInUse = (base: Base, reload: ConfigReload) => ({
+  limits: {
+    isStored: (kind: SettingKind, name: string) => isStoredIn(reload.latest?.settings ?? [])(kind, name),
+    guard: createConnectionGuard(() => reload.config.footman.settings.allowHosts),
+  },
+  async draftRoutes(yaml: string) {
+    const { config, latest } = reload
+    const root = latest?.nodeAt([]) ?? emptyMap({ file: '', line: 0, column: 0 })
+    const drafted = await withDraftRoutes(yaml, root, config)
+    const { windows } = await readCalendars(base, drafted.config ?? config)
+    return { ...drafted, windows }
+  },
+})
 
 /** Settings that self-alerts look at. */
 const alarmingSettings = (reload: ConfigReload) => ({

@@ -9,7 +9,6 @@ import { ANY_SCOPE, type Caller } from '../http/endpoint/caller.ts'
 import { invalidQuery } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, route } from '../http/endpoint/route.ts'
 import type { Database } from '../platform/sqlite.ts'
-import { DEFINITIONS } from '../reports/entities/contract.ts'
 import { type SiteTask, valuesOf } from '../tasks/overview/site.ts'
 import type { Config } from './schema.ts'
 import { type SearchDeps, siteOf } from './search.ts'
@@ -156,6 +155,8 @@ const SOURCES: Readonly<Record<Lookup, Source>> = {
 
 /** Recipients of reports by their address, and as the users of Qlik Sense that they are. None while report tasks are off. */
 async function recipients(ask: Ask): Promise<readonly Suggestion[]> {
+  // Not loaded at start: most installations have no report tasks.
+  const { DEFINITIONS } = await import('../reports/entities/contract.ts')
   const { list } = DEFINITIONS.recipient
   const all: Suggestion[] = []
   for (let offset = 0; ; offset += PART) {

@@ -14,7 +14,7 @@ import { entryAt } from '../settings/kinds.ts'
 import type { MergedSetting } from '../settings/merge.ts'
 import type { OpenedSetting } from '../settings/store.ts'
 import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
-import type { LoadResult } from './config/load.ts'
+import type { LoadOptions, LoadResult } from './config/load.ts'
 import { type CurrentConfig, configRoutes } from './current-config.ts'
 import type { Topics } from './observers.ts'
 import type { Config } from './schema.ts'
@@ -24,7 +24,7 @@ export interface ConfigurationSource {
   /** The result that Footman started with. */
   readonly initial: LoadResult
   /** Reads and checks the file again, with these stored settings. */
-  load(settings: readonly OpenedSetting[]): Promise<LoadResult>
+  load(settings: readonly OpenedSetting[], without?: LoadOptions['without']): Promise<LoadResult>
   /** Log level, secrets and cluster settings of the new configuration. */
   use(result: LoadResult, config: Config): void
   /** Builds all parts anew with the configuration that `use` got last; `because` ends a sentence of the log. */
@@ -75,12 +75,15 @@ export interface ChangedConfig {
   readonly config: Config
   /** Values to hide. */
   readonly secrets: readonly string[]
+  readonly settings: readonly MergedSetting[]
 }
 
 /** A change of stored settings between a check of the whole and its use. */
 export interface SettingsChange {
   /** Called first, when no other change is under way; throws the refusal of one that comes too late. */
   readonly next: () => Promise<readonly OpenedSetting[]>
+  /** Entries that the file is taken not to have in the check; it has them still when the change is made. */
+  readonly without?: LoadOptions['without']
   /** Throws when the whole with them is not as it should be. */
   readonly accept: (settings: readonly MergedSetting[], errors: readonly Problem[]) => void
   /** Makes the change; after it everything takes it into use. Absent: it is only tried. */
@@ -159,15 +162,17 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
 
   async function changeNow(
     from: ConfigurationSource,
-    { next, accept, commit }: SettingsChange,
+    { next, accept, without = [], commit }: SettingsChange,
   ): Promise<ChangedConfig> {
-    const result = await from.load(await next())
+    const settings = await next()
+    const result = await from.load(settings, without)
     const errors = errorsOf(result.problems).filter((problem) => !result.config || !known.has(renderPlace(problem)))
     accept(result.settings, errors)
     if (!result.config) throw invalid(errors.map(issueOf), errors.map(renderProblem))
+    if (commit && without.length > 0) return changeNow(from, { next: async () => settings, accept: () => {}, commit })
     const compared = compare(result.config)
     if (commit) await use(from, result, compared, commit)
-    return { config: compared.next, secrets: result.secrets }
+    return { config: compared.next, secrets: result.secrets, settings: result.settings }
   }
 
   /** First everything that may fail, then everything that cannot. */

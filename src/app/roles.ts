@@ -1,15 +1,18 @@
-/** The roles of worker threads. */
-import { INGEST_ROLE } from '../events/ingest/ingest.ts'
-import type { FromWorker, IngestSettings, ToWorker } from '../events/ingest/protocol.ts'
+/** The roles of worker threads. That of the ingest worker is a part of every start; the others are loaded when one begins. */
+import { type FromWorker, INGEST_ROLE, type IngestSettings, type ToWorker } from '../events/ingest/protocol.ts'
 import { runIngestWorker } from '../events/ingest/worker.ts'
 import type { WorkerRole } from '../platform/worker.ts'
 import { type FromReport, REPORT_ROLE, type ReportJob, type ToReport } from '../reports/runs/role.ts'
 import { type FromTemplateThread, TEMPLATE_ROLE, type TemplateJob } from '../reports/templates/role.ts'
-import { type FromHistory, HISTORY_ROLE, runHistoryWorker, type ToHistory } from '../tasks/executions/history-reader.ts'
+import { HISTORY_ROLE } from '../tasks/executions/history-reader.ts'
+import type { FromHistory, ToHistory } from '../tasks/executions/history-worker.ts'
 
 const ROLES: Readonly<Record<string, (role: WorkerRole) => Promise<void>>> = {
   [INGEST_ROLE]: (role) => runIngestWorker(role.channel<FromWorker, ToWorker>(), role.data as IngestSettings),
-  [HISTORY_ROLE]: (role) => runHistoryWorker(role.channel<FromHistory, ToHistory>(), role.data as { file: string }),
+  [HISTORY_ROLE]: async (role) => {
+    const { runHistoryWorker } = await import('../tasks/executions/history-worker.ts')
+    await runHistoryWorker(role.channel<FromHistory, ToHistory>(), role.data as { file: string })
+  },
   [REPORT_ROLE]: async (role) => {
     const { runReportWorker } = await import('../reports/runs/worker.ts')
     await runReportWorker(role.channel<FromReport, ToReport>(), role.data as ReportJob)

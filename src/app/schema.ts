@@ -34,7 +34,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   access: api.access,
   audit: api.audit,
   api: api.api,
-  delivery: alerts.delivery,
+  delivery: events.delivery,
   retention: alerts.retention,
   email: alerts.email,
   mqtt: mqtt.footmanMqtt,

@@ -3,12 +3,13 @@ import type { Alerts } from '../alerts/index.ts'
 import { certainTest } from '../alerts/rules/match.ts'
 import { tryRule } from '../alerts/trial.ts'
 import { refusal } from '../http/errors.ts'
-import { dayOf, formatDay, parseDay } from '../platform/calendar.ts'
+import { type Day, dayOf, formatDay, parseDay } from '../platform/calendar.ts'
 import { createOffsets } from '../platform/offsets.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import type { CalendarDays, SettingTest, SettingTestOf, SettingTests, TestedTogether } from '../settings/contract.ts'
 import type { SettingKind } from '../settings/kinds.ts'
+import { isStoredIn } from '../settings/merge.ts'
 import type { Overview } from '../tasks/overview/index.ts'
 import { qrsTaskOf } from '../tasks/overview/site.ts'
 import { compilePolicies, tasksOfPolicy } from '../tasks/safety-net/task-policies.ts'
@@ -30,14 +31,17 @@ interface Entry {
 
 export async function testSetting(
   deps: SettingTestDeps,
-  { config, secrets }: ChangedConfig,
+  { config, secrets, settings }: ChangedConfig,
   { kind, name }: Entry,
   signal: AbortSignal,
 ): Promise<SettingTest> {
   const { footman } = config
   const time = await readCalendars(deps, config)
-  if (kind === 'destination') return deps.alerts.trySending(time.windows, config, { name, secrets, signal })
-  if (kind === 'calendar') return testCalendar(deps, time, footman.timezone, name)
+  if (kind === 'destination') {
+    const trial = { name, secrets, isStored: isStoredIn(settings), signal }
+    return deps.alerts.trySending(time.windows, config, trial)
+  }
+  if (kind === 'calendar') return testCalendar(time, todayAt(deps.clock.now(), footman.timezone), name)
   if (kind === 'window') return testWindow(deps, time, name)
   if (kind === 'policy') {
     const index = footman.taskPolicies.findIndex((one) => one.name === name)
@@ -64,11 +68,10 @@ export async function testsInUse(
     const test = await policyTest(deps, time, config)
     return footman.taskPolicies.map(({ name }, n) => ({ name, found: test(n) }))
   }
-  const names = Object.keys(kind === 'calendar' ? footman.calendars : footman.windows)
-  return names.map((name) => ({
-    name,
-    found: kind === 'calendar' ? testCalendar(deps, time, footman.timezone, name) : testWindow(deps, time, name),
-  }))
+  if (kind === 'window')
+    return Object.keys(footman.windows).map((name) => ({ name, found: testWindow(deps, time, name) }))
+  const today = todayAt(deps.clock.now(), footman.timezone)
+  return Object.keys(footman.calendars).map((name) => ({ name, found: testCalendar(time, today, name) }))
 }
 
 /** Days of a calendar in a year; null without such a calendar. */
@@ -93,13 +96,7 @@ const yearAt = (now: number, timezone: string): number => Number(formatDay(today
 const MOST = 12
 const CALENDAR_DAYS = 3653
 
-function testCalendar(
-  { clock }: Looking,
-  { calendars }: Time,
-  timezone: string,
-  name: string,
-): SettingTestOf<'calendar'> {
-  const today = todayAt(clock.now(), timezone)
+function testCalendar({ calendars }: Time, today: Day, name: string): SettingTestOf<'calendar'> {
   const days: string[] = []
   for (let day = today; day < today + CALENDAR_DAYS && days.length < MOST; day += 1) {
     if (calendars.contains(name, day)) days.push(formatDay(day))

@@ -103,5 +103,5 @@ export interface App {
   /** Ports in use, once started; 0 where a server is off. */
   readonly restPort: number
   /** The OpenAPI document of the REST API with this configuration. */
-  describe(): OpenApiDocument
+  describe(): Promise<OpenApiDocument>
 }

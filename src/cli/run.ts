@@ -1,9 +1,8 @@
 /** `footman run`: the product. */
 import { arch, hostname, platform, release } from 'node:os'
-import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
 import { buildCluster, resetCluster } from '../app/cluster.ts'
-import { type LoadResult, loadConfig } from '../app/config/load.ts'
+import { type LoadOptions, type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
 import { loadReports } from '../app/reports.ts'
 import type { Config } from '../app/schema.ts'
@@ -71,8 +70,8 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
     )
     return EXIT.badInput
   }
-  const load: Loading['load'] = (settings) =>
-    loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides, settings })
+  const load: Loading['load'] = (settings, without) =>
+    loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides, settings, without })
   const loaded = await load()
   if (!loaded.config) {
     for (const problem of sortProblems(loaded.problems)) io.err(renderProblem(problem))
@@ -84,7 +83,7 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
 interface Loading {
   readonly loaded: LoadResult
   /** Reads the same file again, in the same way. */
-  readonly load: (settings?: readonly OpenedSetting[]) => Promise<LoadResult>
+  readonly load: (settings?: readonly OpenedSetting[], without?: LoadOptions['without']) => Promise<LoadResult>
 }
 
 async function runConfigured(config: Config, { loaded, load }: Loading, options: RunOptions): Promise<number> {
@@ -366,6 +365,7 @@ async function testEmail(log: LogService, config: Config, options: RunOptions): 
     log.warn('[QSEOW] EMAIL CONFIG: Shadow mode: the test mail is not sent')
     return
   }
+  const { sendTestEmail } = await import('../alerts/destinations/email/test-email.ts')
   const { accepted, answer } = await sendTestEmail(config, { to, ...(from && { from }) })
   if (accepted) log.info(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was accepted: ${answer}`)
   else log.error(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was not sent: ${answer}`)

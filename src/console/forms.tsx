@@ -167,6 +167,9 @@ const withoutFile = ({ upload: _, ...context }: PageContext): PageContext => con
 /** Statuses that say that the fields are wrong, not that something failed. */
 const INPUT_STATUSES = [400, 409, 412, 413, 422]
 
+/** A line of `^` below the text that it points into: the field has both lines. */
+const POINTER = /\n *\^+ /
+
 /** Why a form was not taken: a failure of its fields in plain words, everything else as elsewhere. */
 export const Refused = ({ failure, verb }: { readonly failure: Failure; readonly verb: string }) => {
   const { status, issues, error, details } = failure
@@ -183,7 +186,7 @@ export const Refused = ({ failure, verb }: { readonly failure: Failure; readonly
         <ul>
           {messages.map((message) => (
             <li>
-              <Name text={message} />
+              <Name text={message.replace(POINTER, ': ')} />
             </li>
           ))}
         </ul>

@@ -85,19 +85,37 @@ export const distribute = section('Following distribution tasks, whose end no me
   maxAge: duration('A distribution without an end after this time counts as failed.', '6h'),
 }))
 
+export const delivery = section('From event to delivered message.', () => ({
+  enrichmentTimeout: duration(
+    'How long failed and aborted events wait for data of Qlik Sense; 0s = never. Then the alert says what is missing.',
+    '60s',
+    { min: 0 },
+  ),
+  finalStatusTimeout: duration('How long success events wait for their final status.', '10m', { min: 0 }),
+  maxAge: duration('Messages that could not be delivered for this long are given up and kept for resending.', '24h'),
+  influxDbMaxAge: duration('The same for InfluxDB.', '7d'),
+  retryFirst: duration('Wait before the second attempt; it doubles with each further one.', '5s'),
+  retryMax: duration('Longest wait between two attempts.', '15m'),
+  concurrency: count('Messages sent to a destination at the same time.', 4, { min: 1, max: 64 }),
+  maxBacklog: count('Events waiting at most; more are refused.', 1_000_000, { min: 1, max: 100_000_000 }),
+  memoryBacklog: count(
+    'Messages kept in memory while the data directory cannot be written (disk full, disk gone); more are refused.',
+    10_000,
+    { min: 0, max: 1_000_000 },
+  ),
+}))
+
 export type UdpServerConfig = z.output<typeof udpServerConfig>
 export type ScriptLogConfig = z.output<typeof scriptLog>
 export type UdpConfig = z.output<typeof udp>
 export type DistributeConfig = z.output<typeof distribute>
+export type DeliveryConfig = z.output<typeof delivery>
 
 /** The numbers of `footman.delivery` that concern events before their rules; times in milliseconds. */
-export interface DeliveryLimits {
-  readonly maxBacklog: number
-  /** Messages kept in memory while the journal cannot be written. */
-  readonly memoryBacklog: number
-  readonly enrichmentTimeout: number
-  readonly finalStatusTimeout: number
-}
+export type DeliveryLimits = Pick<
+  DeliveryConfig,
+  'maxBacklog' | 'memoryBacklog' | 'enrichmentTimeout' | 'finalStatusTimeout'
+>
 
 // `Butler.qlikSenseCloud`: events of Qlik Cloud and the alerts about them.
 

@@ -11,12 +11,12 @@ import { createHttpApp, type HttpApp, type HttpAppDeps, type HttpAppSettings, pe
 import { keyRoutes } from './auth/key-uses.ts'
 import { compileKeys, type KnownKey } from './auth/keys.ts'
 import { createProxies } from './client-address.ts'
-import { documentationRoutes } from './documentation.tsx'
+import { documentationRoutes } from './documentation.ts'
 import type { ApiRoute } from './endpoint/route.ts'
 import type { KeptServer, RestHandover } from './handover.ts'
 import { BODY_LIMIT, BODY_TIMEOUT_MS, createBodyBudget } from './middleware/body.ts'
 import { createCrowdWarning } from './middleware/rate-limit.ts'
-import { type DocumentSettings, openApiDocument } from './openapi/document.ts'
+import type { DocumentSettings } from './openapi/document.ts'
 import type { OpenApiDocument } from './openapi/schema.ts'
 import { securityTxtRoute } from './security-txt.ts'
 import { type HealthReport, systemRoutes } from './system.ts'
@@ -113,7 +113,7 @@ export interface Api extends Service {
   /** The port in use; 0 while the server is not running. */
   readonly port: number
   /** Describes the enabled endpoints. */
-  describe(): OpenApiDocument
+  describe(): Promise<OpenApiDocument>
 }
 
 /** How often the TLS files are looked at. */
@@ -138,7 +138,10 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const securityTxt = securityTxtRoute(() => current.api.securityTxt, deps.clock)
   const keys = deps.keyUses ? keyRoutes({ keys: () => keysInForce(current), uses: deps.keyUses }) : []
   const offered = [...system, securityTxt, ...keys, ...deps.routes].filter((route) => isEnabled(route, switches))
-  const describe = () => openApiDocument(offered, documentSettings(deps, current, own.running?.server.port))
+  const describe = async () => {
+    const { openApiDocument } = await import('./openapi/document.ts')
+    return openApiDocument(offered, documentSettings(deps, current, own.running?.server.port))
+  }
   const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]
   const { restHandover, server: own = createApiServer(rest) } = deps
   let current: ApiSettings = settings

@@ -9,6 +9,7 @@ import { once } from './once.ts'
 
 export const nodeHttp = once(() => process.getBuiltinModule('node:http'))
 export const nodeHttps = once(() => process.getBuiltinModule('node:https'))
+export const nodeDns = once(() => process.getBuiltinModule('node:dns'))
 export const nodeZlib = once(() => process.getBuiltinModule('node:zlib'))
 
 /** Compresses on a thread of the runtime. */

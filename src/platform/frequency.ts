@@ -3,10 +3,11 @@
  * ISO 8601 duration. Texts and cron expressions follow the wall clock of a time zone; a duration fires at the
  * multiples of its length since 1970-01-01T00:00:00Z.
  */
-import later from '@breejs/later'
+import { createRequire } from 'node:module'
 import { createCronEngine, parseCron } from './cron.ts'
 import { type Parsed, parseIsoDuration } from './duration.ts'
 import { createOffsets } from './offsets.ts'
+import { once } from './once.ts'
 import { nextInstant, type WallTimes } from './zone-clock.ts'
 
 export interface Frequency {
@@ -29,7 +30,11 @@ interface Later {
   schedule(definition: unknown): LaterSchedule
 }
 
-const texts = later as unknown as Later
+/** The library, loaded with the first text: most installations have none. */
+const texts = once(
+  (): Later =>
+    typeof require === 'function' ? require('@breejs/later') : createRequire(import.meta.url)('@breejs/later'),
+)
 
 const LEAST_AHEAD = 1000
 const EXAMPLES = 'Write for example "every 5 minutes", "at 10:15 am", a cron expression or a duration like PT90S.'
@@ -78,7 +83,7 @@ function textFrequency(text: string, timezone: string): Parsed<Frequency> {
     const place = parsed.error > 0 ? ` from "${understood.slice(parsed.error)}" on` : ''
     return { ok: false, error: `The text is not understood${place}. ${EXAMPLES}` }
   }
-  const schedule = texts.schedule(parsed)
+  const schedule = texts().schedule(parsed)
   const next = onClock(
     { next: (wall) => nextOfText(schedule, wall), everyHour: parsed.schedules.every(isOfEveryHour) },
     timezone,
@@ -90,7 +95,7 @@ function textFrequency(text: string, timezone: string): Parsed<Frequency> {
 /** later throws for texts like "every between and"; they count as not understood at all. */
 function parsedByLater(text: string): LaterParse {
   try {
-    return texts.parse.text(text)
+    return texts().parse.text(text)
   } catch {
     return { error: 0, schedules: [] }
   }

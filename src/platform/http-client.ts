@@ -5,6 +5,7 @@
  */
 import type * as http from 'node:http'
 import type * as https from 'node:https'
+import type { LookupFunction } from 'node:net'
 import { backoffDelay } from './backoff.ts'
 import { nodeHttp, nodeHttps } from './builtins.ts'
 import { type Exchange, exchange, HttpError, type HttpResponse } from './http-exchange.ts'
@@ -70,7 +71,12 @@ export interface HttpRequest {
   readonly repeatable?: boolean
   /** Redirects to follow; default 0 hands back the 3xx answer. */
   readonly redirects?: number
+  /** Gives the addresses of the host; default those of the system. A proxy looks names up itself. */
+  readonly lookup?: LookupFunction
 }
+
+/** Limits where a request to an address may connect to. Rejects with the `HttpError` of one that may not be made at all. */
+export type ConnectionGuard = (url: string) => Promise<Pick<HttpRequest, 'lookup'>>
 
 export interface HttpClient {
   /** Resolves with any status; rejects with `HttpError` only when there is no complete answer. */
@@ -126,6 +132,7 @@ export function createHttpClient(
       maxBodyBytes: request.maxBodyBytes ?? MAX_BODY_BYTES,
       statusSuffices: request.statusSuffices ?? false,
       signal: request.signal,
+      lookup: request.lookup,
     }
     return exchange(call).catch((error: HttpError & { stale?: boolean }) => {
       // The server closed the idle connection before it got the request: send it again.

@@ -1,6 +1,7 @@
 /** One HTTP request and its answer; every failure becomes an `HttpError`. */
 import type * as http from 'node:http'
 import type * as https from 'node:https'
+import type { LookupFunction } from 'node:net'
 import { nodeHttp, nodeHttps } from './builtins.ts'
 
 export interface Exchange {
@@ -16,6 +17,7 @@ export interface Exchange {
   readonly maxBodyBytes: number
   readonly statusSuffices?: boolean
   readonly signal?: AbortSignal
+  readonly lookup?: LookupFunction | undefined
 }
 
 export interface HttpResponse {
@@ -109,6 +111,7 @@ function open(call: Exchange): http.ClientRequest {
     path: `${url.pathname}${url.search}`,
     headers: { ...basicCredentials(url), ...lengthOf(call), ...call.headers },
     agent: call.agent,
+    ...(call.lookup && { lookup: call.lookup }),
   }
   if (url.protocol === 'http:') return nodeHttp().request(options)
   return nodeHttps().request(call.servername === undefined ? options : { ...options, servername: call.servername })
@@ -170,7 +173,7 @@ const targetOf = (url: URL): Target => ({
   port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
 })
 
-type HttpErrorKind = 'refused' | 'timeout' | 'dns' | 'tls' | 'reset' | 'aborted' | 'tooLarge' | 'other'
+type HttpErrorKind = 'closed' | 'refused' | 'timeout' | 'dns' | 'tls' | 'reset' | 'aborted' | 'tooLarge' | 'other'
 
 /**
  * Why an exchange got no answer. `message` names host and port and never contains path, query or headers; the original error

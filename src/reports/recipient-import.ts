@@ -17,7 +17,7 @@ import { parseOutsideJson, RefusedJson } from '../platform/json.ts'
 import { isEmailAddress } from '../platform/mail-addresses.ts'
 import { parseTable, type TableRow } from '../platform/table.ts'
 import type { RecipientImport } from './contract.ts'
-import type { Recipient } from './entities/recipient.ts'
+import { RECIPIENT_COLUMNS, type Recipient, type RecipientColumn } from './entities/recipient.ts'
 import { refuseIssues } from './issues.ts'
 import { folded, RULES } from './kinds.ts'
 import { editable, type StoredOf } from './rows.ts'
@@ -36,7 +36,7 @@ interface Entry {
   readonly problem?: string | undefined
 }
 
-const COLUMNS = ['name', 'email', 'userDirectory', 'userId', 'groups', 'timezone', 'locale']
+const COLUMNS: readonly string[] = RECIPIENT_COLUMNS
 const ATTRIBUTE = 'attributes.'
 
 export interface RecipientFile {
@@ -113,7 +113,7 @@ function entriesOf([header, ...rows]: readonly TableRow[]): Entry[] {
   const columns = columnsOf(header, rows)
   return rows.map(({ line, cells, problem }) => {
     const values = new Map(columns.map((name, index) => [name, (cells[index] ?? '').trim()]))
-    const value = (name: string) => values.get(name) ?? ''
+    const value = (name: RecipientColumn) => values.get(name) ?? ''
     const attributes = [...values].flatMap(([name, text]) =>
       name.startsWith(ATTRIBUTE) ? [[name.slice(ATTRIBUTE.length), text]] : [],
     )

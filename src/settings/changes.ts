@@ -35,6 +35,8 @@ export interface WantedSetting {
   readonly position?: number
   /** Another name that it had until now. */
   readonly formerly?: string
+  /** The value is that of the file, which wins as long as it has the entry: it is checked as if the file had let it go. */
+  readonly isAdopted?: true
   /** The value comes from the store or its history: its secrets are encrypted. */
   readonly isSealed?: true
 }
@@ -48,6 +50,8 @@ export interface SettingsUser {
 }
 
 interface UserChange {
+  /** Entries that the file is taken not to have in the check. */
+  readonly without?: readonly SettingKey[]
   readonly next: () => Promise<readonly OpenedSetting[]>
   readonly accept: (settings: readonly MergedSetting[], errors: readonly Problem[]) => void
 }
@@ -82,7 +86,8 @@ export function createChanges({ store, user, sealer, open, locked, outside }: Ch
     refuseWhileLocked()
     const { next, accept, writes } = prepared(wanted, options)
     const commit = async () => void (await store.write(writes(), { ...options.who, at: options.at }))
-    await user.change({ next, accept, ...(!options.dryRun && { commit }) })
+    const without = wanted.filter(({ isAdopted }) => isAdopted)
+    await user.change({ next, accept, without, ...(!options.dryRun && { commit }) })
   }
 
   /** A draft in the place of the entry; without one, the entry as it is stored or in the file. */

@@ -161,6 +161,37 @@ export const RESTORE_SETTING = contract({
   }),
 })
 
+const fileLines = () =>
+  z.strictObject({
+    file: z.string(),
+    from: z.int().describe('The first line, from 1.'),
+    to: z.int().describe('The last line.'),
+    text: z.string().describe('The lines, with `********` for secrets and without the texts of comments.'),
+    isAlone: z.boolean().describe('false: something else stands on these lines, too.'),
+  })
+/** Where an entry stands in the configuration file. */
+export type FileLines = Shape<typeof fileLines>
+
+export const ADOPT_SETTING = contract({
+  method: 'POST',
+  path: '/v4/settings/{kind}/{name}/adopt',
+  params,
+  query: dryRun,
+  answers: () => ({
+    200: z
+      .strictObject({
+        setting: setting(),
+        lines: fileLines().describe('To be deleted from the file, which Footman never writes.'),
+        followers: z
+          .array(z.string())
+          .describe('Entries of the file that come after it, and before it as soon as the lines are deleted.'),
+      })
+      .describe('Stored; the file wins until its lines are deleted and the file is read again.'),
+    ...REFUSED,
+  }),
+})
+export type AdoptedSetting = AnswerOf<typeof ADOPT_SETTING>
+
 const attempt = () =>
   z.strictObject({
     target: z.string().describe('Where it went to: an address, a host, a topic.'),

@@ -6,6 +6,7 @@ import { refusal } from '../http/errors.ts'
 import type { Clock } from '../platform/types.ts'
 import { type ChangeOptions, type Changes, fromFile, type SettingTester, type WantedSetting } from './changes.ts'
 import {
+  ADOPT_SETTING,
   CALENDAR_DAYS,
   type CalendarDays,
   DELETE_SETTING,
@@ -29,7 +30,7 @@ import {
 } from './contract.ts'
 import { kindOf, type SettingKind, scopesOfChange } from './kinds.ts'
 import type { LimitsContext } from './limits.ts'
-import { type HistoryEntry, maskValue, type SettingStore, type StoredSetting } from './store.ts'
+import { type HistoryEntry, maskValue, type SettingStore, type SettingValue, type StoredSetting } from './store.ts'
 import { changeOf, countsOf, fileSettings, settingsOf, type WholeConfiguration } from './views.ts'
 
 /** Looks at the configuration in use. */
@@ -44,6 +45,8 @@ export interface SettingRoutesDeps {
   readonly store: SettingStore
   readonly whole: WholeConfiguration
   readonly change: Changes
+  /** Whether a stored entry has this value, its secrets included. */
+  readonly same: (row: StoredSetting, value: SettingValue) => Promise<boolean>
   readonly test: SettingTester
   readonly inUse: SettingsInUse
   readonly locked: () => string | null
@@ -58,7 +61,12 @@ const LATEST = from(SETTING_CHANGES, {
 
 export function settingRoutes(deps: SettingRoutesDeps): ApiRoute[] {
   const access = createAccess(deps)
-  return [...listRoutes(deps, access), ...transferRoutes(deps, access), ...entryRoutes(deps, access)]
+  return [
+    ...listRoutes(deps, access),
+    ...transferRoutes(deps, access),
+    ...entryRoutes(deps, access),
+    adoptRoute(deps, access),
+  ]
 }
 
 type Access = ReturnType<typeof createAccess>
@@ -164,7 +172,10 @@ function listRoutes({ clock, store, whole, inUse, locked }: SettingRoutesDeps, {
       ...SETTINGS_OF,
       scope: READ,
       summary: 'List the settings of a kind',
-      examples: [{ name: 'destinations', params: { kind: 'destination' }, status: 200, answer: { settings: [] } }],
+      examples: [
+        { name: 'destinations', params: { kind: 'destination' }, status: 200, answer: { settings: [] } },
+        { name: 'rules', params: { kind: 'rule' }, status: 200 },
+      ],
       handle({ params: { kind }, caller }, answer) {
         requireKind({ caller }, kind)
         return answer(200, { settings: settingsOf(whole, kind) })
@@ -397,11 +408,53 @@ function entryRoutes(
         const value = entry?.value ?? null
         const row = rowOf(kind, name)
         if (value === null && !row) return answer(200, { setting: null })
-        await make(request, [{ kind, name, value, expected: matched(headers, row), isSealed: true }], query.dryRun)
+        const expected = matched(headers, row)
+        // One that was deleted comes back to its place in the order.
+        const place = !row && entry?.position != null ? { position: entry.position } : {}
+        await make(request, [{ kind, name, value, expected, isSealed: true, ...place }], query.dryRun)
         return answer(200, { setting: value === null ? null : shown(kind, name) })
       },
     }),
   ]
+}
+
+function adoptRoute({ store, whole, same }: SettingRoutesDeps, { rowOf, shown, make }: Access): ApiRoute {
+  return route({
+    ...ADOPT_SETTING,
+    scope: WRITE,
+    action: 'setting.adopt',
+    summary: 'Store a setting of the configuration file',
+    description:
+      'The entry is stored as it stands in the file: its secrets are encrypted, placeholders stay. The file is not written, and wins until the lines of the answer are deleted from it and it is read again.',
+    examples: [
+      {
+        name: 'rule',
+        params: from(SETTINGS_OF, { kind: 'rule', name: '$response.body#/settings/0/name' }, 'rules'),
+        query: { dryRun: 'true' },
+        status: 200,
+      },
+    ],
+    async handle(request, answer) {
+      const { params, query, note } = request
+      const { kind, name } = params
+      requireKind(request, kind)
+      const { entryInFile, linesOf } = await import('./adopt.ts')
+      const entry = entryInFile(whole, kind, name)
+      const { value, at, followers } = entry
+      note({ target: [`${kind}/${name}`], detail: `${query.dryRun ? 'dry run: ' : ''}from ${at.file}:${at.line}` })
+      const lines = linesOf((await whole.text()) ?? '', entry)
+      const row = rowOf(kind, name)
+      // Adopted again, it is stored already; another one of the name is not replaced.
+      if (!row || !(await same(row, value)))
+        await make(request, [{ kind, name, value, expected: 0, isAdopted: true }], query.dryRun)
+      const stored = new Set(store.all().flatMap((one) => (one.kind === kind ? [one.name] : [])))
+      return answer(200, {
+        setting: shown(kind, name),
+        lines,
+        followers: followers.filter((one) => !stored.has(one)),
+      })
+    },
+  })
 }
 
 const TESTED: readonly SettingKind[] = ['destination', 'rule', 'calendar', 'window', 'policy']

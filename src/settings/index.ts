@@ -1,4 +1,5 @@
 /** Settings that people change while Footman runs: destinations, rules, calendars and others, beside those of the file. */
+import { isDeepStrictEqual } from 'node:util'
 import type { SharedState } from '../cluster/types.ts'
 import { PLACEHOLDER } from '../config/external.ts'
 import { scalars, type TreeNode } from '../config/tree.ts'
@@ -11,7 +12,7 @@ import type { SettingsConfig } from './config.ts'
 import { type SettingsInUse, settingRoutes } from './http.ts'
 import { entryAt } from './kinds.ts'
 import { type KeySettings, openSealer } from './sealed.ts'
-import { openSettings, type SettingStore } from './store.ts'
+import { openSettings, type SettingStore, type SettingValue, type StoredSetting } from './store.ts'
 import type { WholeConfiguration } from './views.ts'
 
 export interface SettingsDeps {
@@ -40,13 +41,14 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
     })
   }
   const outside = () => whole.references().filter(({ isOutside }) => isOutside)
+  const open = (rows: readonly StoredSetting[]) => openSettings(rows, at)
   const { change, test } = createChanges({
     store,
     user,
     locked,
     outside,
     sealer: keyed,
-    open: (rows) => openSettings(rows, at),
+    open,
   })
   const limits = () => {
     const butler = whole.nodeAt(['Butler'])
@@ -56,7 +58,9 @@ export function createSettings(deps: SettingsDeps, at: KeySettings): { readonly 
       startTopics: deps.startTopics(),
     }
   }
-  return { routes: settingRoutes({ clock, store, whole, change, test, inUse, locked, limits }) }
+  const same = async (row: StoredSetting, value: SettingValue) =>
+    isDeepStrictEqual((await open([row]))[0]?.opened, value)
+  return { routes: settingRoutes({ clock, store, whole, change, same, test, inUse, locked, limits }) }
 }
 
 /** The placeholders that the file uses, each once; those of stored entries do not count. */

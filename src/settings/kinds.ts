@@ -87,6 +87,13 @@ export function entryAt(file: string): { readonly kind: SettingKind; readonly na
   return found && found[1]! in KINDS ? { kind: found[1] as SettingKind, name: found[2]! } : null
 }
 
+/** The steps of a JSON pointer; indexes of lists are numbers. */
+export const stepsOfPointer = (pointer: string): Path =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll('~1', '/').replaceAll('~0', '~')))
+
 /** JSON pointer of a path in the value of an entry. */
 export const pointerOf = (path: Path): string =>
   path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')

@@ -96,17 +96,23 @@ export async function closedHost(
   allowHosts: readonly string[],
   known: Map<string, Promise<readonly string[]>> = new Map(),
 ): Promise<string | null> {
-  if (allowHosts.some((allowed) => allowed.toLowerCase() === host.toLowerCase())) return null
-  const hint = `Butler.footman.settings.allowHosts of the file would open it`
+  if (isAllowed(host, allowHosts)) return null
   const name = host.toLowerCase().replace(/\.$/, '')
-  if (name === 'localhost' || name.endsWith('.localhost')) return `${host} is this machine; ${hint}`
+  if (name === 'localhost' || name.endsWith('.localhost')) return `${host} is this machine; ${HINT}`
   const found = known.get(name) ?? addressesOf(name)
   known.set(name, found)
-  for (const one of await found) {
-    const address = plainAddress(one)
-    if (isClosed(address) || isOwn(address)) return `${host} is an address of this machine, or link-local; ${hint}`
-  }
-  return null
+  return closedAddress(host, await found)
+}
+
+const HINT = 'Butler.footman.settings.allowHosts of the file would open it'
+
+export const isAllowed = (host: string, allowHosts: readonly string[]): boolean =>
+  allowHosts.some((allowed) => allowed.toLowerCase() === host.toLowerCase())
+
+/** Why nothing may be sent to a host that has these addresses; null = it may. */
+export function closedAddress(host: string, addresses: readonly string[]): string | null {
+  const isShut = addresses.map(plainAddress).some((address) => isClosed(address) || isOwn(address))
+  return isShut ? `${host} is an address of this machine, or link-local; ${HINT}` : null
 }
 
 /** [] for a name that cannot be looked up now: nothing can be sent to it either. */

@@ -14,6 +14,7 @@ import {
   scalar,
   setAt,
   type TreeNode,
+  takeAt,
 } from '../config/tree.ts'
 import { kindOf, placeName, placeOfEntry, pointerOf, type SettingKind } from './kinds.ts'
 import type { OpenedSetting } from './store.ts'
@@ -40,6 +41,12 @@ export const unusableOf = (settings: readonly MergedSetting[]) =>
   settings.flatMap(({ setting: { kind, name }, state }) =>
     state.state === 'unusable' ? [{ kind, name, reason: textOf(state.issues) }] : [],
   )
+
+/** Whether an entry that is in use is one of these. */
+export const isStoredIn =
+  (settings: readonly MergedSetting[]) =>
+  (kind: SettingKind, name: string): boolean =>
+    settings.some(({ setting, state }) => state.state === 'used' && setting.kind === kind && setting.name === name)
 
 const textOf = (issues: readonly SettingIssue[]): string =>
   issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ')
@@ -109,6 +116,16 @@ async function mergeOne(root: MapNode, setting: OpenedSetting, context: MergeCon
   else if (there && !isEmptyNode(there)) return blocked(place)
   else if (!setAt(root, place, listOf([node], at), at)) return blocked(place)
   return { state: 'used' }
+}
+
+/** Takes an entry of the file out of its tree. */
+export function takeEntry(root: MapNode, { kind, name }: Pick<OpenedSetting, 'kind' | 'name'>): void {
+  const { form, nameIn = 'name' } = kindOf(kind)
+  const place = ['Butler', ...placeOfEntry(kind, name)]
+  const there = nodeAt(root, place)
+  const item = itemNamed(there, nameIn, name)
+  if (form !== 'list') takeAt(root, place)
+  else if (there?.kind === 'list' && item) there.items.splice(there.items.indexOf(item), 1)
 }
 
 /** Stand-ins for entries that cannot be used, so that those which name it go on: no day, no time. */

@@ -37,6 +37,7 @@ export const settingMigrations: readonly Migration[] = [
       ) WITHOUT ROWID;
       CREATE INDEX setting_history_time ON setting_history (at);`,
   },
+  { name: 'setting-002', sql: 'ALTER TABLE setting_history ADD COLUMN position INTEGER;' },
 ]
 
 /** A value as it would stand in the configuration file, its name left out. */
@@ -73,6 +74,8 @@ export interface HistoryEntry {
   readonly by: string
   readonly via: string
   readonly requestId: string
+  /** Null in entries of a version that did not note it. */
+  readonly position: number | null
 }
 
 /** One entry as it is to be; `value` null = deleted. Secrets are encrypted already. */
@@ -95,7 +98,7 @@ interface Row extends Omit<StoredSetting, 'value'> {
 }
 
 const COLUMNS = 'kind, name, position, value, revision, changed_at AS changedAt, changed_by AS changedBy'
-const HISTORY = 'kind, name, revision, value, at, by, via, request_id AS requestId'
+const HISTORY = 'kind, name, revision, value, at, by, via, request_id AS requestId, position'
 /** Revisions of an entry that are kept. */
 const KEPT = 200
 const SQL = {
@@ -104,7 +107,7 @@ const SQL = {
     value = excluded.value, revision = excluded.revision, changed_at = excluded.changed_at, changed_by = excluded.changed_by`,
   drop: 'DELETE FROM setting WHERE kind = ? AND name = ?',
   latest: 'SELECT max(revision) AS latest FROM setting_history WHERE kind = ? AND name = ?',
-  note: 'INSERT INTO setting_history VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  note: 'INSERT INTO setting_history VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   forget: 'DELETE FROM setting_history WHERE kind = ? AND name = ? AND revision <= ?',
   history: `SELECT ${HISTORY} FROM setting_history WHERE kind = ? AND name = ? ORDER BY revision DESC LIMIT ${KEPT}`,
   changes: `SELECT ${HISTORY} FROM setting_history WHERE at < ? AND (? = '' OR kind = ?) AND (? = '' OR name = ?)
@@ -153,7 +156,7 @@ function writeOne(tx: Database, { kind, name, position, value }: SettingWrite, w
   const text = value === null ? null : JSON.stringify(value)
   if (text === null) tx.run(SQL.drop, kind, name)
   else tx.run(SQL.put, kind, name, position, text, revision, at, by)
-  tx.run(SQL.note, kind, name, revision, text, at, by, via, requestId)
+  tx.run(SQL.note, kind, name, revision, text, at, by, via, requestId, position)
   tx.run(SQL.forget, kind, name, revision - KEPT)
 }
 

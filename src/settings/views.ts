@@ -1,5 +1,6 @@
 /** Settings as they are shown: those of the file and the stored ones, without secrets. */
 import { differences } from '../config/diff.ts'
+import type { Place } from '../config/problems.ts'
 import { nodeAt, type Path, type TreeNode } from '../config/tree.ts'
 import type { Setting, SettingChange, SettingUse } from './contract.ts'
 import { entryAt, kindOf, placeOfEntry, SETTING_KINDS, type SettingKind, SWITCHES } from './kinds.ts'
@@ -20,39 +21,43 @@ export interface WholeConfiguration {
   readonly settings: readonly MergedSetting[]
   /** The node at a path of the file, stored settings included. */
   readonly nodeAt: (path: Path) => TreeNode | undefined
-  readonly placeOf: (path: string) => { readonly file: string; readonly line: number }
+  readonly placeOf: (path: string) => Place
   readonly references: () => readonly SettingReference[]
+  /** The text of the configuration file as it is now; null when it cannot be read. */
+  readonly text: () => Promise<string | null>
 }
 
 interface FileSetting {
   readonly name: string
+  /** Where its key stands; of a list, the item. */
+  readonly at: Place
   readonly node: TreeNode
 }
 
 const isStored = ({ at }: TreeNode): boolean => entryAt(at.file) !== null
 
 /** The entries of a kind that stand in the file, in its order. */
-export function fileSettings({ nodeAt: find }: WholeConfiguration, kind: SettingKind): FileSetting[] {
+export function fileSettings({ nodeAt: find, placeOf }: WholeConfiguration, kind: SettingKind): FileSetting[] {
   const { at, form, nameIn = 'name' } = kindOf(kind)
   if (form === 'key') {
     return SWITCHES.flatMap((name) => {
       const node = find(['Butler', ...placeOfEntry(kind, name)])
-      return node && !isStored(node) ? [{ name, node }] : []
+      return node && !isStored(node) ? [{ name, node, at: placeOf(name) }] : []
     })
   }
   const section = find(['Butler', ...at.split('.')])
   if (section?.kind === 'map') {
-    return [...section.entries].flatMap(([name, { node }]) => (isStored(node) ? [] : [{ name, node }]))
+    return [...section.entries].flatMap(([name, { node, at }]) => (isStored(node) ? [] : [{ name, node, at }]))
   }
   if (section?.kind !== 'list') return []
   return section.items.flatMap((node) => {
     const name = nodeAt(node, [nameIn])
-    return name?.kind === 'scalar' && !isStored(node) ? [{ name: String(name.value), node }] : []
+    return name?.kind === 'scalar' && !isStored(node) ? [{ name: String(name.value), node, at: node.at }] : []
   })
 }
 
 /** The value as it stands in the file: values from outside by their placeholders, and masked where they have none. */
-function asWritten(node: TreeNode): unknown {
+export function asWritten(node: TreeNode): unknown {
   if (node.kind === 'list') return node.items.map(asWritten)
   if (node.kind === 'map') return Object.fromEntries([...node.entries].map(([key, one]) => [key, asWritten(one.node)]))
   return node.external ? (node.written ?? MASK) : node.value

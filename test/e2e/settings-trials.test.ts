@@ -1,7 +1,7 @@
 /** Tests of settings before they are stored: a destination against a real receiver, rules, calendars, windows and policies. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
-import type { SettingTest } from '../../src/settings/contract.ts'
+import type { CalendarDays, SettingTest, SettingTests } from '../../src/settings/contract.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
@@ -18,12 +18,19 @@ beforeAll(async () => {
   site = await startSite()
   running = await footman({
     simulator: site.simulator,
+    env: { HOOK_URL: `${sink.url.replace('127.0.0.1', 'localhost')}/outside` },
     config: {
       footman: {
         watchConfig: false,
         timezone: 'UTC',
         settings: { allowHosts: ['127.0.0.1'] },
-        destinations: { 'of-file': { type: 'webhook', url: `${sink.url}/of-file` } },
+        destinations: {
+          'of-file': { type: 'webhook', url: `${sink.url}/of-file` },
+          'loopback-of-file': {
+            type: 'webhook',
+            url: `${sink.url.replace('127.0.0.1', 'localhost')}/loopback-of-file`,
+          },
+        },
         taskPolicies: [{ name: 'none', match: { task: 'no such task' }, retry: '1x/10s' }],
       },
     },
@@ -55,6 +62,17 @@ const webhook = (path: string, more: object = {}) => ({ type: 'webhook', url: `$
 const deliveries = () => running.rows<{ n: number }>('SELECT count(*) AS n FROM delivery')[0]?.n
 
 describe('a destination', () => {
+  test('whose address comes from the environment is refused when it is this machine, unlike one of the file', async () => {
+    const { body } = await tried('destination/outside', { type: 'webhook', url: `\${env:HOOK_URL}` })
+    expect(body).toMatchObject({
+      attempts: [{ outcome: 'retry', detail: expect.stringContaining('allowHosts') }],
+    })
+    const { body: ofFile } = await tried('destination/loopback-of-file')
+    expect(ofFile).toMatchObject({ attempts: [{ outcome: 'delivered' }] })
+    expect(sink.requests.map(({ url }) => url)).toEqual(['/loopback-of-file'])
+    sink.requests.length = 0
+  })
+
   test('gets a marked test message, without outbox and without being stored', async () => {
     const { status, body } = await tried('destination/draft', webhook('draft'))
     expect({ status, body }).toMatchObject({
@@ -187,6 +205,35 @@ test('a policy: the tasks that it covers', async () => {
   expect(tasks).toBeWithin(1, lookedAt + 1)
   expect(first).toHaveLength(Math.min(20, tasks))
   expect(await tried('policy/none')).toMatchObject({ body: { kind: 'policy', tasks: 0 } })
+})
+
+test('those in use are tested together, as each of them is', async () => {
+  const put = async (path: string, value: unknown) =>
+    expect((await running.call('PUT', `/v4/settings/${path}`, { value })).status).toBe(201)
+  await put('calendar/closing', { dates: ['2030-12-24', '2030-12-25'], days: 'sun' })
+  await put('calendar/working', { days: 'mon-fri', except: 'closing' })
+  await put('window/office', { days: 'mon-fri', from: '08:00', to: '17:00', notOn: 'closing' })
+  await put('policy/all', { retry: '1x/10s' })
+  const expected = { calendar: ['closing', 'working'], window: ['office'], policy: ['none', 'all'] }
+  for (const [kind, names] of Object.entries(expected)) {
+    const answer = await running.call('GET', `/v4/settings/tests?kind=${kind}`)
+    const { tests } = (await answer.json()) as SettingTests
+    expect(tests.map(({ name }) => name)).toEqual(names)
+    for (const { name, found } of tests) expect((await tried(`${kind}/${name}`)).body).toEqual(found)
+  }
+  const year = await running.call('GET', '/v4/settings/calendar/working/days?year=2030')
+  const { days } = (await year.json()) as CalendarDays
+  const christmas = days.filter(({ day }) => day.startsWith('2030-12-2'))
+  expect(christmas.map(({ day }) => day.slice(8))).toEqual(['20', '23', '26', '27'])
+  expect(new Set(days.map(({ from }) => from))).toEqual(new Set(['weekday']))
+  const closing = await running.call('GET', '/v4/settings/calendar/closing/days?year=2030')
+  expect(((await closing.json()) as CalendarDays).days.filter(({ from }) => from === 'date')).toEqual([
+    { day: '2030-12-24', from: 'date', name: null },
+    { day: '2030-12-25', from: 'date', name: null },
+  ])
+  expect((await running.call('GET', '/v4/settings/calendar/gone/days')).status).toBe(404)
+  expect((await running.call('GET', '/v4/settings/calendar/closing/days?year=12')).status).toBe(400)
+  expect((await running.call('GET', '/v4/settings/tests?kind=rule')).status).toBe(400)
 })
 
 test('other kinds have no test', async () => {

@@ -309,6 +309,11 @@ describe('a key with setting:write', () => {
       status: 409,
     })
     expect(await call(admin, 'POST', 'destination/b/restore', { revision: 1 })).toMatchObject({ status: 200 })
+    expect(await call(writer, 'POST', 'access/boss/adopt')).toMatchObject({ status: 403 })
+    const key = await call(admin, 'POST', 'access/boss/adopt')
+    expect(key).toEqual(issue(200, '"isAlone":true'))
+    expect(key.text).not.toContain(hash(admin))
+    expect(await call(writer, 'POST', 'destination/file/adopt?dryRun=true')).toEqual(issue(200, `\${env:KNOWN}`))
     for (const key of [writer, admin]) {
       const code = { value: { ...rule('a'), body: '<% process.exit(1) %>' } }
       expect(await call(key, 'PUT', 'rule/code', code)).toEqual(issue(400, 'must not hold <%'))
@@ -395,7 +400,7 @@ describe('all settings', () => {
     expect((await settings('set', 'rule', 'all', file)).code).toBe(0)
     given('to: [ops]\nlimit: often\n')
     const wrong = await settings('set', 'rule', 'all', file)
-    expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('value/limit')])
+    expect([wrong.code, wrong.err]).toEqual([1, expect.stringMatching(/is refused\n +limit: /)])
     given('to: [ops]\nlimit: none\n')
     expect((await settings('set', 'rule', 'all', file, '--revision', '7')).code).not.toBe(0)
     expect((await settings('set', 'rule', 'all', file)).out).toContain('Changed')

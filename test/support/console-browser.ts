@@ -107,6 +107,7 @@ export async function looksWell(
       const answer = await page.goto(base + path)
       await page.locator('main h1').waitFor()
       const problems = await sameText(page, (await answer?.text()) ?? '')
+      if (!answer || answer.status() >= 500) problems.push(`status ${answer?.status()}`)
       problems.push(...(await problemsOf(page, n)), ...(faults as string[]).splice(0))
       if (problems.length > 0) found.push({ path, problems })
     }

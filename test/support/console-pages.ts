@@ -229,6 +229,7 @@ async function fillSettings({ call }: ReportSite): Promise<readonly string[]> {
     '/schedules/calendars?calendar=holidays',
     '/schedules/calendars?calendar=closing&year=2030',
     '/tasks/policies',
+    '/system/settings/edit?kind=calendar&name=closing',
     '/form/calendar.fill',
     '/system/settings/edit?kind=rule',
     '/system/settings/edit?kind=destination&type=webhook',

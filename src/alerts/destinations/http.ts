@@ -7,7 +7,7 @@ import {
   createClientSource,
 } from '../../platform/client-source.ts'
 import { connectionFailure, failureText } from '../../platform/connection-failure.ts'
-import { type HttpResponse, jsonOf, parseRetryAfter } from '../../platform/http-client.ts'
+import { type ConnectionGuard, type HttpResponse, jsonOf, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
 import { MASK } from '../../platform/log-mask.ts'
 import { saysTooLarge } from '../../platform/too-large.ts'
@@ -72,6 +72,8 @@ function pauseOf(name: string, { targets }: HttpParts): HttpParts['pace'] {
 export interface SenderDeps extends ClientDeps {
   /** Version of Footman. */
   readonly version: string
+  /** Absent: the address may be any. */
+  readonly guard?: ConnectionGuard
 }
 
 export interface AttemptDeps extends SenderDeps {
@@ -172,6 +174,7 @@ export function createHttpSender(deps: SenderDeps, settings: AttemptSettings): H
         timeoutMs: settings.timeout,
         signal,
         redirects,
+        ...(await deps.guard?.(url)),
         maxBodyBytes: MAX_ANSWER_BYTES,
         statusSuffices: true,
         // The outbox repeats a message whose answer is lost.
@@ -249,6 +252,7 @@ export function resultWithPause(response: HttpResponse, now: number, seconds: un
 export function httpFailure(error: unknown, key: string): DeliveryResult {
   if (error instanceof SettingError) return { outcome: 'retry', detail: error.message, slow: true }
   if (!(error instanceof HttpError)) return { outcome: 'retry', detail: 'the request could not be sent' }
+  if (error.kind === 'closed') return { outcome: 'retry', detail: error.message, slow: true }
   if (error.kind === 'aborted' || error.kind === 'tooLarge')
     return { outcome: 'retry', detail: error.message, peerDown: false }
   const { host, port } = error

@@ -20,15 +20,15 @@ export interface DestinationRegistry {
   readonly all: readonly Destination[]
 }
 
-/** `create` makes a destination; one that cannot be made is left out, after `create` has logged why. */
+/** `create` makes a destination, with the settings of a rule where `route` is not ''; one that cannot be made is left out, after `create` has logged why. */
 export function createDestinationRegistry(
   butler: readonly Destination[],
   destinations: Readonly<Record<string, DestinationConfig>>,
   overrides: readonly Override[],
-  create: (name: string, settings: DestinationConfig) => TargetedDestination | null,
+  create: (name: string, settings: DestinationConfig, route: string) => TargetedDestination | null,
 ): DestinationRegistry {
-  const make = (name: string, settings: DestinationConfig): readonly TargetedDestination[] => {
-    const made = settings.enable ? create(name, settings) : null
+  const make = (name: string, settings: DestinationConfig, route = ''): readonly TargetedDestination[] => {
+    const made = settings.enable ? create(name, settings, route) : null
     return made ? [made] : []
   }
   const named = new Map(
@@ -36,7 +36,7 @@ export function createDestinationRegistry(
   )
   const special = new Map(
     overrides.flatMap(({ route, destination, settings }) =>
-      make(destination, settings).map((one) => [keyOf(route, destination), one] as const),
+      make(destination, settings, route).map((one) => [keyOf(route, destination), one] as const),
     ),
   )
   const overridden = new Set(overrides.map(({ route, destination }) => keyOf(route, destination)))

@@ -2,7 +2,7 @@
 import type { Need } from '../../events/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
 import type { ClientDeps, ClientSettings } from '../../platform/client-source.ts'
-import type { HttpResponse } from '../../platform/http-client.ts'
+import type { ConnectionGuard, HttpResponse } from '../../platform/http-client.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { EmailConfig } from '../config-email.ts'
 import type { NewRelicAccount } from '../config-incident.ts'
@@ -83,6 +83,8 @@ export interface DestinationDeps extends ClientDeps {
   /** Version of Footman. */
   readonly version: string
   readonly pacing: Pacing
+  /** Absent: its address may be any. */
+  readonly guard?: ConnectionGuard
   readonly newRelic: { readonly url: NewRelicUrls; readonly accounts: readonly NewRelicAccount[] }
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null

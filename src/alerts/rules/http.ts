@@ -34,7 +34,7 @@ export interface RoutesDraft {
 }
 
 export interface AlertRouteApiDeps extends ExplainDeps {
-  readonly draft: (yaml: string) => RoutesDraft
+  readonly draft: (yaml: string) => Promise<RoutesDraft>
   readonly clock: Clock
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   readonly loadEvent: (id: string) => TaskEvent | null
@@ -134,7 +134,7 @@ async function explain(
   const [event, time] = await askedEvent(deps, question, times, hangsUp)
   const configured = explainEvent(deps, event, time)
   if (draft === undefined) return configured
-  const { routing, problems } = deps.draft(draft)
+  const { routing, problems } = await deps.draft(draft)
   return {
     ...configured,
     draft: routing && explainEvent({ ...deps, ...routing }, event, time),

@@ -31,11 +31,10 @@ import {
 import { readYaml } from '../../config/yaml.ts'
 import { formatProblem } from '../../platform/encodings.ts'
 import { hostZone } from '../../platform/zone.ts'
-import type { MergedSetting } from '../../settings/merge.ts'
+import { type MergedSetting, takeEntry } from '../../settings/merge.ts'
 import { type OpenedSetting, readStoredSettings } from '../../settings/store.ts'
 import { butler, type Config, defaults } from '../schema.ts'
-import type { CheckContext } from './checks/check.ts'
-import { CHECKS } from './checks/index.ts'
+import { CHECKS, isWritten, runChecks } from './checks/index.ts'
 import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from './compatibility.ts'
 import { type Consequence, consequenceAt, switchedOffAround } from './consequences.ts'
 import { parseConfig } from './parse.ts'
@@ -51,6 +50,8 @@ export interface LoadOptions {
   readonly withoutSecrets?: boolean
   /** Absent: the stored settings of the data directory that the file names. */
   readonly settings?: readonly OpenedSetting[] | undefined
+  /** Entries that the file is taken not to have. */
+  readonly without?: readonly Pick<OpenedSetting, 'kind' | 'name'>[] | undefined
 }
 
 export interface LoadResult {
@@ -118,12 +119,14 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   for (const note of summarised(notes.all, found.file.shown)) problems.add(note)
   applyOverrides(root, overrides)
   matchKeys(nodeAt(root, ['Butler'])!, butler, problems)
+  for (const one of options.without ?? []) takeEntry(root, one)
   const mode = { compatibility, lenient: overrides.skipVerification === true }
   const stored = await settingsFor(root, options, directory)
   const outside = { env, directory, found: external }
   const { settings, result } = await withSettings(root, stored, outside, problems, (tree, found, isUnusable) => {
     const config = parse(tree, mode, found)
-    if (config) check(tree, config, { overrides, isUnusable }, found)
+    const qlikConnection = overrides.qlikConnection !== false
+    if (config) runChecks(CHECKS, tree, { config, qlikConnection, isUnusable }, found)
     if (config && overrides.skipVerification) keepLocked(tree, config, found)
     return { config, tree }
   })
@@ -331,33 +334,6 @@ function keepLocked(root: MapNode, { restServerConfig }: Config, problems: Probl
   const message = 'has errors, so the REST API stays off'
   problems.add({ severity: 'error', path, message, feature: 'Butler.restServerConfig', ...placeOf(root, place) })
 }
-
-interface Checking {
-  readonly overrides: Overrides
-  readonly isUnusable: NonNullable<CheckContext['isUnusable']>
-}
-
-function check(root: MapNode, config: Config, { overrides, isUnusable }: Checking, problems: ProblemList): void {
-  const context: CheckContext = {
-    config,
-    qlikConnection: overrides.qlikConnection !== false,
-    written: (path) => isWritten(root, path),
-    isUnusable,
-    report: (severity, path, message, { hint, standalone, feature } = {}) =>
-      problems.add({
-        severity,
-        path: `Butler.${path}`,
-        message,
-        ...(hint ? { hint } : {}),
-        ...(standalone ? { standalone } : {}),
-        ...(feature ? { feature: `Butler.${feature}` } : {}),
-        ...placeOf(root, ['Butler', ...stepsOf(path)]),
-      }),
-  }
-  for (const run of CHECKS) run(context)
-}
-
-const isWritten = (root: MapNode, key: string): boolean => nodeAt(root, ['Butler', ...stepsOf(key)]) !== undefined
 
 function concernsConnection({ severity, feature }: Problem): boolean {
   return severity === 'error' && feature === 'Butler.configQRS'

@@ -41,7 +41,8 @@ export function parseConfig(input: unknown): Parsed {
 function shapeOf(schema: z.ZodType): z.ZodRawShape | null {
   if (!(schema instanceof z.ZodPrefault)) return null
   const lazy = schema.def.innerType
-  const object = lazy instanceof z.ZodLazy ? lazy.unwrap() : null
+  // Not `unwrap()`, which builds the keys anew each time.
+  const object = lazy instanceof z.ZodLazy ? lazy._zod.innerType : null
   return object instanceof z.ZodObject ? object.def.shape : null
 }
 

@@ -59,7 +59,7 @@ interface Merged<T> {
 export async function withSettings<T>(
   root: MapNode,
   settings: readonly OpenedSetting[] | null,
-  outside: Outside & { readonly found: string[] },
+  outside: (Outside & { readonly found: string[] }) | null,
   problems: ProblemList,
   check: (root: MapNode, problems: ProblemList, isUnusable: (kind: string, name: string) => boolean) => T,
 ): Promise<Merged<T>> {
@@ -72,7 +72,7 @@ export async function withSettings<T>(
     const merged = await mergeSettings(tree, settings, {
       schemaOf: settingSchema,
       refused,
-      resolve: resolveIn(outside),
+      resolve: outside ? resolveIn(outside) : async () => [],
     })
     const lost = new Set(unusableOf(merged).map(({ kind, name }) => `${kind} ${name}`))
     const result = check(tree, found, (kind, name) => lost.has(`${kind} ${name}`))

@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import { SITE_ZONE, type Simulator } from '../../../simulator/index.ts'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
-import { loadConfig } from '../../app/config/load.ts'
+import { type LoadOptions, loadConfig } from '../../app/config/load.ts'
 import { loadReports } from '../../app/reports.ts'
 import type { butler } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
@@ -115,8 +115,8 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     const file = join(directory, CONFIG_FILE)
     await writeFile(file, stringify({ Butler: written }))
     // Settings of the demo can be changed as those of a site.
-    const load = (stored?: readonly OpenedSetting[]) =>
-      loadConfig({ file, env: {}, cwd: directory, ...(stored && { settings: stored }) })
+    const load = (settings?: readonly OpenedSetting[], without?: LoadOptions['without']) =>
+      loadConfig({ file, env: {}, cwd: directory, settings, without })
     const initial = await load([])
     const { config } = initial
     if (!config) throw new Error(`the configuration of the demo has errors: ${initial.problems.map(renderProblem)}`)

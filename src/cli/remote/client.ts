@@ -21,6 +21,7 @@ import {
   type CallOf,
 } from '../../http/endpoint/contract.ts'
 import type { Method } from '../../http/endpoint/route.ts'
+import type { BodyIssue } from '../../http/endpoint/validation.ts'
 import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
@@ -41,6 +42,8 @@ export class CommandFailure extends Error {
     why: string,
     /** The status of the answer; absent when there was none. */
     readonly status?: number,
+    /** Members of the body that the answer refuses. */
+    readonly issues: readonly BodyIssue[] = [],
   ) {
     super(why)
   }
@@ -338,6 +341,7 @@ function refused({ what, switchedOff }: RemoteCall, { status, text }: RemoteAnsw
     what,
     `${why} (status ${status})${hint(status, switchedOff)}`,
     status,
+    Array.isArray(issues) ? issues : [],
   )
 }
 

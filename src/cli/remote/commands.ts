@@ -341,6 +341,13 @@ export const SETTINGS_SHOW = remote({
   description: 'show a setting, its value as it would stand in the file',
 })
 
+export const SETTINGS_HISTORY = remote({
+  name: 'history',
+  arguments: '<kind> <name>',
+  description: 'list the changes of one setting, newest first',
+  options: FORM,
+})
+
 const DRY_RUN = option('--dry-run', 'only check it')
 
 export const SETTINGS_SET = remote({
@@ -348,6 +355,7 @@ export const SETTINGS_SET = remote({
   arguments: '<kind> <name> [file]',
   description: 'create or change a setting; its value in YAML or JSON comes from a file, or from standard input',
   options: [
+    option('-f, --file <file>', 'the file with the value; - or none = standard input'),
     DRY_RUN,
     parsed(
       '--revision <n>',
@@ -358,7 +366,7 @@ export const SETTINGS_SET = remote({
   help: `
 Examples
   echo '{type: slack, webhookURL: "https://..."}' | footman settings set destination finance
-  footman settings set rule finance rule.yaml`,
+  footman settings set rule finance -f rule.yaml`,
 })
 
 export const SETTINGS_DELETE = remote({
@@ -372,6 +380,18 @@ export const SETTINGS_RESTORE = remote({
   name: 'restore',
   arguments: '<kind> <name> <revision>',
   description: 'bring a setting back to an earlier revision; 0 = before it was made',
+})
+
+export const SETTINGS_ADOPT = remote({
+  name: 'adopt',
+  arguments: '<kind> <names...>',
+  description: 'store settings of the configuration file, and print the lines to delete from it',
+  options: [DRY_RUN],
+  help: `
+The file is not written, and wins until the lines are deleted and it is read again.
+
+Example
+  footman settings adopt destination finance`,
 })
 
 export const SETTINGS_EXPORT = remote({

@@ -3,6 +3,8 @@ import { type Entry, group, on, within } from '../command.ts'
 import { processIo } from '../io.ts'
 import * as commands from './commands.ts'
 import { listed } from './list.ts'
+import { LISTS } from './lists.ts'
+import { FORM, remote } from './options.ts'
 import * as reports from './report-commands.ts'
 
 const input = async () => (await import('../prompt.ts')).standardInput()
@@ -12,6 +14,13 @@ const schedules = () => import('./schedules.ts')
 const reportTasks = () => import('./reports.ts')
 const settings = () => import('./settings.ts')
 const reportRuns = () => import('./report-runs.ts')
+
+const SETTINGS_LIST = remote({
+  name: 'list',
+  arguments: '[kind]',
+  description: LISTS['settings list'].description,
+  options: FORM,
+})
 
 const scheduleChange = (verb: keyof typeof commands.SCHEDULE_VERBS): Entry =>
   on(commands.SCHEDULE_VERBS[verb], async (...given) =>
@@ -98,7 +107,7 @@ export const REMOTE: readonly Entry[] = [
   ]),
   listed('destinations'),
   group('settings', 'destinations, rules, calendars and more that are changed without a file', [
-    listed('settings list'),
+    on(SETTINGS_LIST, async (...given) => (await settings()).runSettingsList(...given, processIo)),
     on(commands.SETTINGS_SHOW, async (...given) => (await settings()).runSettingsShow(...given, processIo)),
     on(commands.SETTINGS_SET, async (kind, name, file, options) =>
       (await settings()).runSettingsSet([kind, name, file], options, await input(), processIo),
@@ -107,7 +116,9 @@ export const REMOTE: readonly Entry[] = [
     on(commands.SETTINGS_RESTORE, async (kind, name, revision, options) =>
       (await settings()).runSettingsRestore([kind, name, revision], options, processIo),
     ),
+    on(commands.SETTINGS_HISTORY, async (...given) => (await settings()).runSettingsHistory(...given, processIo)),
     listed('settings changes'),
+    on(commands.SETTINGS_ADOPT, async (...given) => (await settings()).runSettingsAdopt(...given, processIo)),
     on(commands.SETTINGS_EXPORT, async (...given) => (await settings()).runSettingsExport(...given, processIo)),
     on(commands.SETTINGS_IMPORT, async (...given) =>
       (await settings()).runSettingsImport(...given, await input(), processIo),

@@ -3,9 +3,10 @@ import type { EventItem } from '../../alerts/history/contract.ts'
 import { matchedIds, matchText } from '../../alerts/match-text.ts'
 import type { Names } from '../../console/names.ts'
 import { splitAtIds } from '../../platform/uuid.ts'
+import type { SettingChange } from '../../settings/contract.ts'
 import type { ShownRun } from '../../tasks/schedule/contract.ts'
 import { chosen, many, option } from '../command.ts'
-import { span, stateText } from '../table.ts'
+import { type Column, span, stateText } from '../table.ts'
 import { list, REPORTS_OFF } from './list-parts.ts'
 import { limit, NO_SCHEDULE, PERIOD, SCHEDULE_EXIT_CODES } from './options.ts'
 
@@ -242,7 +243,7 @@ const SCHEDULE_RUN_LIST = list({
 })
 
 const SETTINGS = list({
-  description: 'list the settings of a kind: destination, rule, calendar, window, maintenance, policy, access, switch',
+  description: 'list the kinds of settings, or those of a kind: destination, rule, calendar, window, ...',
   of: async () => (await import('../../settings/contract.ts')).SETTINGS_OF,
   argument: '<kind>',
   params: (kind) => ({ kind }),
@@ -260,6 +261,13 @@ const SETTINGS = list({
   empty: 'No settings of this kind.',
 })
 
+/** The columns about one change, behind its time and its setting. */
+export const CHANGE_COLUMNS: readonly Column<SettingChange>[] = [
+  { head: 'REVISION', cell: ({ revision }) => String(revision) },
+  { head: 'BY', cell: ({ by }) => by, least: 9 },
+  { head: 'CHANGE', cell: ({ difference }) => difference.join(', '), least: 16, form: 'prose' },
+]
+
 const SETTING_CHANGES = list({
   description: 'list the changes of settings, newest first',
   of: async () => (await import('../../settings/contract.ts')).SETTING_CHANGES,
@@ -271,9 +279,7 @@ const SETTING_CHANGES = list({
   columns: [
     { head: 'AT', cell: ({ at }) => at, form: 'time' },
     { head: 'SETTING', cell: ({ kind, name }) => `${kind} ${name}`, least: 16 },
-    { head: 'REVISION', cell: ({ revision }) => String(revision) },
-    { head: 'BY', cell: ({ by }) => by, least: 9 },
-    { head: 'CHANGE', cell: ({ difference }) => difference.join(', '), least: 16, form: 'prose' },
+    ...CHANGE_COLUMNS,
   ],
   empty: 'Nothing was changed.',
 })

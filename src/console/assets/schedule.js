@@ -24,10 +24,14 @@ function showHere() {
 const offsets = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'shortOffset' })
 const offsetText = (at) => offsets.formatToParts(at).find(({ type }) => type === 'timeZoneName').value
 
-function markWrong({ dataset }) {
-  for (const input of form.querySelectorAll('input')) {
-    if (input.name === dataset.wrong) input.setAttribute('aria-invalid', 'true')
-    else input.removeAttribute('aria-invalid')
+/** The reasons stand at their fields, as in a form that was refused. */
+function markWrong(page) {
+  for (const old of form.querySelectorAll('em[data-wrong]')) old.remove()
+  for (const input of form.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid')
+  for (const reason of page.querySelectorAll('[data-preview] em[data-wrong]')) {
+    const input = form.querySelector(`[name="${CSS.escape(reason.dataset.wrong)}"]`)
+    input?.setAttribute('aria-invalid', 'true')
+    input?.after(document.adoptNode(reason))
   }
 }
 
@@ -41,7 +45,7 @@ function preview() {
     if (!next) return
     document.querySelector('[data-times]')?.replaceWith(document.adoptNode(next))
     showHere()
-    markWrong(next)
+    markWrong(target.response)
   })
   asked.send()
 }

@@ -387,11 +387,16 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
         )
       })}
       <div class="acts">
-        {field.variants.map(({ key, title }) => (
-          <Button value={`add ${path} ${key}`} label={`Add ${title} to ${field.label}`}>
-            {field.single && items.length > 0 ? `Or another ${title.toLowerCase()}` : `+ ${title}`}
-          </Button>
-        ))}
+        {field.variants.map(({ key, title }) => {
+          const another = field.single && items.length > 0 ? `Or another ${title.toLowerCase()}` : null
+          // The name of a button has its text.
+          const label = another === null ? `Add ${title} to ${field.label}` : `${another}: ${field.label}`
+          return (
+            <Button value={`add ${path} ${key}`} label={label}>
+              {another ?? `+ ${title}`}
+            </Button>
+          )
+        })}
       </div>
     </div>
   )

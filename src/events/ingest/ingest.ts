@@ -7,10 +7,7 @@ import type { IngestCounters } from '../counters.ts'
 import { taskMessageOf } from '../intake.ts'
 import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
-import type { DropSample, FromWorker, IngestSettings, ToWorker } from './protocol.ts'
-
-/** Name of the worker's role, as the program's entry knows it. */
-export const INGEST_ROLE = 'ingest'
+import { type DropSample, type FromWorker, INGEST_ROLE, type IngestSettings, type ToWorker } from './protocol.ts'
 
 export interface IngestDeps {
   readonly log: Logger

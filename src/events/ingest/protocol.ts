@@ -4,6 +4,9 @@ import type { DeliveryLimits, UdpConfig, UdpServerConfig } from '../config.ts'
 import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
 
+/** Name of the worker's role, as the program's entry knows it. */
+export const INGEST_ROLE = 'ingest'
+
 export interface IngestSettings extends UdpConfig {
   readonly journalFile: string
   readonly udp: UdpServerConfig

@@ -31,6 +31,18 @@ export const recipient = shape('RecipientInput', () =>
 )
 export type Recipient = z.output<ReturnType<typeof recipient>>
 
+/** Columns of a table of recipients, in the order in which messages name them; `attributes.NAME` are others. */
+export const RECIPIENT_COLUMNS = [
+  'name',
+  'email',
+  'userDirectory',
+  'userId',
+  'groups',
+  'timezone',
+  'locale',
+] as const satisfies readonly (keyof Recipient | keyof QlikUser | 'groups')[]
+export type RecipientColumn = (typeof RECIPIENT_COLUMNS)[number]
+
 export const recipientGroup = shape('RecipientGroupInput', () =>
   z.strictObject({
     name,

@@ -1,8 +1,8 @@
 /** Definitions of due and missing: when a run has to have ended, and planned starts to which no execution belongs. */
 import { DAY_MS, dayOf } from '../../platform/calendar.ts'
 import type { Offsets } from '../../platform/offsets.ts'
+import { deviation, median } from '../../platform/usual.ts'
 import type { DueRule } from '../safety-net/config-policies.ts'
-import { deviation, median } from '../safety-net/policies.ts'
 
 /** When a run that was planned then is due, by the first rule that fits; null without one. */
 export function dueAt(rules: readonly DueRule[], plannedAt: number, offsets: Offsets): number | null {

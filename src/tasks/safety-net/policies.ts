@@ -1,5 +1,5 @@
 /** Delays of retries, and the limits of tasks without a watch policy, learnt from their last successful executions. */
-import { usualDuration } from '../../platform/usual.ts'
+import { deviation, median, usualDuration } from '../../platform/usual.ts'
 import type { WatchdogConfig } from './config.ts'
 import { LONGEST_RETRY_MS, type RetryPolicy } from './config-policies.ts'
 
@@ -44,16 +44,4 @@ export function runLimit(
   const unusual = middle + DEVIATIONS * deviation(times, middle)
   const limitMs = Math.max(middle * stuckFactor, unusual, middle + TEN_MINUTES)
   return { limitMs, usualMs: usualDuration(times) }
-}
-
-/** The list must not be empty; an even number of values gives the middle of the two in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2
-}
-
-/** The median absolute deviation. */
-export function deviation(values: readonly number[], from: number): number {
-  return median(values.map((value) => Math.abs(value - from)))
 }

@@ -4,55 +4,91 @@ import { type AnswerOf, contract, type Shape, shape } from '../../http/endpoint/
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
 import { field } from '../../http/endpoint/validation.ts'
 import { once } from '../../platform/once.ts'
+import { isGuid } from '../../platform/uuid.ts'
 import { summary, taskRef } from '../executions/contract.ts'
 
 const customProperty = shape('CustomPropertyValue', () => z.strictObject({ name: z.string(), value: z.string() }))
-const keyValue = () =>
-  z.looseObject({
-    namespace: z.string(),
-    key: z.string(),
-    value: z.string(),
-    ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
-  })
+/** The reason at a list with elements that are no texts; all of them are one problem. */
+export const MIXED = 'must be an array of strings'
 
-export const objectBody = shape('StartInput', () =>
-  z
+type Texts = string | number | boolean
+
+/** Numbers and booleans count as text, as load scripts send them. */
+const asText = <T extends z.ZodType>(text: T) =>
+  z.preprocess(
+    (value: Texts) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value),
+    text,
+  )
+
+const filled = (type = 'is missing', empty = type) => asText(z.string({ error: type }).min(1, { error: empty }))
+
+/** Values that are no texts are kept as JSON: `0`, `false`, `{"a":1}`. */
+const jsonText = (value: z.core.util.JSONType) =>
+  value === undefined || value === null || typeof value === 'string' ? value : JSON.stringify(value)
+
+/** Load scripts send texts, an empty one for no expiry. */
+function milliseconds(value: number | string | boolean | null): unknown {
+  if (value === null || value === '') return 0
+  return typeof value === 'object' ? value : Number(value)
+}
+
+/** A pair is read when it is stored: one that is incomplete does not keep the tasks from being started. */
+export const keyValue = once(() =>
+  z.looseObject({
+    namespace: filled(),
+    key: filled(),
+    value: z.preprocess(jsonText, z.string().min(1)),
+    ttl: z.preprocess(milliseconds, z.number()).describe('Milliseconds; 0 or absent = no expiry.').optional(),
+  }),
+)
+
+/** Documents the body and reads it: `parse.ts` takes the elements that fit, and names the others by these messages. */
+export const objectBody = shape('StartInput', () => {
+  const names = () => filled(MIXED, 'must not hold an empty string')
+  const wanted = () => filled('must be an array of objects with name and value')
+  return z
     .looseObject({
-      taskId: z.array(z.string()).describe('Start these tasks.').optional(),
-      tag: z.array(z.string()).describe('Start all tasks that carry any of these tags.').optional(),
+      taskId: z
+        .array(asText(z.string({ error: MIXED }).refine(isGuid, { error: 'must be a GUID' })))
+        .describe('Start these tasks.')
+        .optional(),
+      tag: z.array(names()).describe('Start all tasks that carry any of these tags.').optional(),
       customProperty: z
-        .array(z.object(customProperty().shape))
+        .array(
+          z.object({ name: wanted(), value: wanted() }, { error: 'must be an array of objects with name and value' }),
+        )
         .describe('Start tasks with any of these values.')
         .optional(),
       taskName: z
-        .array(z.string())
+        .array(names())
         .describe('Start tasks with these names: `*` stands for any text, `?` for one character, case is ignored.')
         .optional(),
       match: z
-        .enum(['any', 'all'])
+        .enum(['any', 'all'], { error: 'must be "any" or "all"' })
         .describe(
           '`all`: only tasks that are among the ids, match a name, carry every tag and have every value. Default `any`.',
         )
         .optional(),
       keyValueStore: z.array(keyValue()).describe('Stored before the tasks are started.').optional(),
     })
-    .describe('Selects tasks; each is started once, however many selectors match it.'),
+    .describe('Selects tasks; each is started once, however many selectors match it.')
+})
+
+const item = <Type extends string, T extends z.ZodType>(type: Type, payload: T) =>
+  z.looseObject({ type: z.literal(type), payload })
+
+/** An item of the older form: `{"type":"starttasktag","payload":{"tag":"startTask1"}}`. */
+export const startItem = once(() =>
+  z.union([
+    item('starttaskid', z.looseObject({ taskId: filled() })),
+    item('starttasktag', z.looseObject({ tag: filled() })),
+    item('starttaskcustomproperty', z.looseObject({ customPropertyName: filled(), customPropertyValue: filled() })),
+    item('keyvaluestore', keyValue()),
+  ]),
 )
 
-const item = <T extends z.ZodRawShape>(type: string, payload: T) =>
-  z.looseObject({ type: z.literal(type), payload: z.looseObject(payload) })
-
 const arrayBody = shape('StartListInput', () =>
-  z
-    .array(
-      z.union([
-        item('starttaskid', { taskId: z.string() }),
-        item('starttasktag', { tag: z.string() }),
-        item('starttaskcustomproperty', { customPropertyName: z.string(), customPropertyValue: z.string() }),
-        item('keyvaluestore', keyValue().shape),
-      ]),
-    )
-    .describe('The older form: a list of objects with type and payload.'),
+  z.array(startItem()).describe('The older form: a list of objects with type and payload.'),
 )
 
 const denied = shape('DeniedSelector', () =>

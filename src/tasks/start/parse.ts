@@ -2,11 +2,12 @@
  * Parses start requests of REST and MQTT, as an object or in Butler's array form. The parser
  * collects problems instead of throwing, so that REST can refuse the request and MQTT can skip the bad element.
  */
+import type { z } from 'zod'
 import { distance, nearest } from '../../config/nearest.ts'
 import { type Caller, callerText, requireNamespace, requireScope } from '../../http/endpoint/caller.ts'
 import { readQuery } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
-import { validate } from '../../http/endpoint/validation.ts'
+import { isObject, validate } from '../../http/endpoint/validation.ts'
 import { invalid, type Refusal, refused, shortError } from '../../http/errors.ts'
 import { lenientText } from '../../platform/encodings.ts'
 import { errorText } from '../../platform/errors.ts'
@@ -14,7 +15,7 @@ import { parseOutsideJson } from '../../platform/json.ts'
 import { mayReach, topicMatches, topicProblem } from '../../platform/mqtt-topics.ts'
 import { once } from '../../platform/once.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { butlerQuery, footmanQuery, objectBody } from './contract.ts'
+import { butlerQuery, footmanQuery, keyValue, MIXED, objectBody, startItem } from './contract.ts'
 import type { CustomPropertySelector, KeyValueItem, StartRequest } from './types.ts'
 
 type Problem =
@@ -55,16 +56,6 @@ const NOTHING: ParsedStart = {
   selects: false,
 }
 
-/** Texts, and numbers and booleans as text; everything else is empty. */
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 /** All that a request in the object form may hold. */
 const members = once(() => Object.keys(objectBody().shape))
 /** Over MQTT it may hold these, too. */
@@ -73,24 +64,22 @@ const OF_MESSAGES = ['requestId', 'replyTopic']
 /** A JSON object or array; anything else is one `shape` problem. */
 export function parseStart(body: unknown): ParsedStart {
   if (Array.isArray(body)) return parseItems(body)
-  if (!isRecord(body)) {
+  if (!isObject(body)) {
     return { ...NOTHING, problems: [{ kind: 'shape', details: 'body must be an object or an array' }] }
   }
-  if (typeof body.type === 'string' && isRecord(body.payload)) return parseItems([body])
+  if (typeof body.type === 'string' && isObject(body.payload)) return parseItems([body])
   return parseObject(body)
 }
 
 function parseObject(body: Record<string, unknown>): ParsedStart {
   const problems: Problem[] = []
-  const taskIds = texts(body.taskId, 'taskId', problems).filter((value) => {
-    if (!isGuid(value)) problems.push({ kind: 'taskId', value })
-    return isGuid(value)
-  })
-  const tags = filledTexts(body.tag, 'tag', problems)
-  const taskNames = filledTexts(body.taskName, 'taskName', problems)
-  const customProperties = properties(body.customProperty, problems)
-  const { match = 'any' } = body
-  if (match !== 'any' && match !== 'all') problems.push({ kind: 'shape', details: 'match must be "any" or "all"' })
+  const { taskId, tag, taskName, customProperty, match: anyOrAll } = objectBody().shape
+  const taskIds = elements('taskId', taskId.unwrap(), body.taskId, problems)
+  const tags = elements('tag', tag.unwrap(), body.tag, problems)
+  const taskNames = elements('taskName', taskName.unwrap(), body.taskName, problems)
+  const customProperties = elements('customProperty', customProperty.unwrap(), body.customProperty, problems)
+  const match = anyOrAll.safeParse(body.match)
+  for (const { message } of match.error?.issues ?? []) problems.push({ kind: 'shape', details: `match ${message}` })
   return {
     dialect: 'object',
     taskIds,
@@ -98,7 +87,7 @@ function parseObject(body: Record<string, unknown>): ParsedStart {
     customProperties,
     taskNames,
     // An unreadable value is taken as the narrower one.
-    match: match === 'any' ? 'any' : 'all',
+    match: match.success ? (match.data ?? 'any') : 'all',
     keyValues: list(body.keyValueStore),
     problems,
     unknown: Object.keys(body).filter((name) => !members().includes(name) && !OF_MESSAGES.includes(name)),
@@ -106,30 +95,24 @@ function parseObject(body: Record<string, unknown>): ParsedStart {
   }
 }
 
-/** A list of texts; one text stands for a list of one. */
-function texts(value: unknown, member: string, problems: Problem[]): string[] {
-  const values = list(value).map((one) => (typeof one === 'number' || typeof one === 'boolean' ? String(one) : one))
-  const good = values.filter((one) => typeof one === 'string')
-  if (good.length < values.length) problems.push({ kind: 'shape', details: `${member} must be an array of strings` })
-  return good
-}
-
-function filledTexts(value: unknown, member: string, problems: Problem[]): string[] {
-  return texts(value, member, problems).filter((text) => {
-    if (text === '') problems.push({ kind: 'shape', details: `${member} must not hold an empty string` })
-    return text !== ''
-  })
-}
-
-function properties(value: unknown, problems: Problem[]): CustomPropertySelector[] {
-  const good: CustomPropertySelector[] = []
-  for (const one of list(value)) {
-    const name = isRecord(one) ? textOf(one.name) : ''
-    const wanted = isRecord(one) ? textOf(one.value) : ''
-    if (name !== '' && wanted !== '') good.push({ name, value: wanted })
-    else problems.push({ kind: 'shape', details: 'customProperty must be an array of objects with name and value' })
+/** The elements of a list that fit the schema; one value stands for a list of one. */
+function elements<T extends z.ZodType>(
+  name: string,
+  schema: z.ZodArray<T>,
+  value: unknown,
+  problems: Problem[],
+): z.output<T>[] {
+  const values = list(value)
+  const { data, error } = schema.safeParse(values)
+  if (!error) return data
+  const wrong = new Map(error.issues.map(({ path: [index], message }) => [index, message]))
+  if ([...wrong.values()].includes(MIXED)) problems.push({ kind: 'shape', details: `${name} ${MIXED}` })
+  for (const [index, message] of wrong) {
+    if (message === MIXED) continue
+    if (name === 'taskId') problems.push({ kind: 'taskId', value: String(values[Number(index)]) })
+    else problems.push({ kind: 'shape', details: `${name} ${message}` })
   }
-  return good
+  return schema.parse(values.filter((_, index) => !wrong.has(index)))
 }
 
 function list(value: unknown): readonly unknown[] {
@@ -139,7 +122,7 @@ function list(value: unknown): readonly unknown[] {
 
 // The array dialect: `[{"type":"starttasktag","payload":{"tag":"startTask1"}}]`.
 
-const ITEM_TYPES = ['keyvaluestore', 'starttaskid', 'starttasktag', 'starttaskcustomproperty'] as const
+const itemTypes = once(() => startItem().options.map(({ shape }) => shape.type.value))
 
 interface Collected {
   readonly taskIds: string[]
@@ -148,29 +131,12 @@ interface Collected {
   readonly keyValues: unknown[]
 }
 
-/** False when the payload lacks what its type needs. */
-const COLLECT: Record<(typeof ITEM_TYPES)[number], (payload: Record<string, unknown>, into: Collected) => boolean> = {
-  keyvaluestore: (payload, { keyValues }) => keyValues.push(payload) > 0,
-  starttaskid(payload, { taskIds }) {
-    const id = textOf(payload.taskId)
-    return id !== '' && taskIds.push(isGuid(id) ? id.toLowerCase() : id) > 0
-  },
-  starttasktag(payload, { tags }) {
-    const tag = textOf(payload.tag)
-    return tag !== '' && tags.push(tag) > 0
-  },
-  starttaskcustomproperty(payload, { customProperties }) {
-    const [name, value] = [textOf(payload.customPropertyName), textOf(payload.customPropertyValue)]
-    return name !== '' && value !== '' && customProperties.push({ name, value }) > 0
-  },
-}
-
 /** Items without type are ignored; malformed ids stay in, because the answer names them. */
 function parseItems(items: readonly unknown[]): ParsedStart {
   const collected: Collected = { taskIds: [], tags: [], customProperties: [], keyValues: [] }
   const problems: Problem[] = []
   for (const [index, item] of items.entries()) {
-    const problem = isRecord(item) ? collect(item, collected) : 'must be an object with type and payload'
+    const problem = isObject(item) ? collect(item, collected) : 'must be an object with type and payload'
     if (problem) problems.push({ kind: 'shape', details: `item ${index} ${problem}` })
   }
   return {
@@ -186,20 +152,41 @@ function parseItems(items: readonly unknown[]): ParsedStart {
 
 function collect(item: Record<string, unknown>, into: Collected): string | null {
   if (item.type === undefined) return null
-  const type = ITEM_TYPES.find((one) => one === item.type)
+  const type = itemTypes().find((one) => one === item.type)
   if (!type) return `has the unknown type ${JSON.stringify(item.type)}`
-  if (!isRecord(item.payload)) return `(${type}) has no payload`
-  return COLLECT[type](item.payload, into) ? null : `(${type}) lacks what is to be selected`
+  if (!isObject(item.payload)) return `(${type}) has no payload`
+  // Pairs are read when they are stored.
+  if (type === 'keyvaluestore') return add(into.keyValues, item.payload)
+  const { data } = startItem().safeParse(item)
+  switch (data?.type) {
+    case 'starttaskid': {
+      const { taskId } = data.payload
+      return add(into.taskIds, isGuid(taskId) ? taskId.toLowerCase() : taskId)
+    }
+    case 'starttasktag':
+      return add(into.tags, data.payload.tag)
+    case 'starttaskcustomproperty': {
+      const { customPropertyName: name, customPropertyValue: value } = data.payload
+      return add(into.customProperties, { name, value })
+    }
+    default:
+      return `(${type}) lacks what is to be selected`
+  }
+}
+
+function add<T>(to: T[], one: T): null {
+  to.push(one)
+  return null
 }
 
 /** The schema of the array dialect: throws E2 for the first item that does not fit it. */
 function checkItems(items: readonly unknown[]): void {
   for (const [index, item] of items.entries()) {
-    if (!isRecord(item)) throw invalid(`body/${index} must be object`)
-    if (item.type !== undefined && !ITEM_TYPES.some((type) => type === item.type)) {
+    if (!isObject(item)) throw invalid(`body/${index} must be object`)
+    if (item.type !== undefined && !itemTypes().some((type) => type === item.type)) {
       throw invalid(`body/${index}/type must be equal to one of the allowed values`)
     }
-    if (item.payload !== undefined && !isRecord(item.payload)) throw invalid(`body/${index}/payload must be object`)
+    if (item.payload !== undefined && !isObject(item.payload)) throw invalid(`body/${index}/payload must be object`)
   }
 }
 
@@ -223,26 +210,22 @@ function unknownMemberWarnings({ unknown }: Pick<ParsedStart, 'unknown'>, select
 
 /** The namespaces that the items name. */
 export function namespacesOf(items: readonly unknown[]): string[] {
-  return [...new Set(items.flatMap((item) => (isRecord(item) ? textOf(item.namespace) : [])))].filter((ns) => ns !== '')
+  const named = keyValue().pick({ namespace: true })
+  return [...new Set(items.flatMap((item) => named.safeParse(item).data?.namespace ?? []))]
 }
 
 /** The pair, or why it is none. */
 export function readItem(item: unknown): KeyValueItem | string {
-  const { namespace, key, value, ttl }: Record<string, unknown> = isRecord(item) ? item : {}
-  const pair = { namespace: textOf(namespace), key: textOf(key), value: valueText(value) }
-  if (Object.values(pair).includes('')) return 'method call is missing some KV fields..'
-  const ttlMs = isBlank(ttl) ? 0 : Number(ttl)
-  if (!Number.isFinite(ttlMs)) return `the ttl ${JSON.stringify(ttl)} of key "${pair.key}" is not a number.`
-  return { ...pair, ttl: Math.trunc(ttlMs) }
+  const { data, error } = keyValue().safeParse(item)
+  if (data) {
+    const { namespace, key, value, ttl = 0 } = data
+    return { namespace, key, value, ttl: Math.trunc(ttl) }
+  }
+  if (!isObject(item) || error.issues.some(({ path: [name] }) => name !== 'ttl')) {
+    return 'method call is missing some KV fields..'
+  }
+  return `the ttl ${JSON.stringify(item.ttl)} of key "${item.key}" is not a number.`
 }
-
-/** Values that are no texts are kept as JSON: `0`, `false`, `{"a":1}`. */
-function valueText(value: unknown): string {
-  if (value === undefined || value === null) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-const isBlank = (value: unknown): boolean => value === undefined || value === null || value === ''
 
 // MQTT: a message is a task id, or JSON in one of the dialects of the REST API.
 
@@ -330,7 +313,7 @@ function refusalFor(selectors: ParsedStart, badIds: readonly string[], shapes: r
 }
 
 function requestIdOf(json: unknown, warnings: string[]): string | null {
-  if (!isRecord(json) || json.requestId === undefined) return null
+  if (!isObject(json) || json.requestId === undefined) return null
   const { requestId } = json
   if (typeof requestId === 'string' && requestId !== '' && requestId.length <= MAX_REQUEST_ID) return requestId
   warnings.push(`requestId must be a text of 1 to ${MAX_REQUEST_ID} characters; it is ignored`)
@@ -338,7 +321,7 @@ function requestIdOf(json: unknown, warnings: string[]): string | null {
 }
 
 function replyTopicOf(json: unknown, rules: MessageRules, warnings: string[]): string | null {
-  if (!isRecord(json) || json.replyTopic === undefined) return null
+  if (!isObject(json) || json.replyTopic === undefined) return null
   const { replyTopic } = json
   const problem = typeof replyTopic === 'string' ? replyProblem(replyTopic, rules) : 'it must be a text'
   if (problem === null) return String(replyTopic)

@@ -399,14 +399,19 @@ describe('in Chromium', () => {
     await page.close()
   }, 60_000)
 
-  test('what is wrong with an expression marks its field', async () => {
+  test('what is wrong with an expression stands at its field', async () => {
     const page = await browser.newPage()
     await page.goto(`${base}/console/schedules/new`)
     await page.fill('[name=cron]', '0 25 * * *')
     await page.locator('[name=cron][aria-invalid=true]').waitFor()
     expect(await violations(page)).toEqual([])
+    const reason = page.locator('label:has([name=cron]) .wrong')
+    expect(await reason.textContent()).toBe('0 25 * * *\n  ^^ hour 25 is out of range, hours are 0-23')
+    await page.fill('[name=cron]', '^^')
+    await reason.filter({ hasText: 'too few fields: 1 instead of 5 or 6' }).waitFor()
     await page.fill('[name=cron]', '0 5 * * *')
     await page.locator('[name=cron]:not([aria-invalid])').waitFor()
+    expect(await reason.count()).toBe(0)
     await page.close()
   }, 60_000)
 })

@@ -5,7 +5,7 @@ import { listEvents } from '../../../src/alerts/history/events.ts'
 import { type Page, type PageQuery, readPage } from '../../../src/alerts/history/lists.ts'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
-import { listHistory } from '../../../src/tasks/executions/history-reader.ts'
+import { listHistory } from '../../../src/tasks/executions/history-worker.ts'
 
 const ROWS = 120_000
 const START = Date.parse('2026-01-01T00:00:00Z')

@@ -222,16 +222,20 @@ test('policies stand in words and in their order, which buttons change', async (
     'Tasks named Sales*, or with tag etl: retry 2 times, first after 1 min, each time 3 times as long, if the error has "connection"',
   )
   expect(rowOf(shown, 'console/rest')).toContain('All tasks: no retry; late: not watched; due by Mon–Fri 07:30')
-  const moves = formsOf(shown, 'policy.move')
+  const moves = formsOf(shown, 'setting.move')
   expect(moves.map(({ fields, isOff }) => [fields.name, fields.position, isOff])).toEqual([
     ['sales', '-1', true],
     ['sales', '1', false],
     ['rest', '0', false],
     ['rest', '2', true],
   ])
-  expect((await submit(admin, 'policy.move', moves[1]!.fields)).status).toBe(303)
+  expect((await submit(admin, 'setting.move', moves[1]!.fields)).status).toBe(303)
   const { settings } = (await (await call('GET', 'policy')).json()) as { settings: readonly Setting[] }
   expect(settings.map(({ name }) => name)).toEqual(['of-file', 'rest', 'sales'])
+  // The tasks of a policy are for those who may see tasks.
+  const ofPolicies = (key: string) => call('GET', 'tests?kind=policy', undefined, key)
+  expect([(await ofPolicies(WRITER.key)).status, (await ofPolicies(READER.key)).status]).toEqual([200, 403])
+  expect(rowOf(await reader.page('/tasks/policies'), 'console/sales')).toMatch(/"connection" – console/)
   // Retries start tasks.
   expect((await writer.page('/tasks/policies')).html).toContain('This needs the scope task:run')
 })

@@ -207,8 +207,8 @@ describe('an endpoint of our own', () => {
   })
 })
 
-test('what checks is what the description of the API says', () => {
-  const { paths } = api.describe()
+test('what checks is what the description of the API says', async () => {
+  const { paths } = await api.describe()
   const made = paths['/v4/legacy/{name}']?.post
   expect(made?.requestBody).toEqual({
     required: true,

@@ -62,7 +62,7 @@ test('every operation', async () => {
       apiRateLimit: null,
     },
   )
-  const operations = Object.entries(app.describe().paths).flatMap(([path, item]) =>
+  const operations = Object.entries((await app.describe()).paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({
       name: `${method.toUpperCase()} ${path}`,
       isRead: method === 'get',
@@ -100,7 +100,7 @@ test('pairs are the reads that wait for what other nodes have answered', async (
       apiRateLimit: null,
     },
   )
-  const waiting = Object.entries(app.describe().paths).flatMap(([path, item]) =>
+  const waiting = Object.entries((await app.describe()).paths).flatMap(([path, item]) =>
     Object.values(item).some(({ parameters = [] }) => parameters.some((one) => 'name' in one && one.name === 'barrier'))
       ? [path]
       : [],

@@ -7,6 +7,7 @@ import process from 'node:process'
 import { type Block, blocksOf } from '../../support/docs.ts'
 import { repositoryRoot } from '../../support/source.ts'
 import { tempDirectory } from '../../support/temp.ts'
+import { bringFindings } from '../../support/type-check.ts'
 
 const PAGE = 'docs/internals/development.md'
 const COPIED = [
@@ -61,12 +62,15 @@ function patched(text: string, hunks: readonly string[]): string {
   return result
 }
 
-/** Makes the changes of the blocks below `root`; returns the commands among them. */
-function follow(root: string, blocks: readonly Block[]): string[] {
+/** Makes the changes of the blocks below `root`; returns the commands among them, and the paths of the files. */
+function follow(root: string, blocks: readonly Block[]): { readonly commands: string[]; readonly files: Set<string> } {
   const commands: string[] = []
+  const files = new Set<string>()
   for (const { language, lines, place } of blocks) {
     const [head = '', ...rest] = lines
     const [created, changed] = [NEW_FILE.exec(head)?.[1], CHANGED_FILE.exec(head)?.[1]]
+    const file = created ?? changed
+    if (file) files.add(file)
     if (language === 'sh') commands.push(...lines)
     else if (created) {
       expect(existsSync(join(root, created)), place).toBe(false)
@@ -76,7 +80,14 @@ function follow(root: string, blocks: readonly Block[]): string[] {
       writeFileSync(join(root, changed), patched(readFileSync(join(root, changed), 'utf8'), rest))
     } else throw new Error(`${place}: neither a new file, a change nor commands`)
   }
-  return commands
+  return { commands, files }
+}
+
+/** Biome reads these files only: the others are those of the repository, which the runner checks. */
+function lintOnly(root: string, files: ReadonlySet<string>): void {
+  const path = join(root, 'biome.json')
+  const config = JSON.parse(readFileSync(path, 'utf8'))
+  writeFileSync(path, JSON.stringify({ ...config, files: { includes: [...files] } }, null, 2))
 }
 
 /** The packages of the repository, without what the compiler keeps beside them from one check of that tree to the next. */
@@ -100,7 +111,9 @@ test(
       cpSync(join(repositoryRoot, path), copy.join(path), { recursive: true, filter: isWanted })
     }
     linkPackages(copy.path)
-    const commands = follow(copy.path, blocks)
+    bringFindings(copy.path, copy.join('node_modules/.cache/tsc.tsbuildinfo'))
+    const { commands, files } = follow(copy.path, blocks)
+    lintOnly(copy.path, files)
     expect(commands.filter((command) => TESTS.test(command))).toHaveLength(3)
 
     // One run of each command for all recipes; `npm run lint` is what `npm test` without words begins with.

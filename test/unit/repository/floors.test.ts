@@ -4,6 +4,29 @@ import { type Import, importsOf, sourceFiles, withoutComments } from '../../supp
 
 const files = ['src', 'simulator'].flatMap(sourceFiles)
 
+/** Files and packages that are loaded with these; what is imported later does not count, nor do types. */
+function loadedBy(...entries: readonly string[]): ReadonlySet<string> {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const loaded = new Set(entries)
+  for (const path of loaded) {
+    const file = byPath.get(path)
+    // A specifier that is no text is not found.
+    const atStart = file ? { path, text: file.text.replace(/\bimport\(/g, 'later(') } : null
+    for (const { specifier, resolved, typeOnly } of atStart ? importsOf(atStart) : []) {
+      if (!typeOnly) loaded.add(resolved ?? specifier)
+    }
+  }
+  return loaded
+}
+
+/** Where the roles of threads have their names. */
+const ROLES = [
+  'src/app/roles.ts',
+  'src/reports/runs/role.ts',
+  'src/reports/templates/role.ts',
+  'src/tasks/executions/history-reader.ts',
+]
+
 describe('the floors of src and the simulator', () => {
   test('imports go down or stay in their folder', () => {
     const broken = files.flatMap((file) =>
@@ -26,18 +49,23 @@ describe('the floors of src and the simulator', () => {
   })
 
   test('the driver of PostgreSQL is loaded by nodes of a cluster only', () => {
-    const byPath = new Map(files.map((file) => [file.path, file]))
-    const loaded = new Set(['src/main.ts', 'src/cli/run.ts', 'src/cli/check.ts', 'src/cli/doctor/index.ts'])
-    for (const path of loaded) {
-      const file = byPath.get(path)
-      // A specifier that is no text is not found: what is imported later does not count.
-      const atStart = file ? { path, text: file.text.replace(/\bimport\(/g, 'later(') } : null
-      for (const { specifier, resolved, typeOnly } of atStart ? importsOf(atStart) : []) {
-        if (!typeOnly) loaded.add(resolved ?? specifier)
-      }
-    }
+    const loaded = loadedBy('src/main.ts', 'src/cli/run.ts', 'src/cli/check.ts', 'src/cli/doctor/index.ts')
     expect(loaded.size).toBeGreaterThan(500)
     expect([...loaded].filter((path) => path === 'pg' || path === 'src/cluster/index.ts')).toEqual([])
+  })
+
+  test('a start loads neither pages nor definitions of report tasks', () => {
+    const loaded = [...loadedBy('src/main.ts', 'src/cli/run.ts', 'src/cli/check.ts')]
+    expect(loaded).toContain('src/app/app.ts')
+    expect(loaded.filter((path) => /\.tsx$|^src\/reports\/entities\//.test(path))).toEqual([])
+  })
+
+  // Each library is in memory once a thread, and every start has the ingest worker.
+  test('the ingest worker loads no library, no schema and no other feature', () => {
+    const loaded = [...loadedBy('src/app/roles.ts')].filter((path) => !path.startsWith('node:'))
+    expect(loaded).toContain('src/events/ingest/worker.ts')
+    const names = loaded.filter((path) => !/^src\/(events\/ingest|platform)\//.test(path))
+    expect(names.toSorted()).toEqual(ROLES)
   })
 
   test('only the adapters in src/platform name a runtime', () => {

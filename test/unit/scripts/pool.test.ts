@@ -43,6 +43,26 @@ describe('the next job', () => {
   })
 })
 
+test.each<[string, Job[], number, string | undefined]>([
+  ['starts more when they are idle', [job('a'), job('b')], 1.25, 'wanted'],
+  ['leaves a part of them free', [job('a'), job('b')], 1.2, undefined],
+  ['starts no more than six a processor', Array(12).fill(job('a', { share: 1 / 6 })), 2, undefined],
+  ['leaves a measurement alone', [job('a', { share: 'all' })], 2, undefined],
+])('beside jobs that take all processors it %s', (_, running, idle, name) => {
+  expect(nextJob([job('wanted')], running, new Set(), PROCESSORS, idle)?.name).toBe(name!)
+})
+
+test('what the running jobs leave idle is used', async () => {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const waits = () => promise
+  const last = async () => {
+    resolve(true)
+    return true
+  }
+  const all = [job('a', { run: waits }), job('b', { run: waits }), job('c', { run: last, wall: 0 })]
+  expect(await runJobs(all, PROCESSORS, () => 2, 1)).toEqual([])
+})
+
 test('jobs behind one that failed are left out, and the others run', async () => {
   const ran: string[] = []
   const all = [

@@ -184,7 +184,13 @@ describe('the merge', () => {
     const env = { TOKEN: 'canary', WAIT: '20s' }
     const result = await loadConfig({ file, env, cwd: directory, settings: [], overrides: { qlikConnection: false } })
     expect(result.config!.footman.destinations.ops).toMatchObject({ body: 'canary', timeout: 20_000 })
-    const whole = { settings: [], nodeAt: result.nodeAt, placeOf: result.placeOf, references: () => [] }
+    const whole = {
+      settings: [],
+      nodeAt: result.nodeAt,
+      placeOf: result.placeOf,
+      references: () => [],
+      text: async () => null,
+    }
     const [shown] = settingsOf(whole, 'destination')
     expect(shown!.value).toEqual({ type: 'webhook', url: MASK, body: `\${env:TOKEN}`, timeout: `\${env:WAIT}` })
   })

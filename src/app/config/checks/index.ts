@@ -1,6 +1,8 @@
 /** All checks of a parsed configuration, in the order of their messages. */
+import type { ProblemList } from '../../../config/problems.ts'
+import { type MapNode, nodeAt, placeOf, stepsOf } from '../../../config/tree.ts'
 import { adoptButlersWays } from '../compatibility.ts'
-import type { Check } from './check.ts'
+import type { Check, CheckContext } from './check.ts'
 import { clusterRules } from './cluster.ts'
 import {
   allowedTaskIds,
@@ -65,3 +67,30 @@ export const CHECKS: readonly Check[] = [
   // Only of what stays on.
   cloudLinks,
 ]
+
+/** Runs checks of the configuration that a tree has given. */
+export function runChecks(
+  checks: readonly Check[],
+  root: MapNode,
+  given: Omit<CheckContext, 'written' | 'report'>,
+  problems: ProblemList,
+): void {
+  const context: CheckContext = {
+    ...given,
+    written: (path) => isWritten(root, path),
+    report: (severity, path, message, { hint, standalone, feature } = {}) =>
+      problems.add({
+        severity,
+        path: `Butler.${path}`,
+        message,
+        ...(hint ? { hint } : {}),
+        ...(standalone ? { standalone } : {}),
+        ...(feature ? { feature: `Butler.${feature}` } : {}),
+        ...placeOf(root, ['Butler', ...stepsOf(path)]),
+      }),
+  }
+  for (const run of checks) run(context)
+}
+
+export const isWritten = (root: MapNode, key: string): boolean =>
+  nodeAt(root, ['Butler', ...stepsOf(key)]) !== undefined

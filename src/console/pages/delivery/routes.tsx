@@ -200,8 +200,8 @@ const Rows = ({ context, caption, routes, settings, locked }: ListProps & { read
 }
 
 const Origin = ({ origin, setting }: Pick<AlertRule, 'origin'> & { readonly setting: Setting | undefined }) => {
-  if (origin === 'butler') return 'notification section'
-  return setting ? <Source setting={setting} /> : 'alertRoutes'
+  if (setting) return <Source setting={setting} />
+  return origin === 'footman' ? 'alertRoutes' : 'notification section'
 }
 
 interface RuleButtonsProps {

@@ -83,6 +83,14 @@ function textOf(value: unknown): string {
   return either(pairs)
 }
 
+/** Phrases of a match about its task or event: `named Sales* of stream Finance`. */
+export const subjectText = (match: Members): string => phrasesOf(match, true).join(' ')
+
+const phrasesOf = (match: Members, wanted: boolean): string[] =>
+  PHRASES.filter(([member, , isSubject = false]) => match[member] !== undefined && isSubject === wanted).map(
+    ([member, phrase]) => phrase(textOf(match[member])),
+  )
+
 const listOf = (value: unknown): string[] => [value ?? []].flat().map(String)
 
 /** Conditions of a match in words. `usual`: what happens where no outcome is given; '' = anything. */
@@ -91,10 +99,6 @@ function matchText(match: Members, usual: string): string {
   const types = listOf(type)
   const outcomes = listOf(outcome).flatMap((one) => (one === '*' ? EVENT_OUTCOMES : one))
   const given = PHRASES.filter(([member]) => others[member] !== undefined)
-  const phrases = (isSubject: boolean) =>
-    given
-      .filter(([, , subject = false]) => subject === isSubject)
-      .map(([member, phrase]) => phrase(textOf(others[member])))
   const isTask = types.length === 0 && given.some(([member]) => TASK_MEMBERS.includes(member))
   const subject =
     types.length > 0
@@ -110,10 +114,10 @@ function matchText(match: Members, usual: string): string {
         : either(outcomes.map((one) => VERBS[one as keyof typeof VERBS] ?? one))
   const who = [
     subject || (outcomes.some((one) => TASK_OUTCOMES.includes(one)) ? 'a task' : 'anything'),
-    ...phrases(true),
+    ...phrasesOf(others, true),
   ]
   const how = [
-    ...phrases(false),
+    ...phrasesOf(others, false),
     ...(manual === true ? ['when reloaded by hand'] : manual === false ? ['unless reloaded by hand'] : []),
   ]
   return [[...who, verb].filter((text) => text !== '').join(' '), ...how].join(', ')
@@ -136,7 +140,7 @@ export function ruleText({ match, except }: { readonly match?: unknown; readonly
   return `When ${when.join(', or ')}${unwanted.length > 0 ? `; except: ${unwanted.join(', or ')}` : ''}`
 }
 
-/** What a rule is made for. */
+/** The event, or the task, that a rule is made for. */
 export interface LikeThis {
   readonly type: string
   readonly outcome?: string | null

@@ -174,7 +174,7 @@ interface PreviewPanelProps {
 
 /** The next times in the order of time, skipped ones with what keeps them, in the zones of schedule and page. */
 export const PreviewPanel: FC<PreviewPanelProps> = ({ context, preview, get }) => (
-  <div data-times aria-live="polite" data-wrong={wrongField(preview, get) ?? undefined}>
+  <div data-times aria-live="polite">
     <Panel id="next" title="Next times">
       {preview.ok ? (
         <PreviewTable context={context} {...preview.data} timezone={get('timezone')} />

@@ -228,8 +228,8 @@ const nextPeriods =
       return (
         <>
           {Date.parse(from) <= context.now && 'now, '}
-          <Time at={from} zone={context} seconds={false} weekday /> to{' '}
-          <Time at={to} zone={context} seconds={false} weekday={!isOneDay} clock={isOneDay} />
+          <Time at={from} zone={context} seconds={false} weekday bare /> to{' '}
+          <Time at={to} zone={context} seconds={false} weekday={!isOneDay} clock={isOneDay} bare />
         </>
       )
     })

@@ -2,8 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** Policies of tasks in their order: the first that covers a task counts. */
 import { matchedIds } from '../../../alerts/match-text.ts'
-import { MOVE_SETTING, SETTING_TESTS, type Setting, type SettingTestOf } from '../../../settings/contract.ts'
-import { callOf, type Operations } from '../../forms.tsx'
+import { SETTING_TESTS, type Setting, type SettingTestOf } from '../../../settings/contract.ts'
 import { type Names, qlikNamesOf } from '../../names.ts'
 import type { Page, PageContext } from '../../page.ts'
 import { ActionButton } from '../../ui/forms.tsx'
@@ -179,9 +178,9 @@ const Moves = ({ context, setting: { name, revision }, at, last, off }: MovesPro
   const move = (position: number, text: string, end: string) => (
     <ActionButton
       context={context}
-      operation="policy.move"
+      operation="setting.move"
       scope="setting:write"
-      values={{ name, revision, position }}
+      values={{ kind: 'policy', name, revision, position }}
       off={off ?? (position < 0 || position > last ? end : null)}
       harmless
     >
@@ -194,18 +193,4 @@ const Moves = ({ context, setting: { name, revision }, at, last, off }: MovesPro
       {move(at + 1, 'Down', 'It is the last')}
     </span>
   )
-}
-
-export const policyOperations: Operations = {
-  'policy.move': {
-    scope: 'setting:write',
-    verb: 'Move the policy',
-    call: ({ get }) =>
-      callOf(MOVE_SETTING, {
-        params: { kind: 'policy', name: get('name') },
-        body: { position: Number(get('position')) },
-        headers: { 'if-match': `"${get('revision')}"` },
-      }),
-    done: (_, { get }) => `The policy ${get('name')} has another place in the order.`,
-  },
 }

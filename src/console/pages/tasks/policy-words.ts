@@ -2,8 +2,10 @@
 import { parseDuration } from '../../../platform/duration.ts'
 import { parseRetryPolicy } from '../../../tasks/safety-net/config-policies.ts'
 import type { Names } from '../../names.ts'
+import type { Members } from '../../schema-form/fields.ts'
 import { listed, membersOf, weekdaysText } from '../../ui/setting-words.ts'
 import { counted, durationText } from '../../ui/text.tsx'
+import { subjectText } from '../delivery/rule-words.ts'
 
 /** `Tasks of stream Finance: retry 3 times, every 5 min; stuck after 2 h; due by 07:30`. */
 export function policyText(value: unknown, names: Names = new Map()): string {
@@ -12,33 +14,21 @@ export function policyText(value: unknown, names: Names = new Map()): string {
   return `${tasksText(match, names)}: ${parts.length === 0 ? 'as the site' : parts.join('; ')}`
 }
 
-const WORDS: Readonly<Record<string, string>> = {
-  task: 'named',
-  taskId: 'named',
-  app: 'of app',
-  appId: 'of app',
-  stream: 'of stream',
-  taskTag: 'with tag',
-  type: 'of type',
-}
-
 function tasksText(match: unknown, names: Names): string {
-  const matches = [match ?? []].flat().map(membersOf)
-  const texts = matches.map((one) => Object.entries(one).map(([field, value]) => conditionText(field, value, names)))
-  const some = texts.filter((conditions) => conditions.length > 0)
-  if (some.length < Math.max(1, texts.length)) return 'All tasks'
-  return `Tasks ${some.map((conditions) => conditions.join(', ')).join(', or ')}`
+  const texts = [match ?? []].flat().map((one) => conditionsText(membersOf(one), names))
+  if (texts.length === 0 || texts.includes('')) return 'All tasks'
+  return `Tasks ${texts.join(', or ')}`
 }
 
-function conditionText(field: string, value: unknown, names: Names): string {
-  if (field === 'taskProperty') {
-    const properties = Object.entries(membersOf(value)).map(
-      ([name, values]) => `${name} ${listed(values).join(' or ')}`,
-    )
-    return `with ${properties.join(' and ')}`
+/** Ids stand by their names, where all of them are known. */
+function conditionsText({ type, taskId, appId, ...others }: Members, names: Names): string {
+  const named = (ids: unknown, member: string) => {
+    if (ids === undefined) return {}
+    const found = listed(ids).map((id) => names.get(id.toLowerCase())?.name)
+    return found.includes(undefined) || member in others ? { [`${member}Id`]: ids } : { [member]: found }
   }
-  const texts = listed(value).map((one) => names.get(one.toLowerCase())?.name ?? (one === '' ? 'none' : one))
-  return `${WORDS[field] ?? field} ${texts.join(' or ')}`
+  const words = subjectText({ ...named(taskId, 'task'), ...named(appId, 'app'), ...others })
+  return [type === undefined ? '' : `of type ${listed(type).join(' or ')}`, words].filter(Boolean).join(' ')
 }
 
 function retryText(text: string): string {

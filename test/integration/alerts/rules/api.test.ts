@@ -51,7 +51,7 @@ async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
       storeEvent: box.storeEvent,
       health,
       destinations: new Map(box.destinations),
-      draft: () => ({ routing: null, problems: [] }),
+      draft: async () => ({ routing: null, problems: [] }),
       loadEvent: (id) => loadTaskEvent(box.db, id),
       keepMs: 30 * DAY,
       qrs: {

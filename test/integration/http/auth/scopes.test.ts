@@ -59,7 +59,7 @@ const allOn = (switches: Switches): Switches =>
     Object.entries(switches).map(([name, value]) => [name, typeof value === 'object' ? allOn(value) : true]),
   )
 
-test('every endpoint', () => {
+test('every endpoint', async () => {
   const directory = tempDirectory()
   const config = butler.parse({
     restServerConfig: { enable: true },
@@ -82,7 +82,7 @@ test('every endpoint', () => {
       apiRateLimit: null,
     },
   )
-  const { paths } = app.describe() as {
+  const { paths } = (await app.describe()) as {
     paths: Record<string, Record<string, { security?: Record<string, string[]>[] }>>
   }
   const found: Record<string, string | null> = {}

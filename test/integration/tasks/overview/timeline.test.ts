@@ -1,7 +1,7 @@
 /** The timeline from a stored history: its numbers agree with `/v4/history`, and it has never too many shapes. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { type Database, openDatabase } from '../../../../src/platform/sqlite.ts'
-import { listHistory } from '../../../../src/tasks/executions/history-reader.ts'
+import { listHistory } from '../../../../src/tasks/executions/history-worker.ts'
 import { historyMigrations, recordExecution } from '../../../../src/tasks/executions/store.ts'
 import { durationsOf, slowerTasks, type TimelineQuery, timelineOf } from '../../../../src/tasks/overview/queries.ts'
 import { endedExecution, HOUR, MINUTE, NOW } from '../../../support/safety-net.ts'

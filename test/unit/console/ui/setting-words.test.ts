@@ -43,12 +43,14 @@ test.each([
   [{ match: [{}, { task: 'a' }], retry: 'none' }, 'All tasks: no retry'],
   [
     { match: { stream: ['A', ''], taskProperty: { Team: ['x', 'y'] } } },
-    'Tasks of stream A or none, with Team x or y: as the site',
+    'Tasks of stream A or none with Team = x or y: as the site',
   ],
   [
     { watch: { late: '90m', neverStarted: 'off', dueBy: ['07:30', 'sat +45m'] } },
     'All tasks: late after 1 h 30 min in the queue; missed: not watched; due by 07:30 and Sat +45m',
   ],
+  [{ match: { taskId: 'ID', task: 'a' } }, 'Tasks named a with the id ID: as the site'],
+  [{ match: { type: 'reload', appId: ['other'] } }, 'Tasks of type reload of the app with the id other: as the site'],
   [{ match: { taskId: 'ID' }, retry: 'damaged' }, 'Tasks named Sales: retry damaged'],
 ])('policy %j is "%s"', (value, text) => {
   expect(policyText(value, new Map([['id', { name: 'Sales', path: '/' }]]))).toBe(text)

@@ -5,7 +5,7 @@ import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../../src/platform/sqlite.ts'
 import { nearestRank } from '../../../../src/tasks/executions/durations.ts'
 import { createHistory } from '../../../../src/tasks/executions/history.ts'
-import { listHistory, summarise } from '../../../../src/tasks/executions/history-reader.ts'
+import { listHistory, summarise } from '../../../../src/tasks/executions/history-worker.ts'
 import {
   historyMigrations,
   purgeExecutions,

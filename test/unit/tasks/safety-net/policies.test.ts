@@ -1,13 +1,14 @@
 /** The texts in custom properties, and the arithmetic behind them. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { deviation, median } from '../../../../src/platform/usual.ts'
 import {
   parseRetryPolicy,
   parseWatchPolicy,
   type RetryPolicy,
 } from '../../../../src/tasks/safety-net/config-policies.ts'
 import { createLogTime } from '../../../../src/tasks/safety-net/events.ts'
-import { delayBefore, deviation, median, queueLimit, runLimit } from '../../../../src/tasks/safety-net/policies.ts'
+import { delayBefore, queueLimit, runLimit } from '../../../../src/tasks/safety-net/policies.ts'
 
 const MINUTE = 60_000
 

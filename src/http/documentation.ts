@@ -1,7 +1,4 @@
-/** @jsxRuntime automatic */
-/** @jsxImportSource hono/jsx */
 /** `GET /documentation`: the description of the API as a page, as JSON and as YAML, without any other server. */
-import type { FC } from 'hono/jsx'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { readAsset } from '../platform/assets.ts'
@@ -14,18 +11,23 @@ import type { OpenApiDocument } from './openapi/schema.ts'
 export interface DocumentationDeps {
   readonly version: string
   /** Called when it is first asked for. */
-  readonly document: () => OpenApiDocument
+  readonly document: () => Promise<OpenApiDocument>
 }
 
 export function documentationRoutes({ version, document }: DocumentationDeps): ApiRoute[] {
-  const json = once(() => JSON.stringify(document()))
-  const yaml = once(() => stringify(document(), { lineWidth: 0, aliasDuplicateObjects: false }))
-  const page = (base: string) => () => html(`<!doctype html>${(<Page base={base} version={version} />).toString()}\n`)
+  const json = once(async () => JSON.stringify(await document()))
+  const yaml = once(async () => stringify(await document(), { lineWidth: 0, aliasDuplicateObjects: false }))
+  const page = (base: string) => async () => {
+    const { documentationPage } = await import('./documentation-page.tsx')
+    return html(documentationPage({ base, version }))
+  }
   return [
     get('/documentation', 'The description of this API, as a page', page('documentation/')),
     get('/documentation/', 'The description of this API, as a page', page('')),
-    get('/documentation/json', 'The description of this API, as JSON', () => jsonText(200, json())),
-    get('/documentation/yaml', 'The description of this API, as YAML', () => answer('application/x-yaml', yaml())),
+    get('/documentation/json', 'The description of this API, as JSON', async () => jsonText(200, await json())),
+    get('/documentation/yaml', 'The description of this API, as YAML', async () =>
+      answer('application/x-yaml', await yaml()),
+    ),
     get('/documentation/static/{file}', 'The files of the page', staticFile),
   ]
 }
@@ -61,37 +63,6 @@ const answer = (type: string, body: Content, headers: Readonly<Record<string, st
 /** Nothing from other hosts; the styles are those that Swagger UI sets on its elements. */
 const CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'"
-
-interface PageInput {
-  /** Where the files of the page are, relative to its address. */
-  readonly base: string
-  readonly version: string
-}
-
-const Page: FC<PageInput> = ({ base, version }) => {
-  const file = (name: string) => `${base}static/${name}?v=${encodeURIComponent(version)}`
-  return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>Footman API</title>
-        <link rel="icon" href={file('logo.svg')} type="image/svg+xml" />
-        <link rel="stylesheet" href={file('swagger-ui.css')} />
-        <link rel="stylesheet" href={file('index.css')} />
-      </head>
-      <body>
-        <header>
-          <img src={file('logo.svg')} alt="" />
-          Footman API
-        </header>
-        <div id="swagger-ui" />
-        <script src={file('swagger-ui-bundle.js')} />
-        <script src={file('swagger-initializer.js')} />
-      </body>
-    </html>
-  )
-}
 
 type Content = string | Uint8Array<ArrayBuffer>
 
