@@ -19,7 +19,7 @@ import { part, Table } from '../../ui/panel.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { madeText, previewOf } from '../events/operations.tsx'
 import { TYPE_WORDS } from '../events/words.ts'
-import { explainRoutes } from './routes.tsx'
+import { changeRule, explainRoutes } from './routes.tsx'
 import { liftSnooze, setSnooze } from './snooze-form.tsx'
 
 const resend: Operation = {
@@ -190,6 +190,7 @@ export const deliveryOperations: Operations = {
   'delivery.cancel': cancel,
   'deadletters.resend': resendDead,
   'destination.test': test,
+  'rule.change': changeRule,
   'snooze.set': setSnooze,
   'snooze.lift': liftSnooze,
   'routes.explain': explainRoutes,

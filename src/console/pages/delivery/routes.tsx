@@ -1,16 +1,19 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Alert rules in the order of their evaluation, with the tester. */
+
 import { ALERT_RULES, type AlertRule, EXPLAIN } from '../../../alerts/rules/contract.ts'
-import type { Setting } from '../../../settings/contract.ts'
+import { refusal } from '../../../http/errors.ts'
+import { MOVE_SETTING, type Setting } from '../../../settings/contract.ts'
 import { callOf, type Operation } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import type { Members } from '../../schema-form/fields.ts'
+import { jsonIn, putSetting } from '../../setting-calls.ts'
 import { EDITOR_PATH } from '../../setting-kinds.ts'
-import { ActionButton } from '../../ui/forms.tsx'
+import { FormFields } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { askSettings, NewSetting, SettingState, Source } from '../../ui/settings.tsx'
+import { askSettings, NewSetting, SettingState, Source, whyNot } from '../../ui/settings.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
 import { ruleText } from './rule-words.ts'
@@ -117,85 +120,88 @@ const Rows = ({ context, caption, routes, settings, locked }: ListProps & { read
   const own = new Map(settings.flatMap((one) => (one.state === 'used' ? [[one.name, one]] : [])))
   const order = settings.filter(({ source }) => source === 'console').map(({ name }) => name)
   return (
-    <Table
-      context={context}
-      caption={caption}
-      rows={routes}
-      keyOf={({ name }) => name}
-      columns={[
-        {
-          head: 'Rule',
-          sort: (row) => row.name,
-          cell: ({ name }) => (
-            <>
-              <b id={`route-${name}`}>
-                {own.has(name) ? (
-                  <a class="plain" href={context.link(EDITOR_PATH, { kind: 'rule', name })}>
+    <form method="post" action={context.link('/form/rule.change')} data-action>
+      <FormFields context={context} />
+      <Table
+        context={context}
+        caption={caption}
+        rows={routes}
+        keyOf={({ name }) => name}
+        columns={[
+          {
+            head: 'Rule',
+            sort: (row) => row.name,
+            cell: ({ name }) => (
+              <>
+                <b id={`route-${name}`}>
+                  {own.has(name) ? (
+                    <a class="plain" href={context.link(EDITOR_PATH, { kind: 'rule', name })}>
+                      <Name text={name} />
+                    </a>
+                  ) : (
+                    <Name text={name} />
+                  )}
+                </b>
+                {own.has(name) && (
+                  <p class="sub">
+                    <Name text={ruleText(own.get(name)!.value as Members)} breaks />
+                  </p>
+                )}
+              </>
+            ),
+          },
+          {
+            head: 'To',
+            sort: (row) => row.to.join(', '),
+            cell: ({ to }) =>
+              to.map((name, n) => (
+                <>
+                  {n > 0 && ', '}
+                  <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
                     <Name text={name} />
                   </a>
-                ) : (
-                  <Name text={name} />
-                )}
-              </b>
-              {own.has(name) && (
-                <p class="sub">
-                  <Name text={ruleText(own.get(name)!.value as Members)} breaks />
-                </p>
-              )}
-            </>
-          ),
-        },
-        {
-          head: 'To',
-          sort: (row) => row.to.join(', '),
-          cell: ({ to }) =>
-            to.map((name, n) => (
-              <>
-                {n > 0 && ', '}
-                <a href={context.link(`/destinations/${encodeURIComponent(name)}`)}>
-                  <Name text={name} />
-                </a>
-              </>
-            )),
-        },
-        {
-          head: 'State',
-          sort: (row) => Number(!row.enable),
-          cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
-        },
-        {
-          head: 'From',
-          wide: true,
-          sort: (row) => own.get(row.name)?.source ?? row.origin,
-          cell: ({ name, origin }) => <Origin origin={origin} setting={own.get(name)} />,
-        },
-        {
-          head: 'Last fired',
-          sort: (row) => row.lastHitAt,
-          cell: ({ lastHitAt }) =>
-            lastHitAt ? (
-              <Time at={lastHitAt} zone={context} seconds={false} />
-            ) : (
-              <span class="muted">not in 7 days</span>
-            ),
-        },
-        {
-          head: 'Hits in 7 days',
-          num: true,
-          sort: (row) => row.hits ?? 0,
-          cell: ({ name, hits = 0 }) =>
-            hits === 0 ? 0 : <a href={context.link('/deliveries', { route: name, from: '7d' })}>{hits}</a>,
-        },
-        {
-          head: '',
-          cell: ({ name }) => {
-            const setting = own.get(name)
-            if (setting?.source !== 'console') return null
-            return <RuleButtons context={context} setting={setting} order={order} locked={locked} />
+                </>
+              )),
           },
-        },
-      ]}
-    />
+          {
+            head: 'State',
+            sort: (row) => Number(!row.enable),
+            cell: ({ enable }) => (enable ? <Mark state="success" word="on" /> : <Mark state="skipped" word="off" />),
+          },
+          {
+            head: 'From',
+            wide: true,
+            sort: (row) => own.get(row.name)?.source ?? row.origin,
+            cell: ({ name, origin }) => <Origin origin={origin} setting={own.get(name)} />,
+          },
+          {
+            head: 'Last fired',
+            sort: (row) => row.lastHitAt,
+            cell: ({ lastHitAt }) =>
+              lastHitAt ? (
+                <Time at={lastHitAt} zone={context} seconds={false} />
+              ) : (
+                <span class="muted">not in 7 days</span>
+              ),
+          },
+          {
+            head: 'Hits in 7 days',
+            num: true,
+            sort: (row) => row.hits ?? 0,
+            cell: ({ name, hits = 0 }) =>
+              hits === 0 ? 0 : <a href={context.link('/deliveries', { route: name, from: '7d' })}>{hits}</a>,
+          },
+          {
+            head: '',
+            cell: ({ name }) => {
+              const setting = own.get(name)
+              if (setting?.source !== 'console') return null
+              return <RuleButtons context={context} setting={setting} order={order} locked={locked} />
+            },
+          },
+        ]}
+      />
+    </form>
   )
 }
 
@@ -212,28 +218,55 @@ interface RuleButtonsProps {
   readonly locked: string | null
 }
 
-const RuleButtons = ({ context, setting: { kind, name, value, revision }, order, locked }: RuleButtonsProps) => {
+/** What a button of the list does with its rule: gives it another place, or another value. */
+type RuleChange = Pick<Setting, 'name' | 'revision'> & ({ readonly position: number } | { readonly value: unknown })
+
+/** Buttons of the form that holds the whole list: forms of their own would be most of a page with hundreds of rules. */
+const RuleButtons = ({ context, setting: { name, value, revision }, order, locked }: RuleButtonsProps) => {
   const at = order.indexOf(name)
-  const shared = { context, scope: 'setting:write', off: locked }
-  const isOn = (value as { readonly enable?: boolean }).enable !== false
-  const move = (to: number, text: string) => (
-    <ActionButton {...shared} operation="setting.move" values={{ kind, name, revision, position: to }}>
+  const off = whyNot(context, locked, 'rule', name, value)
+  const isOn = (value as Members).enable !== false
+  const button = (text: string, change: RuleChange) => (
+    <button
+      type="submit"
+      class="btn s"
+      name="change"
+      value={JSON.stringify(change)}
+      disabled={off !== null}
+      title={off ?? undefined}
+    >
       {text}
       <span class="sr"> {name}</span>
-    </ActionButton>
+    </button>
   )
   return (
     <div class="acts nowrap">
-      {at > 0 && move(at - 1, 'Up')}
-      {at < order.length - 1 && move(at + 1, 'Down')}
-      <ActionButton
-        {...shared}
-        operation="setting.put"
-        values={{ kind, name, revision, value: JSON.stringify({ ...(value as Members), enable: !isOn }) }}
-      >
-        {isOn ? 'Switch off' : 'Switch on'}
-        <span class="sr"> {name}</span>
-      </ActionButton>
+      {at > 0 && button('Up', { name, revision, position: at - 1 })}
+      {at < order.length - 1 && button('Down', { name, revision, position: at + 1 })}
+      {button(isOn ? 'Switch off' : 'Switch on', { name, revision, value: { ...(value as Members), enable: !isOn } })}
     </div>
   )
+}
+
+/** Moves a rule, or switches it on or off. */
+export const changeRule: Operation = {
+  scope: 'setting:write',
+  verb: 'Change the rule',
+  call({ get }) {
+    const { name, revision, ...change } = changeIn(get('change'))
+    if (!('position' in change)) return putSetting({ kind: 'rule', name, ...change, revision: String(revision ?? '') })
+    return callOf(MOVE_SETTING, {
+      params: { kind: 'rule', name },
+      body: change,
+      headers: { 'if-match': `"${revision}"` },
+    })
+  },
+  done: (answer) => `The rule ${(answer as Setting).name} is changed and in use.`,
+}
+
+/** Throws 400 for a form that this page has not made. */
+function changeIn(text: string): RuleChange {
+  const change = jsonIn(text)
+  if (typeof change?.name === 'string') return change as unknown as RuleChange
+  throw refusal('VALIDATION', 'change: must name a rule')
 }

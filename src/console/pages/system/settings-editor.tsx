@@ -3,7 +3,6 @@
 /** The editor of a setting of any kind; its form is made from the schema of the configuration file. */
 import type { FC } from 'hono/jsx'
 import { refusal } from '../../../http/errors.ts'
-import { parseOutsideJson } from '../../../platform/json.ts'
 import { createZoneTimes } from '../../../platform/zone-times.ts'
 import { SETTING, SETTINGS, type Setting, type SettingTest, TEST_SETTING } from '../../../settings/contract.ts'
 import { kindOf, SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
@@ -31,7 +30,7 @@ import {
   withoutLists,
 } from '../../schema-form/fields.ts'
 import { fieldsOf, formsOf } from '../../schema-form/of-schema.ts'
-import { putSetting } from '../../setting-calls.ts'
+import { jsonIn, putSetting } from '../../setting-calls.ts'
 import { EDITOR_PATH, KIND_WORDS, listOf, NEW_DESTINATION } from '../../setting-kinds.ts'
 import { ActionLink, FormErrors, FormFields, TextField } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
@@ -157,15 +156,6 @@ function newSetting(context: PageContext, kind: SettingKind): Promise<PageConten
   }
   const wanted = query.get('wanted') ?? ''
   return editorPage(context, { kind, name: '', wanted, revision: 0, before: start, members: start })
-}
-
-function jsonIn(text: string): Members | null {
-  try {
-    const value: unknown = text === '' ? null : parseOutsideJson(text)
-    return isMembers(value) && !Array.isArray(value) ? value : null
-  } catch {
-    return null
-  }
 }
 
 /** `shown`: the setting as it is, where the form has just been opened. */

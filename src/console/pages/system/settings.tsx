@@ -16,7 +16,6 @@ import {
 import { SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
 import { callOf, type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
-import { putSetting, valueIn } from '../../setting-calls.ts'
 import { EDITOR_PATH, KIND_WORDS, SETTINGS_PATH } from '../../setting-kinds.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
@@ -249,14 +248,6 @@ const paramsOf = ({ get }: Fields) => ({ kind: get('kind') as SettingKind, name:
 
 export const settingOperations: Operations = {
   'setting.save': saveSetting,
-  'setting.put': {
-    scope: 'setting:write',
-    verb: 'Change the setting',
-    call: (fields) =>
-      putSetting({ ...paramsOf(fields), value: valueIn(fields) ?? null, revision: fields.get('revision') }),
-    done: (answer) =>
-      `The ${KIND_WORDS[(answer as Setting).kind].one} ${(answer as Setting).name} is changed, and in use.`,
-  },
   'setting.move': {
     scope: 'setting:write',
     verb: 'Move the setting',
