@@ -10,6 +10,8 @@ interface KindWords {
   readonly list?: string
 }
 
+export const FEATURES_PATH = '/system/features'
+
 export const KIND_WORDS: Readonly<Record<SettingKind, KindWords>> = {
   destination: { many: 'Destinations', one: 'destination', place: 'delivery', list: '/destinations' },
   rule: { many: 'Rules', one: 'rule', place: 'delivery', list: '/system/routes' },
@@ -23,7 +25,7 @@ export const KIND_WORDS: Readonly<Record<SettingKind, KindWords>> = {
   },
   policy: { many: 'Task policies', one: 'task policy', place: 'tasks', list: '/tasks/policies' },
   access: { many: 'Keys', one: 'key', place: 'system', list: '/system/keys' },
-  switch: { many: 'Features', one: 'feature', place: 'system', list: '/system/features' },
+  switch: { many: 'Features', one: 'feature', place: 'system', list: FEATURES_PATH },
 }
 
 /** Where the type of a new destination is chosen. */

@@ -319,8 +319,8 @@ function missingScope({ visitor }: PageContext, scope: string): PageContent {
         </p>
         <p class="sub">
           You are {visitor.caller.actor}
-          {held.length > 0 ? `, with ${[...new Set(held)].join(', ')}` : ''}. An administrator grants scopes in{' '}
-          <code>Butler.footman.access</code>.
+          {held.length > 0 ? `, with ${[...new Set(held)].join(', ')}` : ''}. An administrator grants scopes in System
+          &gt; Access, or in <code>Butler.footman.access</code> of the configuration file.
         </p>
       </>
     ),

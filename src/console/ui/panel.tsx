@@ -309,14 +309,23 @@ export const Empty: FC<
   </div>
 )
 
-/** In the place of a feature that is switched off: the lines of the configuration that switch it on. */
-export const SwitchedOff: FC<PropsWithChildren<{ readonly title: string; readonly yaml: string }>> = ({
-  title,
-  yaml,
-  children,
-}) => (
+interface SwitchedOffProps {
+  readonly title: string
+  readonly yaml: string
+  /** Address of the page that switches it on while Footman runs; absent: only the file does. */
+  readonly features?: string
+}
+
+/** In the place of a feature that is switched off: the page and the lines of the configuration that switch it on. */
+export const SwitchedOff: FC<PropsWithChildren<SwitchedOffProps>> = ({ title, yaml, features, children }) => (
   <Empty title={title} yaml={yaml} icon="no">
-    {children} To switch this on, add these lines to the configuration file and start Footman again:
+    {children} To switch this on,{' '}
+    {features && (
+      <>
+        open <a href={features}>System &gt; Features</a>, or{' '}
+      </>
+    )}
+    add these lines to the configuration file and start Footman again:
   </Empty>
 )
 

@@ -298,7 +298,7 @@ describe('deliveries in the console', () => {
     async () => {
       const page = reader(visitorOf(product))
       await page.open('/console/system/routes?type=reload&outcome=failed')
-      expect(page.text('.answer')).toMatch(/1 of \d+ routes? fires?.*all to good Would be sent/)
+      expect(page.text('.answer')).toMatch(/1 of \d+ rules? fires?.*all to good Would be sent/)
       expect(page.text('[aria-labelledby=routes]')).toMatch(/all on/)
     },
     TIMEOUT,
@@ -335,7 +335,7 @@ describe('deliveries in the console', () => {
       await page.getByRole('button', { name: 'Which rules fire?' }).click()
       await page.locator('.log.draft').waitFor()
       expect(await page.locator('.log.draft li.e').allInnerTexts()).toEqual(mistakes)
-      expect(await seen(page, '.answer')).toMatch(/1 of \d+ routes fires/)
+      expect(await seen(page, '.answer')).toMatch(/1 of \d+ rules fires/)
       await looksWell()
       expect(opened.faults).toEqual([])
 
@@ -350,7 +350,7 @@ describe('deliveries in the console', () => {
       simple.fill('draft', wrong)
       await simple.press('Which rules fire?')
       expect(simple.all('.log.draft li.e').map(read)).toEqual(mistakes)
-      expect(simple.text('.answer')).toMatch(/1 of \d+ routes fires/)
+      expect(simple.text('.answer')).toMatch(/1 of \d+ rules fires/)
       const routes = await get<{ alertRoutes: { name: string }[] }>('/v4/alertroutes')
       expect(routes.alertRoutes.filter(({ name }) => ['all', 'other'].includes(name))).toHaveLength(1)
       expect(product.rows('SELECT * FROM event_decision').length).toBeGreaterThan(0)

@@ -212,17 +212,18 @@ describe('with features and destinations switched off', () => {
   }, 240_000)
 
   test.each([
-    ['/reports', 'Reports are switched off', 'reportTask:'],
-    ['/schedules', 'Schedules are switched off', 'scheduler:'],
-    ['/system/keyvalues', 'Key-values are switched off', 'keyValueStore: true'],
-    ['/system/files', 'File operations are switched off', 'fileCopy: true'],
-    ['/system/mqtt', 'MQTT messages are switched off', 'receivedTopics'],
-  ])('%s says how to switch the feature on', async (path, title, yaml) => {
+    ['/reports', 'Reports are switched off', 'reportTask:', true],
+    ['/schedules', 'Schedules are switched off', 'scheduler:', true],
+    ['/system/keyvalues', 'Key-values are switched off', 'keyValueStore: true', true],
+    ['/system/files', 'File operations are switched off', 'fileCopy: true', false],
+    ['/system/mqtt', 'MQTT messages are switched off', 'receivedTopics', false],
+  ])('%s says how to switch the feature on', async (path, title, yaml, isFeature) => {
     const { status, text } = await scene.who.page(path)
     expect(status).toBe(200)
     expect(text).toContain(title)
     expect(text).toContain(yaml)
     expect(text).toContain('start Footman again')
+    expect(text.includes('System > Features')).toBe(isFeature)
   })
 
   test('the navigation has the place Reports', async () => {

@@ -15,6 +15,7 @@ import {
 import { parseOutsideJson } from '../../../platform/json.ts'
 import { asMissing, type Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
+import { FEATURES_PATH } from '../../setting-kinds.ts'
 import { ActionLink, Filters } from '../../ui/forms.tsx'
 import { Empty, ErrorBox, Facts, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
 import { bytesText, Left, Name, numberText, plainName, Time } from '../../ui/text.tsx'
@@ -37,10 +38,11 @@ export const OffOr = (props: {
   readonly failure: Failure
   readonly what: string
   readonly yaml: string
+  readonly features?: string
   readonly retry: string
 }) =>
   props.failure.status === 404 ? (
-    <SwitchedOff title={`${props.what} are switched off`} yaml={props.yaml} />
+    <SwitchedOff title={`${props.what} are switched off`} yaml={props.yaml} features={props.features} />
   ) : (
     <ErrorBox failure={props.failure} retry={props.retry} />
   )
@@ -76,7 +78,13 @@ export const keyValues: Page = {
               namespaces={answer.data.flatMap((one) => (typeof one === 'string' ? [] : [one]))}
             />
           ) : (
-            <OffOr failure={answer} what="Key-values" yaml={SWITCH_ON} retry={context.here({})} />
+            <OffOr
+              failure={answer}
+              what="Key-values"
+              yaml={SWITCH_ON}
+              features={context.link(FEATURES_PATH)}
+              retry={context.here({})}
+            />
           )}
         </>
       ),
@@ -230,7 +238,13 @@ export const keyValueNamespace: Page = {
           ) : pairs.status === 400 ? (
             <ErrorBox failure={asMissing(pairs, 'namespace')} />
           ) : (
-            <OffOr failure={pairs} what="Key-values" yaml={SWITCH_ON} retry={context.here({})} />
+            <OffOr
+              failure={pairs}
+              what="Key-values"
+              yaml={SWITCH_ON}
+              features={context.link(FEATURES_PATH)}
+              retry={context.here({})}
+            />
           )}
         </>
       ),

@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** The tester of alert routes: which fire for an event, and what a draft of routes would change. Nothing is sent or stored. */
+/** The tester of alert rules: which fire for an event, and what a draft of rules would change. Nothing is sent or stored. */
 import {
   type DraftProblem,
   EXPLAIN,
@@ -260,7 +260,7 @@ const Configured = ({
   return (
     <>
       <p>
-        <b>{matched.length}</b> of {routes.length} routes {matched.length === 1 ? 'fires' : 'fire'}
+        <b>{matched.length}</b> of {routes.length} rules {matched.length === 1 ? 'fires' : 'fire'}
         <Stop name={stoppedBy} />.{' '}
         {event && (
           <ActionLink

@@ -62,7 +62,7 @@ const listPage = (kind: Other): Page => ({
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const { path, many, one } = KINDS[kind]
     const { query } = context
     const names = kind === 'recipient' || kind === 'group' ? ['name'] : ['name', 'project']
@@ -148,7 +148,7 @@ const newPage = (kind: Kind): Page => ({
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const from = context.query.get('from') ?? ''
     const source = from === '' ? null : await definitionOf(context, kind, from)
     const { start } = formOfKind(kind, { type: context.query.get('type') })
@@ -164,7 +164,7 @@ const editPage = (kind: Kind): Page => ({
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const { id = '' } = context.params
     const answer = await definitionOf(context, kind, id)
     if (!answer.ok) {

@@ -21,7 +21,7 @@ export const hubList: Page = {
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const { query } = context
     const filters = { q: query.get('q'), project: query.get('project') }
     const answer = await context.ask(HUB_ITEMS, { query: { ...filters, offset: offsetOf(context), limit: PAGE } })

@@ -43,7 +43,7 @@ export const runPage: Page = {
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const { ask, params, link, query } = context
     const path = { params: { runId: params.runId ?? '' } }
     const [answer, deliveries, documents, reads, log] = await Promise.all([

@@ -24,7 +24,7 @@ export const taskPage: Page = {
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const { ask, params, query, link, here } = context
     const path = { taskId: params.id ?? '' }
     const offset = offsetOf(context, 'runs')

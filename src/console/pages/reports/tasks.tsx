@@ -6,6 +6,7 @@ import { type DefinitionOf, LISTED_TASKS, type ListedTask } from '../../../repor
 import type { RunCounts } from '../../../reports/runs/contract.ts'
 import type { Failure } from '../../ask.ts'
 import type { Page, PageContext } from '../../page.ts'
+import { FEATURES_PATH } from '../../setting-kinds.ts'
 import { ActionButton, Filters, FormFields } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Choice, Empty, ErrorBox, Head, SwitchedOff, Table } from '../../ui/panel.tsx'
@@ -20,12 +21,12 @@ const SWITCH = `Butler:
       fromAddress: Reports <reports@company.com>`
 
 /** The page while report tasks are not switched on: their endpoints are not there. */
-export const switchedOff = () => ({
+export const switchedOff = (context: PageContext) => ({
   title: 'Reports',
   body: (
     <>
       <Head title="Reports" />
-      <SwitchedOff title="Reports are switched off" yaml={SWITCH}>
+      <SwitchedOff title="Reports are switched off" yaml={SWITCH} features={context.link(FEATURES_PATH)}>
         Report tasks make reports of Qlik Sense apps and send them by mail, into folders and to the hub.
       </SwitchedOff>
     </>
@@ -68,7 +69,7 @@ export const taskList: Page = {
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const { query } = context
     const filters = Object.fromEntries(['project', 'tag', 'enabled', 'name'].map((name) => [name, query.get(name)]))
     const [answer, full] = await Promise.all([

@@ -13,7 +13,7 @@ export const templateList: Page = {
   place: 'reports',
   scope: 'report:read',
   async render(context) {
-    if (!context.settings.reports) return switchedOff()
+    if (!context.settings.reports) return switchedOff(context)
     const answer = await context.ask(TEMPLATES)
     return {
       title: 'Templates',

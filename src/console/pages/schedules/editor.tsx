@@ -7,6 +7,7 @@ import { type Asked, asMissing, type Failure } from '../../ask.ts'
 import { Refused } from '../../forms.tsx'
 import { type Names, taskNamesOf } from '../../names.ts'
 import type { Page, PageContent, PageContext } from '../../page.ts'
+import { FEATURES_PATH } from '../../setting-kinds.ts'
 import { ActionButton, ActionLink, FormErrors } from '../../ui/forms.tsx'
 import { Badge, Mark } from '../../ui/marks.tsx'
 import { Empty, ErrorBox, Head, Pager, Panel, part, SwitchedOff, Table } from '../../ui/panel.tsx'
@@ -48,8 +49,8 @@ const SWITCH_ON = `Butler:
     scheduler: { getSchedule: true, createNewSchedule: true, updateSchedule: true, deleteSchedule: true,
       startSchedule: true, stopSchedule: true }`
 
-export const SchedulerOff = () => (
-  <SwitchedOff title="Schedules are switched off" yaml={SWITCH_ON}>
+export const SchedulerOff = ({ context }: { readonly context: PageContext }) => (
+  <SwitchedOff title="Schedules are switched off" yaml={SWITCH_ON} features={context.link(FEATURES_PATH)}>
     Schedules start tasks at times of your own, with calendars and windows, beside the triggers of Qlik Sense.
   </SwitchedOff>
 )
@@ -110,7 +111,7 @@ export const newSchedule: Page = {
     const get = textsOf(context, newFields(context.timezone))
     const [tasks, preview] = await Promise.all([taskNames(context), askPreview(context, get)])
     if (!preview.ok && preview.status === 404) {
-      return notFound(context, 404, <SchedulerOff />)
+      return notFound(context, 404, <SchedulerOff context={context} />)
     }
     return {
       title: 'New schedule',

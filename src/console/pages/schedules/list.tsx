@@ -85,7 +85,11 @@ interface ContentProps {
 
 const Content = ({ context, schedules, strips, tasks }: ContentProps) => {
   if (!schedules.ok) {
-    return isOff(schedules) ? <SchedulerOff /> : <ErrorBox failure={schedules} retry={context.here({})} />
+    return isOff(schedules) ? (
+      <SchedulerOff context={context} />
+    ) : (
+      <ErrorBox failure={schedules} retry={context.here({})} />
+    )
   }
   if (schedules.data.length === 0) {
     return (

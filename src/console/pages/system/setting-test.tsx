@@ -2,7 +2,6 @@
 /** @jsxImportSource hono/jsx */
 /** The test of a setting that is not saved yet: where it is offered, and what came out. */
 import type { Child, FC } from 'hono/jsx'
-import { parseOutsideJson } from '../../../platform/json.ts'
 import type { SettingTest, SettingTestOf } from '../../../settings/contract.ts'
 import type { SettingKind } from '../../../settings/kinds.ts'
 import type { Asked } from '../../ask.ts'
@@ -10,6 +9,7 @@ import type { PageContext } from '../../page.ts'
 import { Mark } from '../../ui/marks.tsx'
 import { part } from '../../ui/panel.tsx'
 import { counted, Name, numberText, Time } from '../../ui/text.tsx'
+import { Message } from '../delivery/message.tsx'
 import { outcomeState, outcomeWord } from '../events/words.ts'
 
 interface TestWords {
@@ -123,22 +123,11 @@ const Attempt: FC<SettingTestOf<'destination'>['attempts'][number]> = ({
     {body !== null && (
       <details class="entry" open>
         <summary>{subject === null ? 'The message' : <Name text={subject} />}</summary>
-        <pre class="code" tabindex={0}>
-          {readable(body)}
-        </pre>
+        <Message message={{ subject: null, body, bytes: Buffer.byteLength(body) }} />
       </details>
     )}
   </>
 )
-
-/** JSON in lines. */
-function readable(text: string): string {
-  try {
-    return JSON.stringify(parseOutsideJson(text), null, 2)
-  } catch {
-    return text
-  }
-}
 
 const Matched: FC<{ readonly context: PageContext; readonly result: SettingTestOf<'rule'> }> = ({
   context,
