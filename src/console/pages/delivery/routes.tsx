@@ -240,11 +240,11 @@ const RuleButtons = ({ context, setting: { name, value, revision }, order, locke
     </button>
   )
   return (
-    <div class="acts nowrap">
+    <span class="tools">
       {at > 0 && button('Up', { name, revision, position: at - 1 })}
       {at < order.length - 1 && button('Down', { name, revision, position: at + 1 })}
       {button(isOn ? 'Switch off' : 'Switch on', { name, revision, value: { ...(value as Members), enable: !isOn } })}
-    </div>
+    </span>
   )
 }
 
