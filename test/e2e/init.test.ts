@@ -47,6 +47,7 @@ describe('init', () => {
     // The file is found where the commands are called.
     const steps = stdout.match(/footman (doctor|run|fire --wait|service install)$/gm)
     expect(steps).toHaveLength(4)
+    expect(stdout).toMatch(/Set everything else in the console: .*docs\/first-hour\.md/)
     expect(stdout).not.toContain(' -c ')
   })
 

@@ -269,6 +269,7 @@ function nextSteps(
     `Check the file and every connection; nothing is sent:\n       ${command('doctor')}`,
     `Run it, and send a test alert from a second window:\n       ${command('run')}\n       ${command('fire --wait')}\n     The console is at http://localhost:${answers.restPort}/console/ while it runs.`,
     `Install the service:\n       ${command('service install')}`,
+    'Set everything else in the console: destinations, rules, holidays, keys (docs/first-hour.md).',
   ]
   return `Next:\n${steps.map((step, index) => `  ${index + 1}. ${step}`).join('\n')}`
 }

@@ -241,6 +241,7 @@ describe('TLS', () => {
     const { ca, server: files } = await loadCertificates(directory.path)
     const { api: server, log } = await started({
       tls: { enable: true, cert: files.cert.path, key: files.key.path, ca: ca.path },
+      pages: () => PAGES,
     })
     const status = await new Promise<number | undefined>((resolve, reject) => {
       httpsRequest(`https://127.0.0.1:${server.port}/v4/butlerping`, { ca: ca.pem }, (answer) => {
@@ -252,6 +253,7 @@ describe('TLS', () => {
     })
     expect(status).toBe(200)
     expect(log.of('info')).toContain(`MAIN: REST server listening on https://127.0.0.1:${server.port}`)
+    expect(log.of('info')).toContain(`MAIN: Console at https://127.0.0.1:${server.port}/console/`)
     const expiresAt = Date.parse(new X509Certificate(readFileSync(files.cert.path)).validTo)
     expect(server.server.certificates()).toEqual([{ name: 'rest', expiresAt }])
     const plain = await rawHttp(server.port, { path: '/v4/butlerping' }).catch(() => ({ status: 0 }))
