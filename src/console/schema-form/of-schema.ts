@@ -77,10 +77,13 @@ function fieldsOfMember(at: string, plain: Plain): Field[] {
   // An empty field of a member that has a default brings that back.
   const hasDefault = !isEmpty(preset)
   const empty = isNullable ? null : isOptional || hasDefault ? ('omit' as const) : undefined
-  const hint = meta.hint ?? meta.description
+  const label = meta.label ?? wordsOf(at)
+  const described = meta.hint ?? meta.description
+  // A sentence that says no more than the label is left out.
+  const hint = described?.replace(/\.$/, '').toLowerCase() === label.toLowerCase() ? undefined : described
   const base = {
     at,
-    label: meta.label ?? wordsOf(at),
+    label,
     ...(hint !== undefined && { hint }),
     ...(meta.group !== undefined && { group: meta.group }),
     ...(meta.advanced && { advanced: true as const }),

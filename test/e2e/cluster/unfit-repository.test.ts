@@ -1,5 +1,7 @@
 /** A leader that cannot reach the repository hands the lead to a node that can; every node asks for itself. */
 import { expect, test } from 'bun:test'
+import { lacksOf } from '../../../src/cluster/fitness.ts'
+import type { NodeInfo } from '../../../src/cluster/types.ts'
 import { runToEnd } from '../../support/binary.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { type DatabaseProxy, startDatabaseProxy } from '../../support/cluster/database-proxy.ts'
@@ -23,7 +25,14 @@ test('an idle leader whose repository is cut off leads no longer; a follower tha
   expect(await cluster.untilLed()).toBe(one)
   await other.start()
   await cluster.untilJoined()
+  // By the API: a command for each question would cost more than the nodes.
   const lacking = async () => {
+    const { nodes } = (await (await one.call('GET', '/v4/cluster')).json()) as { nodes: NodeInfo[] }
+    return nodes
+      .filter(({ health }) => /it cannot reach the repository/.test(lacksOf(health).repository ?? ''))
+      .map(({ name }) => name)
+  }
+  const listed = async () => {
     const { stdout } = await runToEnd(['cluster', 'status'], {
       env: { FOOTMAN_URL: `http://127.0.0.1:${one.restPort}` },
     })
@@ -33,11 +42,13 @@ test('an idle leader whose repository is cut off leads no longer; a follower tha
 
   await toRepository.get(other)!.cut()
   await until(async () => (await lacking()).includes(other.name), { what: 'the follower to say so', timeout: 40_000 })
+  expect(await listed()).toContain(other.name)
   await toRepository.get(one)!.cut()
   await until(async () => (await lacking()).length === 2, { what: 'both to say so', timeout: 40_000 })
+  expect(await listed()).toHaveLength(2)
   await toRepository.get(other)!.heal()
   expect(await cluster.untilLed({ not: one, timeout: 90_000 })).toBe(other)
-  expect(await lacking()).toEqual([one.name])
+  expect(await listed()).toEqual([one.name])
   await one.process.waitForLine(/CLUSTER This node gives the lead away: it cannot reach the repository of Qlik Sense/)
 
   await cluster.begin()
@@ -45,5 +56,6 @@ test('an idle leader whose repository is cut off leads no longer; a follower tha
   await cluster.untilDelivered()
   await toRepository.get(one)!.heal()
   await until(async () => (await lacking()).length === 0, { what: 'all to be well', timeout: 40_000 })
+  expect(await listed()).toEqual([])
   expect(cluster.ledger()).toMatchObject({ lost: [], repeated: 0 })
 }, 240_000)

@@ -1,6 +1,7 @@
 /** Settings of every kind in their form, as a browser without scripts shows and sends it. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { newKey, type Visitor, visitorOf } from '../../support/console.ts'
+import { DESTINATION_EXAMPLES } from '../../support/destination-types.ts'
 import { type Footman, footman } from '../../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { type Reader, reader } from '../../support/reader.ts'
@@ -153,6 +154,33 @@ test('a destination is tested as it is in the form, before it is saved', async (
 })
 
 describe('secrets', () => {
+  test.each(Object.entries(DESTINATION_EXAMPLES))(
+    'of a destination %s are in no page and no answer',
+    async (type, example) => {
+      const { settings, secret } = example
+      const name = `secret-${type}`
+      expect((await put(`destination/${name}`, settings)).status).toBe(201)
+      const query = `kind=destination&name=${name}`
+      const pages = [`/system/settings/edit?${query}`, '/system/settings', `/system/changes?${query}`, '/destinations']
+      for (const path of pages) expect([path, (await admin.page(path)).html.includes(secret)]).toEqual([path, false])
+      const answers = [
+        'settings/destination',
+        `settings/destination/${name}/history`,
+        'settings/export',
+        'audit',
+        'config',
+      ]
+      for (const path of answers) {
+        const text = await (await product.call('GET', `/v4/${path}`, undefined, bearer)).text()
+        expect([path, text.includes(secret)]).toEqual([path, false])
+      }
+      const page = await edit(admin, query)
+      page.fill('f:timeout', '9s')
+      await page.press('Save')
+      expect((await stored(`destination/${name}`)).value).toMatchObject({ timeout: '9s' })
+    },
+  )
+
   test('are not in the page, and stay when the form leaves them', async () => {
     await put('destination/sealed', { type: 'webhook', url: `${sink.url}/sealed`, headers: { 'x-token': CANARY } })
     const page = await edit(admin, 'kind=destination&name=sealed')

@@ -218,7 +218,7 @@ interface RuleButtonsProps {
   readonly locked: string | null
 }
 
-/** What a button of the list does with its rule: gives it another place, or another value. */
+/** A change that a button of the list makes: another place, or another value. */
 type RuleChange = Pick<Setting, 'name' | 'revision'> & ({ readonly position: number } | { readonly value: unknown })
 
 /** Buttons of the form that holds the whole list: forms of their own would be most of a page with hundreds of rules. */
@@ -240,11 +240,11 @@ const RuleButtons = ({ context, setting: { name, value, revision }, order, locke
     </button>
   )
   return (
-    <div class="acts nowrap">
+    <span class="tools">
       {at > 0 && button('Up', { name, revision, position: at - 1 })}
       {at < order.length - 1 && button('Down', { name, revision, position: at + 1 })}
       {button(isOn ? 'Switch off' : 'Switch on', { name, revision, value: { ...(value as Members), enable: !isOn } })}
-    </div>
+    </span>
   )
 }
 

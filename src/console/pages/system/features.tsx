@@ -36,7 +36,7 @@ const MAIL_SERVER: Field = {
 }
 
 /** The field of a switch, with words and default. */
-function fieldOf({ settingSchema }: PageContext, name: string): Field {
+export function switchField({ settingSchema }: PageContext, name: string): Field {
   if (name === MAIL_SERVER.at) return MAIL_SERVER
   return fieldsOf({ [name]: settingSchema('switch', name)!.value })[0]!
 }
@@ -68,7 +68,7 @@ export const featuresPage: Page = {
                 locked={locked}
                 rows={SWITCHES.map((name) => ({
                   name,
-                  field: fieldOf(context, name),
+                  field: switchField(context, name),
                   setting: usedSetting(settings, name),
                 }))}
               />

@@ -37,6 +37,7 @@ import { Badge } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import { typeText } from '../delivery/words.tsx'
+import { switchField } from './features.tsx'
 import { TestResult, testWords } from './setting-test.tsx'
 
 /** A form under way. */
@@ -180,7 +181,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
   withLists(members, form.fields)
   const [path, query] = listOf(kind)
   const action = context.link(`/form/${SAVE}`)
-  const title = name === '' ? `New ${one}` : plainName(name)
+  const title = isKey(kind) ? switchField(context, name).label : name === '' ? `New ${one}` : plainName(name)
   const value = entryValue(kind, members, form.fields)
   return {
     title,
