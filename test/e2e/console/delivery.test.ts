@@ -299,7 +299,7 @@ describe('deliveries in the console', () => {
       const page = reader(visitorOf(product))
       await page.open('/console/system/routes?type=reload&outcome=failed')
       expect(page.text('.answer')).toMatch(/1 of \d+ rules? fires?.*all to good Would be sent/)
-      expect(page.text('[aria-labelledby=routes]')).toMatch(/all on/)
+      expect(page.text('[aria-labelledby=routes]')).toMatch(/all When a task fails good on/)
     },
     TIMEOUT,
   )
