@@ -27,7 +27,7 @@ const PRIORITY: Readonly<Record<Severity, Priority>> = {
 const config = () => ({
   recipients: list('Recipients.', z.string()).meta({
     label: 'To',
-    hint: 'Mail addresses, one a line. The mail server is that of the configuration file.',
+    hint: 'Mail addresses, one a line. The mail server is set in System > Features.',
   }),
   appOwner: flag('Also mail the owner of the app.').meta({
     label: 'Also the owner of the app',
