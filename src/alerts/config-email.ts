@@ -155,7 +155,7 @@ const smtp = section('The mail server.', () => ({
       advanced: true,
     }),
     ignoreTLS: flag('Never use STARTTLS.').meta({ label: 'Never use STARTTLS', advanced: true }),
-    requireTLS: flag('Refuse to send anything without TLS.', true).meta({ label: 'Only with TLS', advanced: true }),
+    requireTLS: flag('Refuse to send anything without TLS.', true).meta({ label: 'Only with TLS' }),
     rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true).meta({
       label: 'Verify its certificate',
       advanced: true,

@@ -261,7 +261,7 @@ export const recurringMaintenance = closed(
   object(() => ({
     name: name('Name of the maintenance.').meta({ label: 'Name', group: 'maintenance' }),
     during: oneOrMany('Windows.', windowReference).meta({
-      label: 'During',
+      label: 'Windows',
       hint: 'Windows of time in which alerts are suppressed.',
       lookup: 'window',
       group: 'maintenance',

@@ -143,9 +143,24 @@ export const ids = (description: string) => oneOrMany(description, z.string()).o
 
 /** The fields of a match by which tasks are found, in rules and in policies: a task as QRS returns it is enough for them. */
 export const taskFields = () => ({
-  task: globs('Names of tasks.').meta({ label: 'Tasks', lookup: 'task', group: 'match' }),
-  app: globs('Names of apps.').meta({ label: 'Apps', lookup: 'app', group: 'match' }),
-  stream: globs('Names of streams; "" = unpublished.').meta({ label: 'Streams', lookup: 'stream', group: 'match' }),
+  task: globs('Names of tasks.').meta({
+    label: 'Tasks',
+    hint: 'Names; * stands for any text.',
+    lookup: 'task',
+    group: 'match',
+  }),
+  app: globs('Names of apps.').meta({
+    label: 'Apps',
+    hint: 'Names; * stands for any text.',
+    lookup: 'app',
+    group: 'match',
+  }),
+  stream: globs('Names of streams; "" = unpublished.').meta({
+    label: 'Streams',
+    hint: 'Names; * stands for any text.',
+    lookup: 'stream',
+    group: 'match',
+  }),
   taskId: ids('Task ids.').meta({ label: 'Ids of tasks', lookup: 'taskId', group: 'match', advanced: true }),
   appId: ids('App ids.').meta({ label: 'Ids of apps', lookup: 'appId', group: 'match', advanced: true }),
   taskTag: tags('Tags of the task.').meta({ label: 'Tags of the task', lookup: 'tag', group: 'match', advanced: true }),

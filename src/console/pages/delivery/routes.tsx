@@ -13,7 +13,15 @@ import { EDITOR_PATH } from '../../setting-kinds.ts'
 import { FormFields } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
 import { Empty, Head, Panel, part, Table } from '../../ui/panel.tsx'
-import { askSettings, NewSetting, SettingState, Source, whyNot } from '../../ui/settings.tsx'
+import {
+  askSettings,
+  EditSetting,
+  NewSetting,
+  SettingButtons,
+  SettingState,
+  Source,
+  whyNot,
+} from '../../ui/settings.tsx'
 import { counted, Name, Time } from '../../ui/text.tsx'
 import { Places } from './places.tsx'
 import { ruleText } from './rule-words.ts'
@@ -195,7 +203,9 @@ const Rows = ({ context, caption, routes, settings, locked }: ListProps & { read
             head: '',
             cell: ({ name }) => {
               const setting = own.get(name)
-              if (setting?.source !== 'console') return null
+              if (!setting) return null
+              if (setting.source === 'file')
+                return <SettingButtons context={context} setting={setting} locked={locked} />
               return <RuleButtons context={context} setting={setting} order={order} locked={locked} />
             },
           },
@@ -241,6 +251,7 @@ const RuleButtons = ({ context, setting: { name, value, revision }, order, locke
   )
   return (
     <span class="tools">
+      <EditSetting context={context} kind="rule" name={name} value={value} locked={locked} />
       {at > 0 && button('Up', { name, revision, position: at - 1 })}
       {at < order.length - 1 && button('Down', { name, revision, position: at + 1 })}
       {button(isOn ? 'Switch off' : 'Switch on', { name, revision, value: { ...(value as Members), enable: !isOn } })}

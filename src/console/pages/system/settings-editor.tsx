@@ -227,7 +227,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
             <Badge tone="warn" text="not used" /> <Name text={`${issue.path} ${issue.message}`} />
           </p>
         ))}
-        {failure && !isConflict && <Refused failure={inWords(failure)} verb="Save" />}
+        {failure && !isConflict && <Refused failure={inWords(failure, form.fields)} verb="Save" />}
         <form method="post" action={action} class="two editor" novalidate data-dirty={String(isChanged(draft))}>
           <FormFields
             context={context}
@@ -419,7 +419,7 @@ const AsText: FC<AsTextProps> = ({ context, draft, value, isOff }) => {
             </>
           )}
         </details>
-        {!isOff && (
+        {!isOff && !isEmpty(value) && (
           <details class="entry">
             <summary>As a call of the API</summary>
             <CopyText text={curlOf(context, callFor({ ...draft, wanted: row.name }, maskValue(row, value)))} />
@@ -469,10 +469,23 @@ function errorsOf({ name, failure }: Draft, fields: readonly Field[]): ReadonlyM
   )
 }
 
-/** The names of the API are those of the configuration; a page says where else. */
-const inWords = (failure: Failure): Failure => ({
+/** The label of a member: `When: Failures in a row` of one in a list; its path where the form has none. */
+function labelOf(fields: readonly Field[], path: string): string {
+  const field = fields.find(({ at }) => path === at || path.startsWith(`${at}.`))
+  if (!field) return path
+  const rest = path.slice(field.at.length + 1).replace(/^\d+\.?/, '')
+  if (field.as !== 'items' || rest === '') return `${field.label}:`
+  const inner = field.variants.flatMap((variant) => variant.fields)
+  return labelOf(inner, rest)
+}
+
+/** The names of the API are those of the configuration; a page has its labels. */
+const inWords = (failure: Failure, fields: readonly Field[]): Failure => ({
   ...failure,
-  issues: failure.issues.map((issue) => ({ ...issue, path: isAboutName(issue) ? '' : memberOf(issue.path) })),
+  issues: failure.issues.map((issue) => ({
+    ...issue,
+    path: isAboutName(issue) ? 'Name' : labelOf(fields, memberIn(fields, memberOf(issue.path))),
+  })),
 })
 
 /** Throws 400 for a form that this console has not made. */
