@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import process from 'node:process'
 import pg from 'pg'
-import { type CertificatePair, certificatePair } from './certificates.ts'
+import type { CertificatePair } from './certificates.ts'
 import { freeTcpPort } from './ports.ts'
 import {
   asOwner,
@@ -19,12 +19,13 @@ import {
   serverDirectory,
 } from './postgres-files.ts'
 import { program } from './servers.ts'
+import { serverCertificate } from './site-certificates.ts'
 import { until, within } from './wait.ts'
 
 export { postgresPrograms, ROLE, SUPERUSER }
 
 export interface PostgresOptions {
-  /** Default: one for 127.0.0.1 by an authority of its own. */
+  /** Default: that of the simulated site. */
   readonly certificate?: CertificatePair
   /** Default true; false = a server that knows no TLS. */
   readonly tls?: boolean
@@ -94,7 +95,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const data = join(directory, 'data')
   const ca = join(directory, 'ca.pem')
   const { tls = true, standbyOf } = options
-  const certificate = options.certificate ?? (await certificatePair('127.0.0.1'))
+  const certificate = options.certificate ?? (await serverCertificate())
   for (const [name, text] of Object.entries({ 'cert.pem': certificate.cert, 'key.pem': certificate.key, hba: HBA })) {
     writeFileSync(join(directory, name), text, { mode: 0o600 })
   }

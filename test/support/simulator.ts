@@ -4,6 +4,7 @@ import { Agent, request as httpsRequest } from 'node:https'
 import { createSimulator, type Simulator, type SimulatorSettings } from '../../simulator/index.ts'
 import type { SimClock } from '../../simulator/types.ts'
 import { type RecordingLog, recordingLog } from './recording-log.ts'
+import { copyCertificates } from './site-certificates.ts'
 import { tempDirectory } from './temp.ts'
 
 export const XRF = 'abcdefghijklmnop'
@@ -36,11 +37,13 @@ export interface TestSite extends AsyncDisposable {
   raw(method: string, path: string, call?: QrsCall): Promise<QrsAnswer>
 }
 
+/** Sites share their certificates, except one with a `certificateDirectory` of its own. */
 export async function startSite(
   settings: Partial<SimulatorSettings> = {},
   deps: { clock?: SimClock } = {},
 ): Promise<TestSite> {
   const directory = tempDirectory()
+  if (settings.certificateDirectory === undefined) await copyCertificates(directory.path)
   const log = recordingLog()
   const simulator = createSimulator({ log, ...deps }, { certificateDirectory: directory.path, ...settings })
   await simulator.start()

@@ -1,9 +1,9 @@
 /** Several nodes, one PostgreSQL, one Qlik Sense site and receivers that count. */
 import { mkdirSync } from 'node:fs'
 import { type LargeSite, startLargeSite } from '../../bench/large-site-process.ts'
-import { certificatePair } from '../certificates.ts'
 import type { Host } from '../host.ts'
 import { type Postgres, type PostgresOptions, startPostgres } from '../postgres.ts'
+import { copyCertificates, serverCertificate } from '../site-certificates.ts'
 import { fastParent, type TempDirectory, tempDirectory } from '../temp.ts'
 import { until } from '../wait.ts'
 import { ANSWER_MS, type CountingSink, startCountingMailbox, startCountingWebhook } from './counting-sinks.ts'
@@ -93,9 +93,9 @@ export async function startCluster(settings: ClusterSettings = {}): Promise<Test
   started.defer(async () => directory.remove())
   const certificates = directory.join('certificates')
   mkdirSync(certificates)
-  await writeCertificates(certificates)
+  await copyCertificates(certificates)
   // Both servers show the same one, so that nodes need one authority.
-  const certificate = await certificatePair('127.0.0.1')
+  const certificate = await serverCertificate()
   const [site, postgres, mail] = await Promise.all([
     startLargeSite(certificates, settings.tasks),
     startPostgres({ certificate, ...settings.postgres }),
@@ -247,12 +247,6 @@ const lastWords = (node: ClusterNode): string =>
     .filter((line) => /CLUSTER|error/.test(line))
     .slice(-3)
     .join(' | ')}`
-
-/** The certificates of the site, which the first simulator of a directory makes. */
-async function writeCertificates(directory: string): Promise<void> {
-  const { loadCertificates } = await import('../../../simulator/certificates.ts')
-  await loadCertificates(directory)
-}
 
 /** Two lanes without limits that would bend the counts. */
 function commonConfiguration(site: LargeSite, { hook, mail }: TestCluster['sinks'], more: Tree): Tree {

@@ -33,14 +33,14 @@ const WARNED = 0
 const user = (value: string) => ({ headers: { static: [{ name: 'X-Qlik-User', value }] } })
 
 /** The site of the configuration; and another one whose files do not belong here, where it is asked for. */
-async function plantSite({ onEnd }: PlantPlace, { make }: SiteMistake): Promise<object> {
-  async function start(): Promise<Simulator> {
-    const site = await startSite()
+async function plantSite({ directory, onEnd }: PlantPlace, { make }: SiteMistake): Promise<object> {
+  async function start(certificateDirectory?: string): Promise<Simulator> {
+    const site = await startSite(certificateDirectory === undefined ? {} : { certificateDirectory })
     onEnd(() => site[Symbol.asyncDispose]())
     return site.simulator
   }
   const simulator = await start()
-  const { more, ...parts } = await make(simulator, start)
+  const { more, ...parts } = await make(simulator, () => start(join(directory, 'other-site')))
   return { ...siteConfig(simulator, parts), ...more }
 }
 

@@ -12,8 +12,9 @@ let other: TestSite
 let directory: TempDirectory
 
 beforeAll(async () => {
-  ;[site, other] = await Promise.all([startSite(), startSite({ host: '0.0.0.0' })])
   directory = tempDirectory()
+  const certificateDirectory = directory.join('other-site')
+  ;[site, other] = await Promise.all([startSite(), startSite({ host: '0.0.0.0', certificateDirectory })])
 })
 afterAll(async () => {
   await site[Symbol.asyncDispose]()
