@@ -115,9 +115,12 @@ export const eventMatch = object(() => ({
     group: 'match',
     advanced: true,
   }),
-  during: oneOrMany('Windows in which the event happens.', windowReference)
-    .optional()
-    .meta({ label: 'During', lookup: 'window', group: 'match' }),
+  during: oneOrMany('Windows in which the event happens.', windowReference).optional().meta({
+    label: 'During',
+    hint: 'Names of windows; they are made in Schedules > Calendars and windows.',
+    lookup: 'window',
+    group: 'match',
+  }),
 }))
 
 const matches = (description: string) => oneOrMany(description, eventMatch.meta({ title: 'Condition' }))
@@ -262,7 +265,7 @@ export const recurringMaintenance = closed(
     name: name('Name of the maintenance.').meta({ label: 'Name', group: 'maintenance' }),
     during: oneOrMany('Windows.', windowReference).meta({
       label: 'Windows',
-      hint: 'Windows of time in which alerts are suppressed.',
+      hint: 'Names of windows in which alerts are suppressed; they are made in Schedules > Calendars and windows.',
       lookup: 'window',
       group: 'maintenance',
     }),

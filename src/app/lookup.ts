@@ -15,7 +15,7 @@ import { type SearchDeps, siteOf } from './search.ts'
 import { byRank, rankOf } from './search-rank.ts'
 
 interface LookupDeps extends Pick<SearchDeps, 'db' | 'overview'> {
-  readonly live: () => { readonly footman: Pick<Config['footman'], 'calendars' | 'windows'> }
+  readonly live: () => { readonly footman: Pick<Config['footman'], 'calendars' | 'destinations' | 'windows'> }
 }
 
 interface Asked {
@@ -144,9 +144,12 @@ const SOURCES: Readonly<Record<Lookup, Source>> = {
   window: ofConfig('windows'),
   destination: {
     scopes: ['event:read'],
-    async read(_, { ask }) {
+    async read({ live }, { ask }) {
       const found = await ask(DESTINATIONS)
-      return found.ok ? found.data.destinations.map(({ name, type }) => named(name, type)) : []
+      // Those of Butler's sections have rules of their own, and cannot be named.
+      const own = live().footman.destinations
+      const some = found.ok ? found.data.destinations : []
+      return some.flatMap(({ name, type }) => (Object.hasOwn(own, name) ? [named(name, type)] : []))
     },
   },
   node: { scopes: ['event:read'], read: ({ db }) => known(db, SQL.nodes) },

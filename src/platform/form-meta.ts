@@ -22,6 +22,7 @@ export interface FormMeta {
   /** In place of the control of its type; `none` leaves it to the JSON, or to a control of the page. */
   readonly control?:
     | 'area'
+    | 'clock'
     | 'json'
     | 'line'
     | 'lines'
@@ -32,6 +33,7 @@ export interface FormMeta {
     | 'source'
     | 'template'
     | 'time'
+    | 'weekdays'
   /** Words for the values of an enumeration, or for those of a text that the form offers; '' = none of them. */
   readonly texts?: Readonly<Record<string, string>>
   /** It is stored encrypted and shown masked; of pairs, their values. */

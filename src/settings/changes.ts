@@ -328,4 +328,7 @@ function refuseWhileNamed(
 }
 
 export const fromFile = ({ kind, name }: Pick<StoredSetting, 'kind' | 'name'>, { file, line }: Place): Refusal =>
-  refusal('FROM_FILE', `The ${kind} ${name} stands in the configuration file (${file}:${line}). Change it there.`)
+  refusal(
+    'FROM_FILE',
+    `The ${kind} ${name} stands in the configuration file (${file}:${line}). Change it there, or choose another name.`,
+  )

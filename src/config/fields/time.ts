@@ -124,22 +124,24 @@ const anyWindow = object(() => ({
     description: 'Days of the week: mon, mon-fri, or a list.',
     defaultText: 'every day',
     label: 'Days of the week',
-    hint: 'mon-fri, or mon, wed, sat. Empty = every day.',
-    control: 'names',
+    hint: 'None = every day.',
+    control: 'weekdays',
     group: 'recurring',
   }),
   from: clockTime.optional().meta({
     description: 'Begin, "HH:MM"; included.',
     defaultText: 'start of the day',
     label: 'From',
-    hint: 'HH:MM, included. Empty = start of the day.',
+    hint: 'Included. Empty = start of the day.',
+    control: 'clock',
     group: 'recurring',
   }),
   to: clockTime.optional().meta({
     description: 'End, "HH:MM"; excluded. Not after `from` = on the next day.',
     defaultText: 'end of the day',
     label: 'To',
-    hint: 'HH:MM, excluded. A time that is not after the begin lies on the next day.',
+    control: 'clock',
+    hint: 'Excluded. A time that is not after the begin lies on the next day.',
     group: 'recurring',
   }),
   on: oneOrMany('Calendars with the days on which the window applies.', nameText)
@@ -200,7 +202,7 @@ export const calendar = object(() => ({
   dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional().meta({ label: 'Dates', group: 'days' }),
   days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
     .optional()
-    .meta({ label: 'Days of the week', hint: 'sat, sun, or mon-fri.', control: 'names', group: 'days' }),
+    .meta({ label: 'Days of the week', control: 'weekdays', group: 'days' }),
   except: oneOrMany('Calendars whose days are taken out.', nameText)
     .optional()
     .meta({ label: 'Without the days of', lookup: 'calendar', group: 'days' }),

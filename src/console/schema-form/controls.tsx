@@ -2,12 +2,14 @@
 /** @jsxImportSource hono/jsx */
 /** The controls of a form, made from the table of its fields. */
 import { type Child, type FC, useContext } from 'hono/jsx'
+import { WEEKDAYS } from '../../platform/calendar.ts'
 import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 import { LOOKUPS } from '../contract.ts'
 import { FieldError, FormErrors, useInvalid } from '../ui/forms.tsx'
 import { Name, plainName } from '../ui/text.tsx'
 import {
   controlOf,
+  daysOf,
   type Field,
   isPreset,
   type Members,
@@ -86,7 +88,7 @@ const Control: FC<ControlProps> = (props) => {
   }
   if (field.as === 'refs' && !form.choices[field.to]) return <Rows {...props} />
   if (field.as === 'pairs' && field.lookup !== undefined) return <Rows {...props} />
-  if (field.as === 'refs' || field.as === 'choices') return <Picks {...props} />
+  if (field.as === 'refs' || field.as === 'choices' || field.as === 'weekdays') return <Picks {...props} />
   const name = controlOf(path, form.prefix)
   const isLarge = ['area', 'lines', 'pairs', 'json'].includes(field.as)
   return (
@@ -138,6 +140,9 @@ const Input: FC<ControlProps & { readonly name: string }> = ({ form, field, path
       )
     case 'time':
       return <input type="datetime-local" value={wallTimeOf(value, timesOf(form)).replace(' ', 'T')} {...shared} />
+    case 'clock':
+      // A text that is no time of a day, such as the end of one, 24:00, is shown as it is.
+      return <input type={/^$|^([01]\d|2[0-3]):\d\d$/.test(text) ? 'time' : 'text'} value={text} {...shared} />
     case 'choice': {
       const isKnown = field.options.some(([option]) => option === text)
       return (
@@ -289,12 +294,19 @@ const Rows: FC<ControlProps> = ({ form, field, path }) => {
   )
 }
 
+const DAYS = WEEKDAYS.map((day) => [day, day.charAt(0).toUpperCase() + day.slice(1)] as const)
+
 /** Check boxes for several choices; those of definitions are folded. */
 const Picks: FC<ControlProps> = ({ form, field, path }) => {
-  if (field.as !== 'refs' && field.as !== 'choices') return null
-  const chosen: readonly unknown[] = [memberAt(form.definition, path) ?? []].flat()
+  if (field.as !== 'refs' && field.as !== 'choices' && field.as !== 'weekdays') return null
+  const present = memberAt(form.definition, path)
+  const chosen: readonly unknown[] = field.as === 'weekdays' ? daysOf(present) : [present ?? []].flat()
   const known: readonly (readonly [string, string])[] =
-    field.as === 'choices' ? field.options : (form.choices[field.to] ?? []).map(({ id, name }) => [id, name] as const)
+    field.as === 'refs'
+      ? (form.choices[field.to] ?? []).map(({ id, name }) => [id, name] as const)
+      : field.as === 'choices'
+        ? field.options
+        : DAYS
   const gone = chosen.filter((id) => !known.some(([one]) => one === id)).map((id) => [String(id), String(id)] as const)
   const options = [...known, ...gone]
   const control = controlOf(path, form.prefix)
@@ -308,7 +320,7 @@ const Picks: FC<ControlProps> = ({ form, field, path }) => {
       ))}
     </div>
   )
-  if (field.as === 'choices') {
+  if (field.as !== 'refs') {
     return (
       <fieldset class="wide">
         <legend class="small">{field.label}</legend>
@@ -354,8 +366,21 @@ const Items: FC<ControlProps> = ({ form, field, path }) => {
       <FieldError name={controlOf(path, form.prefix)} alone />
       {items.map((item, n) => {
         const variant = variantOf(field.variants, item)
-        if (field.single && items.length === 1 && variant)
-          return <Fields form={form} fields={variant.fields} above={`${path}.${n}.`} />
+        if (field.single && items.length === 1 && variant) {
+          const inner = <Fields form={form} fields={variant.fields} above={`${path}.${n}.`} />
+          if (!field.advanced) return inner
+          return (
+            <fieldset class="entry">
+              <legend>{field.label}</legend>
+              {inner}
+              <div class="acts">
+                <Button value={`remove ${path} ${n}`} label={`Remove ${field.label}`}>
+                  Remove {field.label}
+                </Button>
+              </div>
+            </fieldset>
+          )
+        }
         const title = `${variant?.title ?? 'Item'} ${n + 1}`
         const isOpen = items.length <= OPEN_ITEMS || n === items.length - 1 || hasError(`${path}.${n}`)
         return (

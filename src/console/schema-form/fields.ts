@@ -1,4 +1,6 @@
 /** The fields of a form: what it shows, and how it is read back into the members that it is made of. */
+
+import { WEEKDAYS } from '../../platform/calendar.ts'
 import { parseOutsideJson } from '../../platform/json.ts'
 import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 
@@ -34,6 +36,7 @@ export type Field = Base &
         readonly as:
           | 'line'
           | 'area'
+          | 'clock'
           | 'number'
           | 'flag'
           | 'source'
@@ -45,6 +48,7 @@ export type Field = Base &
           | 'json'
           | 'template'
           | 'time'
+          | 'weekdays'
       }
     | { readonly as: 'choice'; readonly options: Options }
     | { readonly as: 'choices'; readonly options: Options }
@@ -167,6 +171,7 @@ function asBefore(list: readonly unknown[], old: unknown): unknown {
 
 const CODECS: Readonly<Record<string, Codec>> = {
   line: text,
+  clock: text,
   area: text,
   operand,
   choice: {
@@ -219,6 +224,20 @@ const CODECS: Readonly<Record<string, Codec>> = {
       ),
   },
 }
+
+/** The days of ranges: those of `mon-fri`. */
+export function daysOf(value: unknown): string[] {
+  return [value ?? []].flat().flatMap((range) => {
+    const [first = '', last = first] = String(range).trim().toLowerCase().split('-')
+    const [from, to] = [first, last].map((day) => (WEEKDAYS as readonly string[]).indexOf(day)) as [number, number]
+    if (from < 0 || to < 0) return []
+    return Array.from({ length: ((to - from + 7) % 7) + 1 }, (_, n) => WEEKDAYS[(from + n) % 7]!)
+  })
+}
+
+/** Days that were not changed stay as they are written. */
+const weekdaysRead = (given: readonly string[], old: unknown): unknown =>
+  WEEKDAYS.every((day) => daysOf(old).includes(day) === given.includes(day)) ? old : given
 
 /** The pairs of a form; a name with a list of values stands in several. */
 export const pairsOf = (members: unknown): (readonly [name: string, value: unknown])[] =>
@@ -314,6 +333,7 @@ function valueIn(
 ): unknown {
   const orOmitted = (value: unknown) => (isEmpty(value) && field.empty === 'omit' ? undefined : value)
   if (field.as === 'flag') return form.has(control)
+  if (field.as === 'weekdays') return orOmitted(weekdaysRead(form.getAll(control), old))
   if (field.as === 'choices' || field.as === 'refs')
     return orOmitted(CODECS.lines!.read(form.getAll(control).join('\n'), old))
   if (field.as === 'pairs' && field.lookup !== undefined) {

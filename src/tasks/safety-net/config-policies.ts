@@ -207,7 +207,11 @@ export const taskPolicy = noted(
       description:
         'Starting the tasks again after a failure, like 3x/5m, 3x/5m*2 or 3x/5m if connection; none = never.',
       defaultText: 'none',
-    }).meta({ label: 'Retry', group: 'retry' }),
+    }).meta({
+      label: 'Retry',
+      hint: '3x/5m: 3 times, every 5 minutes. 3x/5m*2: each time twice as long. none: never.',
+      group: 'retry',
+    }),
     watch,
   })),
   { description: 'A policy.', closed: true },

@@ -112,15 +112,18 @@ function matchText(match: Members, usual: string): string {
       : outcomes.length === EVENT_OUTCOMES.length
         ? 'does anything'
         : either(outcomes.map((one) => VERBS[one as keyof typeof VERBS] ?? one))
+  // An exception such as `during night` is about whatever the rule is about.
+  const isBare = usual === '' && outcomes.length === 0 && Object.keys(others).length > 0
   const who = [
-    subject || (outcomes.some((one) => TASK_OUTCOMES.includes(one)) ? 'a task' : 'anything'),
+    subject || (isBare ? '' : outcomes.some((one) => TASK_OUTCOMES.includes(one)) ? 'a task' : 'anything'),
     ...phrasesOf(others, true),
   ]
   const how = [
     ...phrasesOf(others, false),
     ...(manual === true ? ['when reloaded by hand'] : manual === false ? ['unless reloaded by hand'] : []),
   ]
-  return [[...who, verb].filter((text) => text !== '').join(' '), ...how].join(', ')
+  const isGiven = (text: string) => text !== ''
+  return [[...who, verb].filter(isGiven).join(' '), ...how].filter(isGiven).join(', ')
 }
 
 const TASK_MEMBERS: readonly string[] = ['task', 'taskId', 'app', 'appId', 'stream', 'taskTag', 'taskProperty']

@@ -158,10 +158,12 @@ interface WhyProps {
   readonly explanation: Asked<Explanation> | null
   /** Lines of the configuration for an event that no rule is about; absent = an example. */
   readonly offered?: string | undefined
+  /** Address of a new rule for such events; null for a visitor who may not make one. */
+  readonly like: string | null
 }
 
 /** The decisions of then, and beside each what would be decided now. */
-export const Why = ({ context, decisions, deliveries, explanation, offered }: WhyProps) => (
+export const Why = ({ context, decisions, deliveries, explanation, offered, like }: WhyProps) => (
   <Panel
     id="why"
     title="Why?"
@@ -184,6 +186,7 @@ export const Why = ({ context, decisions, deliveries, explanation, offered }: Wh
         deliveries={deliveries}
         explanation={explanation}
         offered={offered}
+        like={like}
       />
     ) : (
       <ErrorBox failure={decisions} what="Decisions" retry={context.here({})} />
@@ -217,12 +220,24 @@ export function appReloadRule(destinations: readonly string[]): string {
 }
 
 /** The next step for an event that no rule is about. */
-const NextStep = ({ context, rule }: { readonly context: PageContext; readonly rule: string }) => (
+interface NextStepProps {
+  readonly context: PageContext
+  readonly rule: string
+  readonly like: string | null
+}
+
+const NextStep = ({ context, rule, like }: NextStepProps) => (
   <div class="body">
     <p class="lead">No rule is about this event, so nothing is sent.</p>
     <p class="sub">
-      <a href={context.link('/system/routes', { event: context.params.id })}>Try this event against the rules</a>, or
-      add a rule like this one to the configuration file and <a href={context.link('/system/config')}>reload it</a>:
+      <a href={context.link('/system/routes', { event: context.params.id })}>Try this event against the rules</a>
+      {like !== null && (
+        <>
+          , <a href={like}>make a rule for events like this</a>
+        </>
+      )}
+      , or add a rule like this one to the configuration file and <a href={context.link('/system/config')}>reload it</a>
+      :
     </p>
     <CopyText text={rule} />
   </div>
@@ -234,6 +249,7 @@ const Then = ({
   deliveries,
   explanation,
   offered = RULE,
+  like,
 }: Omit<WhyProps, 'decisions'> & { readonly decisions: Decisions }) => {
   const byId = new Map(deliveries.map((one) => [one.id, one]))
   const now = new Map(explanation?.ok ? explanation.data.routes.map((one) => [one.name, one]) : [])
@@ -288,7 +304,9 @@ const Then = ({
           now={{ verdict: verdictNow(route), because: route.because, differs: decisions.recorded }}
         />
       ))}
-      {decisions.recorded && decisions.routes.length === 0 && <NextStep context={context} rule={offered} />}
+      {decisions.recorded && decisions.routes.length === 0 && onlyNow.length === 0 && (
+        <NextStep context={context} rule={offered} like={like} />
+      )}
       {decisions.notConcerned > 0 && (
         <details class="fold" data-key="not-concerned">
           <summary class="small">

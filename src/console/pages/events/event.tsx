@@ -19,7 +19,7 @@ import { ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { Ago, counted, durationText, Name, plainName, Time, usuallyText } from '../../ui/text.tsx'
 import { ruleLike } from '../delivery/rule-words.ts'
 import { Alerted } from './alerted.tsx'
-import { appReloadRule, Why } from './decisions.tsx'
+import { appReloadRule, RULE, Why } from './decisions.tsx'
 import { askLog, columnsOf, LogView } from './log.tsx'
 import { BeforeAndAfter, Data, Execution, TaskAndApp } from './side.tsx'
 import { outcomeState, outcomeWord } from './words.ts'
@@ -125,7 +125,8 @@ function shown(context: PageContext, event: EventDetail, parts: Parts): PageCont
                 decisions={parts.decisions}
                 deliveries={deliveries}
                 explanation={parts.explanation}
-                offered={event.type === 'appReload' ? appReloadRule(parts.destinations) : undefined}
+                offered={offeredFor(event, parts.destinations)}
+                like={context.may('setting:write') ? ruleLike(context, event) : null}
               />
             </div>
           </div>
@@ -141,6 +142,10 @@ function shown(context: PageContext, event: EventDetail, parts: Parts): PageCont
     ),
   }
 }
+
+/** Lines of the configuration for events like this one. */
+const offeredFor = ({ type, outcome }: EventDetail, destinations: readonly string[]): string =>
+  type === 'appReload' ? appReloadRule(destinations) : RULE.replace('outcome: failed', `outcome: ${outcome}`)
 
 const Badges = ({ event: { outcome, consecutiveFailures, test, state, reason } }: { readonly event: EventDetail }) => {
   const { icon, tone } = STATES[outcomeState(outcome)]

@@ -228,21 +228,15 @@ function alertedFact(context: PageContext, item: AttentionItem): Fact {
     return ['Alerted', <b>none{held ? `: ${held}` : item.eventId === null ? ': no message about it has come' : ''}</b>]
   }
   const times = alerted.map(({ at }) => Date.parse(at))
-  const [first, last] = [Math.min(...times), Math.max(...times)]
+  const first = Math.min(...times)
   // People know their address, not the name of the mail server's entry.
   const receivers = alerted.map(({ destination, target }) => plainName(target.includes('@') ? target : destination))
   const targets = alerted.map(({ destination, target }) => `${plainName(destination)}: ${plainName(target)}`)
   return [
     'Alerted',
     <>
-      <span title={[...new Set(targets)].join(', ')}>{listed([...new Set(receivers)])}</span>{' '}
+      <span title={[...new Set(targets)].join(', ')}>{listed([...new Set(receivers)])}</span> first{' '}
       <Time at={first} zone={context} short />
-      {last - first > 60_000 && (
-        <>
-          {' '}
-          to <Time at={last} zone={context} short />
-        </>
-      )}
       {held && `; ${held}`}
     </>,
   ]

@@ -2,6 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The editor of a setting of any kind; its form is made from the schema of the configuration file. */
 import type { FC } from 'hono/jsx'
+import { withQuery } from '../../../http/endpoint/contract.ts'
 import { refusal } from '../../../http/errors.ts'
 import { createZoneTimes } from '../../../platform/zone-times.ts'
 import { SETTING, SETTINGS, type Setting, type SettingTest, TEST_SETTING } from '../../../settings/contract.ts'
@@ -35,6 +36,7 @@ import { EDITOR_PATH, KIND_WORDS, listOf, NEW_DESTINATION } from '../../setting-
 import { ActionLink, FormErrors, FormFields, TextField } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
+import { listed, membersOf as membersIn } from '../../ui/setting-words.ts'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import { typeText } from '../delivery/words.tsx'
 import { switchField } from './features.tsx'
@@ -74,6 +76,13 @@ const GROUPS: Readonly<Record<string, string>> = {
   single: 'Only once',
   retry: 'After a failure',
   watch: 'Watch',
+}
+
+/** Said above the conditions of a new entry. */
+const WITHOUT_CONDITION: Partial<Record<SettingKind, string>> = {
+  rule: 'All fields that are filled in must hold. A rule without any is for everything that needs attention.',
+  policy: 'All fields that are filled in must hold. A policy without any covers all tasks.',
+  maintenance: 'All fields that are filled in must hold. Without any, all alerts are held back.',
 }
 
 const isKey = (kind: SettingKind): boolean => kindOf(kind).form === 'key'
@@ -355,6 +364,7 @@ const Parts: FC<PartsProps> = ({ context, draft: { kind, wanted, members }, form
       {own.map((group) => (
         <Panel id={`step-${group || 'settings'}`} title={GROUPS[group] ?? 'Settings'}>
           <div class="body">
+            {group === 'match' && <p class="muted small">{WITHOUT_CONDITION[kind]}</p>}
             {group === first && !isKey(kind) && (
               <>
                 <TextField
@@ -525,6 +535,12 @@ export const saveSetting: Operation = {
   done(answer) {
     const { kind, name } = answer as Setting
     return `The ${KIND_WORDS[kind].one} ${name} is saved and in use.`
+  },
+  next(answer) {
+    const { kind, name, value } = answer as Setting
+    if (kind !== 'calendar') return null
+    const [date] = listed(membersIn(value).dates).toSorted()
+    return withQuery(listOf(kind)[0], { calendar: name, year: date?.slice(0, 4) })
   },
 }
 

@@ -6,6 +6,7 @@ import {
   DELETE_SETTING,
   MOVE_SETTING,
   RESTORE_SETTING,
+  SETTING,
   SETTING_CHANGES,
   SETTING_HISTORY,
   SETTINGS,
@@ -267,14 +268,22 @@ export const settingOperations: Operations = {
         params: paramsOf(fields),
         headers: revisionHeader(fields),
       }),
-    dialog: (fields) => (
-      <>
-        {kept(fields)}
-        <p>
-          The {fields.get('kind')} <Name text={fields.get('name')} /> is deleted. It can be restored from its changes.
-        </p>
-      </>
-    ),
+    async dialog(fields, context) {
+      const found = await context.ask(SETTING, { params: paramsOf(fields) })
+      const usedBy = found.ok ? found.data.usedBy : []
+      return (
+        <>
+          {kept(fields)}
+          <p>
+            The {fields.get('kind')} <Name text={fields.get('name')} />{' '}
+            {usedBy.length > 0
+              ? 'cannot be deleted while it is named elsewhere. Take it out there first:'
+              : 'will be deleted. It can be restored from its changes.'}
+          </p>
+          {found.ok && usedBy.length > 0 && <UsedBy context={context} setting={found.data} />}
+        </>
+      )
+    },
     done: (_, { get }) => `The ${get('kind')} ${get('name')} is deleted.`,
   },
   'setting.undo': {

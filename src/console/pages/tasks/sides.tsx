@@ -10,6 +10,7 @@ import type { PageContext } from '../../page.ts'
 import { Badge, Icon } from '../../ui/marks.tsx'
 import { Panel } from '../../ui/panel.tsx'
 import { durationText, Name, plainName, Time, withZone } from '../../ui/text.tsx'
+import { reasonWord } from '../delivery/words.tsx'
 
 export const Triggers: FC<{ readonly context: PageContext; readonly triggers: readonly Trigger[] }> = ({
   context,
@@ -98,6 +99,14 @@ export const Followers: FC<{ readonly context: PageContext; readonly followers: 
 )
 
 /** Members of `POST /v4/alertroutes/explain` that the page uses. */
+/** `ops-mail`, `ops-mail (snoozed)`. */
+const destinationText = ({
+  destination,
+  wouldBe,
+  reason,
+}: Explanation['routes'][number]['deliveries'][number]): string =>
+  `${plainName(destination)}${wouldBe === 'suppressed' ? ` (held back: ${reasonWord(reason ?? '')})` : ''}`
+
 /** Where an alert would go if the task failed now. */
 export const Explained: FC<{ readonly asked: Asked<Explanation> }> = ({ asked }) => {
   if (!asked.ok) return <p class="muted">Who would be alerted is not known: {asked.error}.</p>
@@ -111,7 +120,7 @@ export const Explained: FC<{ readonly asked: Asked<Explanation> }> = ({ asked })
           <li>
             <Icon name="mail" class="muted" />
             <div class="two-l">
-              {[...new Set(deliveries.map(({ destination }) => plainName(destination)))].join(', ') || 'no message'}
+              {[...new Set(deliveries.map(destinationText))].join(', ') || 'no message'}
               <p class="sub">
                 rule <Name text={name} />
               </p>

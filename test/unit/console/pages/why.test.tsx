@@ -36,6 +36,7 @@ const shown = async (decisions: object, offered?: string) =>
         decisions={{ ok: true, status: 200, headers: new Headers(), data: decisions as never }}
         deliveries={[]}
         explanation={null}
+        like={null}
         offered={offered}
       />
     ),

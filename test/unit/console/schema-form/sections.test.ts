@@ -36,9 +36,9 @@ describe.each<[what: string, schema: z.ZodType, given: object, controls: Record<
     'a window',
     windowObject,
     {},
-    { days: 'names', from: 'line', start: 'time', on: 'refs calendar', timezone: 'ref timezone' },
+    { days: 'weekdays', from: 'clock', start: 'time', on: 'refs calendar', timezone: 'ref timezone' },
   ],
-  ['a calendar', calendar, {}, { dates: 'lines', days: 'names', except: 'refs calendar' }],
+  ['a calendar', calendar, {}, { dates: 'lines', days: 'weekdays', except: 'refs calendar' }],
   [
     'a maintenance',
     recurringMaintenance,

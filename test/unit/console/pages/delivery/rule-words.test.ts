@@ -31,6 +31,9 @@ test('exceptions come last', () => {
   expect(ruleText({ match: { outcome: 'failed' }, except: { app: ['a', 'b', 'c'] } })).toBe(
     'When a task fails; except: a task of app a, b or c',
   )
+  expect(ruleText({ match: { outcome: 'failed' }, except: { during: 'night' } })).toBe(
+    'When a task fails; except: during night',
+  )
 })
 
 test('every kind and outcome has words of its own', () => {
