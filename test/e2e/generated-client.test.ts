@@ -97,6 +97,7 @@ const MADE: readonly (readonly [path: string, parts: readonly object[]])[] = [
 /** Paths that no list leads to: what their parameters are, from the answer of another operation. */
 const PARAMETERS: Readonly<Record<string, () => Promise<readonly object[]>>> = {
   '/v4/settings/{kind}': async () => [{ kind: 'calendar' }],
+  '/v4/settings/calendar/{name}/days': async () => [{ name: 'holidays' }],
   '/v4/settings/{kind}/{name}/history': async () => [{ kind: 'calendar', name: 'client' }],
   '/v4/udp/self-test/{token}': async () => [{ token: (await ask('post', '/v4/udp/self-test')).data.token }],
   '/v4/keyvalues/{namespace}': async () => [{ namespace: 'Client', key: 'a' }],

@@ -112,7 +112,7 @@ function matchText(match: Members, usual: string): string {
       : outcomes.length === EVENT_OUTCOMES.length
         ? 'does anything'
         : either(outcomes.map((one) => VERBS[one as keyof typeof VERBS] ?? one))
-  // An exception such as `during night` is about whatever the rule is about.
+  // An exception such as `during night` has the subject of the rule.
   const isBare = usual === '' && outcomes.length === 0 && Object.keys(others).length > 0
   const who = [
     subject || (isBare ? '' : outcomes.some((one) => TASK_OUTCOMES.includes(one)) ? 'a task' : 'anything'),
