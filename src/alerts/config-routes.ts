@@ -59,7 +59,7 @@ export const eventMatch = object(() => ({
       description: 'Outcomes, or "*".',
       defaultText: 'all but success, started, status, cleared',
       label: 'Outcomes',
-      hint: 'None = all but success, started, status and cleared.',
+      hint: 'None = all but success, started, status and cleared; in exceptions all.',
       texts: { neverStarted: 'never started' },
       group: 'match',
     }),

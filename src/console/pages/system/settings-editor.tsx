@@ -37,6 +37,7 @@ import { ActionLink, FormErrors, FormFields, TextField } from '../../ui/forms.ts
 import { Badge } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { listed, membersOf as membersIn } from '../../ui/setting-words.ts'
+import { UsedBy } from '../../ui/settings.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import { typeText } from '../delivery/words.tsx'
 import { switchField } from './features.tsx'
@@ -285,24 +286,9 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
             )}
             {present && present.usedBy.length > 0 && (
               <Panel id="used-by" title="Used by" count={present.usedBy.length}>
-                <ul class="list body">
-                  {present.usedBy.map(({ path: key, setting, file, line }) => (
-                    <li>
-                      {setting ? (
-                        <a href={context.link(EDITOR_PATH, setting)}>
-                          {KIND_WORDS[setting.kind].one} <Name text={setting.name} />
-                        </a>
-                      ) : (
-                        <Name text={key} />
-                      )}
-                      {file !== null && (
-                        <span class="muted">
-                          <Name text={`${file}${line === null ? '' : `:${line}`}`} />
-                        </span>
-                      )}
-                    </li>
-                  ))}
-                </ul>
+                <div class="body">
+                  <UsedBy context={context} setting={present} />
+                </div>
               </Panel>
             )}
             <AsText context={context} draft={draft} value={value} isOff={off !== null} />
