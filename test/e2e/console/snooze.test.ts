@@ -147,7 +147,7 @@ describe('snoozes by chips', () => {
     async () => {
       await using opened = await openConsole(browser, `http://127.0.0.1:${product.restPort}/console/system/maintenance`)
       const { page, faults } = opened
-      await page.getByRole('link', { name: 'New' }).click()
+      await page.getByRole('link', { name: 'New', exact: true }).click()
       const task = page.locator('dialog [name=task]')
       await task.pressSequentially('financial')
       const best = 'dialog datalist option:first-child[value="Financial Dashboard Reload"]'
