@@ -107,11 +107,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const time = buildCalendars(base, config)
   const policies = createTaskPolicies({ log, compile: (matches) => certainTest(matches, time) }, config.footman)
   const holds = retryHolds(config)
-  const alerts = createAlerts(
-    { ...base, ...settingsInUse(base, reload), qlik, mqtt, influx, time, holds },
-    config,
-    shadow,
-  )
+  const own = settingsInUse(base, reload)
+  const alerts = createAlerts({ ...base, ...own, qlik, mqtt, influx, time, holds }, config, shadow)
   const messages = createMessages({ ...base, mqtt }, config, shadow)
   const streams = createEventStreams({ maxStreams: () => live().footman.api.maxStreams })
   const kv = createKeyValues({ ...base, streams, messages }, config, shadow)
@@ -174,7 +171,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const attention = createAttention({ ...base, alerts, overview, monitors, schedules, certificates }, config)
   const worked = releaseAfterWork(db.shrink)
-  const pages = createConsole({ ...base, audit, settingSchema }, consoleSettings(config, shadow))
+  const readAddress = async (address: string) =>
+    (await import('../settings/read-address.ts')).readAddress(address, own.limits.guard)
+  const pages = createConsole({ ...base, audit, settingSchema, readAddress }, consoleSettings(config, shadow))
   const delivering = (part: Part) => (shared.delivers ? part : resting(part))
   const onDuty = (part: Part) => (shared.runsDuties ? part : resting(part))
   const features: readonly Part[] = [

@@ -14,7 +14,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { SchemaOf } from '../settings/merge.ts'
 import type { ConsoleConfig } from './config.ts'
 import { END_SESSION, SESSIONS, SIGN_IN_LINK } from './contract.ts'
-import type { NodeState, SiteSettings } from './page.ts'
+import type { NodeState, ReadAddress, SiteSettings } from './page.ts'
 import { createGuard } from './session/guard.ts'
 import { createSignInLinks } from './session/links.ts'
 
@@ -26,6 +26,7 @@ interface ConsoleDeps {
   readonly audit: Audit
   readonly shared: Pick<SharedState, 'status' | 'runsDuties'>
   readonly settingSchema: SchemaOf
+  readonly readAddress: ReadAddress
 }
 
 export interface Console {
@@ -65,6 +66,7 @@ export function createConsole(deps: ConsoleDeps, initial: ConsoleSettings): Cons
       now,
       guard,
       settingSchema: deps.settingSchema,
+      readAddress: deps.readAddress,
       signIn: createSignIn({ sessions, links, audit, now }, config),
       settings: () => ({
         ...settings.site,

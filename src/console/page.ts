@@ -46,6 +46,9 @@ export const placesFor = (may: (scope: string) => boolean): Place[] =>
     return scopes.length === 0 || scopes.some(may)
   })
 
+/** The text at an address that the visitor has entered. Rejects with the reason in words. */
+export type ReadAddress = (address: string) => Promise<string>
+
 export interface PageContext {
   readonly request: ApiRequest
   /** Path of the console for the browser: `/footman/console`. */
@@ -63,6 +66,7 @@ export interface PageContext {
   readonly settings: SiteSettings
   /** The schema of a setting, for its form. */
   readonly settingSchema: SchemaOf
+  readonly readAddress: ReadAddress
   /** Chosen in the posted form. */
   readonly upload?: Upload
   /** Actions of the page that ask nothing, filled while it is rendered: of each operation the fields of the first button. */

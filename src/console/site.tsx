@@ -19,7 +19,15 @@ import { assetAnswer } from './assets.ts'
 import { bannersOf } from './banners.tsx'
 import { Calls, operationPage, takeAction } from './forms.tsx'
 import { type FrameState, framed, outside } from './frame.tsx'
-import { type PageContent, type PageContext, type PageFile, PLACES, type Place, type SiteSettings } from './page.ts'
+import {
+  type PageContent,
+  type PageContext,
+  type PageFile,
+  PLACES,
+  type Place,
+  type ReadAddress,
+  type SiteSettings,
+} from './page.ts'
 import { pageHeaders } from './page-headers.ts'
 import { OPERATIONS, PAGES } from './pages/index.ts'
 import { formOf, isRefusal, redirect, rootOf, type SiteEnv, uploadOf } from './requests.ts'
@@ -33,6 +41,7 @@ export interface SiteDeps {
   readonly guard: Guard
   readonly signIn: SignIn
   readonly settingSchema: SchemaOf
+  readonly readAddress: ReadAddress
   /** Asked for each page, as the configuration may change. */
   readonly settings: () => SiteSettings & { readonly hsts: boolean }
 }
@@ -44,7 +53,7 @@ export type Site = (request: ApiRequest) => Promise<Response>
 
 const THEME_COOKIE = 'footman_theme'
 
-export function createSite({ log, now, guard, signIn, settingSchema, settings }: SiteDeps): Site {
+export function createSite({ log, now, guard, signIn, settingSchema, readAddress, settings }: SiteDeps): Site {
   const app = new Hono<SiteEnv>()
 
   async function withVisitor(c: SiteContext, work: (context: PageContext) => Promise<Response>): Promise<Response> {
@@ -53,7 +62,7 @@ export function createSite({ log, now, guard, signIn, settingSchema, settings }:
     if (!visitor) return redirect(withQuery(`${rootOf(request)}/login`, { next: addressOf(request) }))
     const tooMany = request.pages.count(visitor.identity.bucket ?? limitedClient(request.client))
     if (tooMany) throw tooMany
-    return work(contextOf(c, visitor, { settings: settings(), settingSchema, now: now() }))
+    return work(contextOf(c, visitor, { settings: settings(), settingSchema, readAddress, now: now() }))
   }
 
   async function show(context: PageContext, place: Place, content: PageContent): Promise<Response> {
@@ -153,7 +162,7 @@ export function createSite({ log, now, guard, signIn, settingSchema, settings }:
 function contextOf(
   c: SiteContext,
   visitor: Visitor,
-  site: Pick<PageContext, 'settings' | 'settingSchema' | 'now'>,
+  site: Pick<PageContext, 'settings' | 'settingSchema' | 'readAddress' | 'now'>,
 ): PageContext {
   const { request } = c.env
   const { pathname, searchParams } = new URL(request.url, 'http://own.invalid')

@@ -206,6 +206,21 @@ describe('calendars and windows', () => {
     expect(textOf(broken.html)).toContain('The file cannot be used')
     expect((await call('GET', 'calendar/broken')).status).toBe(404)
   })
+
+  test('days come from an address, too, but not from one of this machine', async () => {
+    const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response(ICS) })
+    const send = async (address: string) => {
+      const csrf = await writer.csrf('/console/system/about')
+      return writer.post('/console/form/calendar.fill', { csrf, confirmed: '1', name: 'by-address', address })
+    }
+    const asked = await send(`http://127.0.0.1:${server.port}/holidays.ics`)
+    expect(textOf(await asked.text())).toContain('The address cannot be used: ')
+    expect(server.pendingRequests).toBe(0)
+    // A link does not make Footman ask another server.
+    const linked = await writer.page('/form/calendar.fill?name=x&address=http%3A%2F%2F127.0.0.1%3A1%2F')
+    expect(linked.text).not.toContain('cannot be used')
+    await server.stop(true)
+  })
 })
 
 const weekdayOf = (day: string): string =>

@@ -66,10 +66,27 @@ const Chosen = ({ fields, now }: { readonly fields: Fields; readonly now: number
   )
 }
 
+/** The text of the chosen file, or at the address, or why there is none; null where neither was given. */
+async function textIn(
+  { get }: Fields,
+  { request, readAddress }: PageContext,
+): Promise<string | { readonly wrong: string } | null> {
+  if (get('text') !== '') return get('text')
+  const address = get('address').trim()
+  // A link must not make Footman ask another server.
+  if (address === '' || request.method !== 'POST' || get('value') !== '') return null
+  try {
+    return await readAddress(address)
+  } catch (error) {
+    return { wrong: errorText(error) }
+  }
+}
+
 async function fillInputs(fields: Fields, context: PageContext): Promise<Child> {
   const { get, form } = fields
   const [name, revision] = [get('name'), get('revision')]
-  const found = get('text') === '' ? null : await daysOfFile(get('text'), context)
+  const text = await textIn(fields, context)
+  const found = text === null ? null : typeof text === 'string' ? await daysOfFile(text, context) : text
   if (found && 'days' in found) {
     const before = revision === '' ? null : await context.ask(SETTING, { params: { kind: 'calendar', name } })
     const value = before?.ok ? before.data.value : {}
@@ -95,7 +112,7 @@ async function fillInputs(fields: Fields, context: PageContext): Promise<Child> 
     <>
       {found && 'wrong' in found && (
         <p class="bad" role="alert">
-          The file cannot be used: <Name text={found.wrong} />
+          The {get('address') === '' ? 'file' : 'address'} cannot be used: <Name text={found.wrong} />
         </p>
       )}
       {revision === '' ? (
@@ -108,12 +125,13 @@ async function fillInputs(fields: Fields, context: PageContext): Promise<Child> 
       )}
       <label class="field">
         <span>File</span>
-        <input type="file" name="file" accept=".ics,.csv,.tsv,.txt,.xlsx,.yaml,.yml,text/calendar" required />
+        <input type="file" name="file" accept=".ics,.csv,.tsv,.txt,.xlsx,.yaml,.yml,text/calendar" />
       </label>
+      <TextField name="address" label="or address of an .ics file" value={get('address')} type="url" />
       <p class="sub">
         An iCalendar file, a table with dates in its first column, or a YAML list of dates. Its days of {YEARS} years
-        are put into the calendar as dates; the file itself is not kept. The next step shows them. A calendar that
-        follows a file on this computer stands in the configuration file.
+        are put into the calendar as dates; the file itself is not kept, nor asked for again. The next step shows them.
+        A calendar that follows a file on this computer stands in the configuration file.
       </p>
     </>
   )
