@@ -280,11 +280,11 @@ async function fillFromFile(
 }
 
 /** A form that is refused before the API is asked. */
-const refused = (error: string, issues: Failure['issues']): Failure => ({
+export const refused = (error: string, issues: Failure['issues'], details = ''): Failure => ({
   ok: false,
   status: 400,
   error,
-  details: '',
+  details,
   code: 'VALIDATION',
   requestId: '',
   issues,

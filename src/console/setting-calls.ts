@@ -1,10 +1,9 @@
-/** The call that writes a setting, and the value that a form carries for it. */
+/** The calls that write a setting, and the value that a form carries for one. */
 import { refusal } from '../http/errors.ts'
 import { parseOutsideJson } from '../platform/json.ts'
-import { PUT_SETTING } from '../settings/contract.ts'
+import { MOVE_SETTING, PUT_SETTING } from '../settings/contract.ts'
 import type { SettingKind } from '../settings/kinds.ts'
 import { type Call, callOf, type Fields } from './forms.tsx'
-import { isMembers, type Members } from './schema-form/fields.ts'
 
 interface Entry {
   readonly kind: SettingKind
@@ -16,22 +15,21 @@ interface Entry {
   readonly rename?: string | undefined
 }
 
+/** Changes the revision that a form has shown; '' = there was none. */
+export const revisionHeader = (revision: string): Record<string, string> =>
+  revision === '' ? { 'if-none-match': '*' } : { 'if-match': `"${revision}"` }
+
 export const putSetting = ({ kind, name, value, revision, rename }: Entry): Call =>
   callOf(PUT_SETTING, {
     params: { kind, name },
     body: { value, ...(rename !== undefined && { name: rename }) },
-    headers: revision === '' ? { 'if-none-match': '*' } : { 'if-match': `"${revision}"` },
+    headers: revisionHeader(revision),
   })
 
-/** The object that a text is in JSON; null for a text that is none. */
-export function jsonIn(text: string): Members | null {
-  try {
-    const value: unknown = text === '' ? null : parseOutsideJson(text)
-    return isMembers(value) && !Array.isArray(value) ? value : null
-  } catch {
-    return null
-  }
-}
+export const moveSetting = (
+  { kind, name, revision }: Pick<Entry, 'kind' | 'name' | 'revision'>,
+  position: number,
+): Call => callOf(MOVE_SETTING, { params: { kind, name }, body: { position }, headers: revisionHeader(revision) })
 
 /** The JSON in the field `value`; undefined for an empty one. Throws 400 for a text that is none. */
 export function valueIn({ get }: Pick<Fields, 'get'>): unknown {

@@ -6,8 +6,8 @@ interface KindWords {
   readonly many: string
   readonly one: string
   readonly place: Place
-  /** The page that lists them, below the console; default: that of all settings. */
-  readonly list?: string
+  /** The page that lists them, below the console. */
+  readonly list: string
 }
 
 export const FEATURES_PATH = '/system/features'
@@ -32,9 +32,3 @@ export const KIND_WORDS: Readonly<Record<SettingKind, KindWords>> = {
 export const NEW_DESTINATION = '/delivery/destinations/new'
 export const SETTINGS_PATH = '/system/settings'
 export const EDITOR_PATH = '/system/settings/edit'
-
-/** The page that lists the settings of a kind, with its query. */
-export const listOf = (kind: SettingKind): readonly [path: string, query: Readonly<Record<string, string>>] => {
-  const { list } = KIND_WORDS[kind]
-  return list === undefined ? [SETTINGS_PATH, { kind }] : [list, {}]
-}

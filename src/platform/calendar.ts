@@ -263,18 +263,21 @@ function dayFrom(year: number, month: number, day: number): Day | null {
 /** `2026-12-24` */
 export const formatDay = (day: Day): string => new Date(day * DAY_MS).toISOString().slice(0, 10)
 
-/** `mon`, `mon-fri`, `sat-mon` to the numbers of `weekdayOf`. Throws for other texts, which the configuration schema refuses before. */
+/** The days of `mon`, `mon-fri`, `sat-mon`, as the numbers of `weekdayOf`; null for another text. */
+export function weekdayRange(text: string): readonly number[] | null {
+  const [first = '', last = first] = text.trim().toLowerCase().split('-')
+  const [from, to] = [WEEKDAYS.indexOf(first as never), WEEKDAYS.indexOf(last as never)]
+  if (from < 0 || to < 0) return null
+  return Array.from({ length: ((to - from + 7) % 7) + 1 }, (_, n) => (from + n) % 7)
+}
+
+/** The days of ranges. Throws for texts that are none, which the configuration schema refuses before. */
 function weekdaySet(ranges: readonly string[]): ReadonlySet<number> {
-  const days = new Set<number>()
-  for (const range of ranges) {
-    const [first = '', last = first] = range.trim().toLowerCase().split('-')
-    const from = WEEKDAYS.indexOf(first as never)
-    const to = WEEKDAYS.indexOf(last as never)
-    if (from < 0 || to < 0) throw new Error(`"${range}" is not a day like mon or a range like mon-fri`)
-    for (let day = from; ; day = (day + 1) % 7) {
-      days.add(day)
-      if (day === to) break
-    }
-  }
-  return days
+  return new Set(
+    ranges.flatMap((range) => {
+      const days = weekdayRange(range)
+      if (days === null) throw new Error(`"${range}" is not a day like mon or a range like mon-fri`)
+      return days
+    }),
+  )
 }

@@ -5,7 +5,7 @@ import type { Child, FC } from 'hono/jsx'
 import type { PageContext } from '../page.ts'
 import { Panel } from '../ui/panel.tsx'
 import { Name, Time } from '../ui/text.tsx'
-import { differences, memberAt } from './fields.ts'
+import { differences, type Members, memberAt } from './fields.ts'
 
 interface VersionConflictProps {
   readonly context: PageContext
@@ -65,4 +65,21 @@ export const VersionConflict: FC<VersionConflictProps> = ({ context, before, now
       </div>
     </Panel>
   )
+}
+
+interface Versions {
+  readonly before: Members
+  readonly mine: Members
+  readonly theirs: Members
+}
+
+/** The members to go on with after a conflict. `merge`: those that were not changed in the form are theirs. */
+export function takenOver({ before, mine, theirs }: Versions, revision: number, merge: boolean) {
+  if (!merge) return { members: mine, notice: `Saving will replace revision ${revision}. Nothing is saved yet.` }
+  const names = [...new Set([...Object.keys(before), ...Object.keys(mine)])]
+  const own = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(mine[name]))
+  return {
+    members: { ...theirs, ...Object.fromEntries(own.map((name) => [name, mine[name]])) },
+    notice: `Members that you did not change are those of revision ${revision}. Nothing is saved yet.`,
+  }
 }

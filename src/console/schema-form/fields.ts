@@ -1,6 +1,6 @@
 /** The fields of a form: what it shows, and how it is read back into the members that it is made of. */
 
-import { WEEKDAYS } from '../../platform/calendar.ts'
+import { WEEKDAYS, weekdayRange } from '../../platform/calendar.ts'
 import { parseOutsideJson } from '../../platform/json.ts'
 import { createZoneTimes, type ZoneTimes } from '../../platform/zone-times.ts'
 
@@ -76,6 +76,16 @@ export interface Variant {
 export type Members = Record<string, unknown>
 
 export const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null
+
+/** The object that a text is in JSON; null for a text that is none. */
+export function membersOfJson(text: string): Members | null {
+  try {
+    const value: unknown = text === '' ? null : parseOutsideJson(text)
+    return isMembers(value) && !Array.isArray(value) ? value : null
+  } catch {
+    return null
+  }
+}
 
 /** The member at a path; undefined where there is none. */
 export function memberAt(members: unknown, path: string): unknown {
@@ -226,14 +236,8 @@ const CODECS: Readonly<Record<string, Codec>> = {
 }
 
 /** The days of ranges: those of `mon-fri`. */
-export function daysOf(value: unknown): string[] {
-  return [value ?? []].flat().flatMap((range) => {
-    const [first = '', last = first] = String(range).trim().toLowerCase().split('-')
-    const [from, to] = [first, last].map((day) => (WEEKDAYS as readonly string[]).indexOf(day)) as [number, number]
-    if (from < 0 || to < 0) return []
-    return Array.from({ length: ((to - from + 7) % 7) + 1 }, (_, n) => WEEKDAYS[(from + n) % 7]!)
-  })
-}
+export const daysOf = (value: unknown): string[] =>
+  [value ?? []].flat().flatMap((range) => (weekdayRange(String(range)) ?? []).map((day) => WEEKDAYS[day]!))
 
 /** Days that were not changed stay as they are written. */
 const weekdaysRead = (given: readonly string[], old: unknown): unknown =>

@@ -15,7 +15,7 @@ import {
   word,
 } from '../../config/fields.ts'
 import { TASK_TYPES } from '../../events/kinds.ts'
-import { WEEKDAYS } from '../../platform/calendar.ts'
+import { weekdayRange } from '../../platform/calendar.ts'
 import { formatDuration, parseDuration } from '../../platform/duration.ts'
 
 export interface RetryPolicy {
@@ -122,17 +122,8 @@ export function parseDue(text: string): DueRule | null {
 
 /** Empty when a name is none. */
 function daysOf(text: string): ReadonlySet<number> {
-  const found = new Set<number>()
-  for (const part of text.split(',')) {
-    const [first = '', last = first] = part.trim().split('-')
-    const [from, to] = [first, last].map((name) => WEEKDAYS.indexOf(name as (typeof WEEKDAYS)[number]))
-    if (from === undefined || to === undefined || from < 0 || to < 0) return new Set()
-    for (let day = from; ; day = (day + 1) % 7) {
-      found.add(day)
-      if (day === to) break
-    }
-  }
-  return found
+  const ranges = text.split(',').map(weekdayRange)
+  return new Set(ranges.includes(null) ? [] : ranges.flatMap((days) => days ?? []))
 }
 
 // `Butler.footman.taskPolicies`.

@@ -217,6 +217,22 @@ test('of two people who edit one rule, the second sees both versions and goes on
   })
 })
 
+test('a name that is taken, and a setting that is gone meanwhile, are refused in their own words', async () => {
+  for (const name of ['one-window', 'other-window']) await put(`window/${name}`, { from: '08:00' })
+  const page = await edit(admin, 'kind=window&name=one-window')
+  page.fill('wanted', 'other-window')
+  await page.press('Save')
+  expect(page.status).toBe(409)
+  expect(page.text('[data-wrong="wanted"]')).toBe('There is one of this name already.')
+  expect(page.all('#conflict')).toEqual([])
+  const late = await edit(admin, 'kind=window&name=one-window')
+  await product.call('DELETE', '/v4/settings/window/one-window', undefined, { ...bearer, 'if-match': '"1"' })
+  late.fill('f:from', '09:00')
+  await late.press('Save')
+  expect(late.status).toBe(409)
+  expect(late.text('[role="alert"]')).toContain('is not there any more')
+})
+
 test('YAML can be written in the place of the fields', async () => {
   const page = await edit(admin, 'kind=calendar')
   page.fill('yaml', 'Butler:\n  footman:\n    calendars:\n      closing:\n        dates: [2030-12-31]\n')

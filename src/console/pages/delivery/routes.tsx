@@ -1,14 +1,13 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** Alert rules in the order of their evaluation, with the tester. */
-
 import { ALERT_RULES, type AlertRule, EXPLAIN } from '../../../alerts/rules/contract.ts'
 import { refusal } from '../../../http/errors.ts'
-import { MOVE_SETTING, type Setting } from '../../../settings/contract.ts'
+import type { Setting } from '../../../settings/contract.ts'
 import { callOf, type Operation } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
-import type { Members } from '../../schema-form/fields.ts'
-import { jsonIn, putSetting } from '../../setting-calls.ts'
+import { type Members, membersOfJson } from '../../schema-form/fields.ts'
+import { moveSetting, putSetting } from '../../setting-calls.ts'
 import { EDITOR_PATH } from '../../setting-kinds.ts'
 import { FormFields } from '../../ui/forms.tsx'
 import { Icon, Mark } from '../../ui/marks.tsx'
@@ -228,20 +227,17 @@ interface RuleButtonsProps {
   readonly locked: string | null
 }
 
-/** A change that a button of the list makes: another place, or another value. */
-type RuleChange = Pick<Setting, 'name' | 'revision'> & ({ readonly position: number } | { readonly value: unknown })
-
 /** Buttons of the form that holds the whole list: forms of their own would be most of a page with hundreds of rules. */
 const RuleButtons = ({ context, setting: { name, value, revision }, order, locked }: RuleButtonsProps) => {
   const at = order.indexOf(name)
   const off = whyNot(context, locked, 'rule', name, value)
   const isOn = (value as Members).enable !== false
-  const button = (text: string, change: RuleChange) => (
+  const button = (text: string, change: { readonly position: number } | { readonly value: unknown }) => (
     <button
       type="submit"
       class="btn s"
       name="change"
-      value={JSON.stringify(change)}
+      value={JSON.stringify({ name, revision, ...change })}
       disabled={off !== null}
       title={off ?? undefined}
     >
@@ -252,9 +248,9 @@ const RuleButtons = ({ context, setting: { name, value, revision }, order, locke
   return (
     <span class="tools">
       <EditSetting context={context} kind="rule" name={name} value={value} locked={locked} />
-      {at > 0 && button('Up', { name, revision, position: at - 1 })}
-      {at < order.length - 1 && button('Down', { name, revision, position: at + 1 })}
-      {button(isOn ? 'Switch off' : 'Switch on', { name, revision, value: { ...(value as Members), enable: !isOn } })}
+      {at > 0 && button('Up', { position: at - 1 })}
+      {at < order.length - 1 && button('Down', { position: at + 1 })}
+      {button(isOn ? 'Switch off' : 'Switch on', { value: { ...(value as Members), enable: !isOn } })}
     </span>
   )
 }
@@ -264,20 +260,11 @@ export const changeRule: Operation = {
   scope: 'setting:write',
   verb: 'Change the rule',
   call({ get }) {
-    const { name, revision, ...change } = changeIn(get('change'))
-    if (!('position' in change)) return putSetting({ kind: 'rule', name, ...change, revision: String(revision ?? '') })
-    return callOf(MOVE_SETTING, {
-      params: { kind: 'rule', name },
-      body: change,
-      headers: { 'if-match': `"${revision}"` },
-    })
+    const { name, revision, position, value } = membersOfJson(get('change')) ?? {}
+    // A form that this page has not made.
+    if (typeof name !== 'string') throw refusal('VALIDATION', 'change: must name a rule')
+    const rule = { kind: 'rule', name, revision: String(revision ?? '') } as const
+    return typeof position === 'number' ? moveSetting(rule, position) : putSetting({ ...rule, value })
   },
   done: (answer) => `The rule ${(answer as Setting).name} is changed and in use.`,
-}
-
-/** Throws 400 for a form that this page has not made. */
-function changeIn(text: string): RuleChange {
-  const change = jsonIn(text)
-  if (typeof change?.name === 'string') return change as unknown as RuleChange
-  throw refusal('VALIDATION', 'change: must name a rule')
 }

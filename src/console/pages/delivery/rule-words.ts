@@ -3,6 +3,7 @@ import { EVENT_OUTCOMES, type EVENT_TYPES, TASK_TYPES } from '../../../events/ki
 import type { PageContext } from '../../page.ts'
 import { isMembers, type Members } from '../../schema-form/fields.ts'
 import { EDITOR_PATH } from '../../setting-kinds.ts'
+import { listed } from '../../ui/setting-words.ts'
 
 const SUBJECTS: Readonly<Record<(typeof EVENT_TYPES)[number], string>> = {
   reload: 'a reload task',
@@ -91,13 +92,11 @@ const phrasesOf = (match: Members, wanted: boolean): string[] =>
     ([member, phrase]) => phrase(textOf(match[member])),
   )
 
-const listOf = (value: unknown): string[] => [value ?? []].flat().map(String)
-
 /** Conditions of a match in words. `usual`: what happens where no outcome is given; '' = anything. */
 function matchText(match: Members, usual: string): string {
   const { type, outcome, manual, ...others } = match
-  const types = listOf(type)
-  const outcomes = listOf(outcome).flatMap((one) => (one === '*' ? EVENT_OUTCOMES : one))
+  const types = listed(type)
+  const outcomes = listed(outcome).flatMap((one) => (one === '*' ? EVENT_OUTCOMES : one))
   const given = PHRASES.filter(([member]) => others[member] !== undefined)
   const isTask = types.length === 0 && given.some(([member]) => TASK_MEMBERS.includes(member))
   const subject =

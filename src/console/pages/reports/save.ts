@@ -1,15 +1,15 @@
 /** The buttons of a definition's form: save, plan, change a list, show a preview, take over changes of others. */
 
 import { refusal } from '../../../http/errors.ts'
-import { parseOutsideJson } from '../../../platform/json.ts'
 import { PREVIEW_REPORT, PREVIEW_TASK, TEST_CONDITION } from '../../../reports/contract.ts'
 import { DEFINITIONS } from '../../../reports/entities/contract.ts'
 import { PLAN_TASK } from '../../../reports/runs/contract.ts'
 import { UPLOAD_TEMPLATE } from '../../../reports/templates/contract.ts'
 import type { Asked, Failure } from '../../ask.ts'
-import { callOf, type Operation, timesOf } from '../../forms.tsx'
+import { callOf, type Operation, refused, timesOf } from '../../forms.tsx'
 import type { PageContent, PageContext } from '../../page.ts'
-import { changeList, type Members, memberAt, readFields } from '../../schema-form/fields.ts'
+import { takenOver } from '../../schema-form/conflict.tsx'
+import { changeList, type Members, memberAt, membersOfJson, readFields } from '../../schema-form/fields.ts'
 import { type Draft, editable, editorPage } from './editor.tsx'
 import { type Definition, definitionOf, isKind, KINDS, pathOf } from './kinds.ts'
 import { checkText, failurePage, type PreviewChoices } from './preview.tsx'
@@ -80,21 +80,12 @@ const bodyOf = (definition: Members) => definition as never
 /** Throws 400 for a form that this console has not made. */
 function draftOf(form: URLSearchParams): Draft {
   const kind = form.get('kind') ?? ''
-  const [before, definition] = ['before', 'definition'].map((name) => membersOf(form.get(name) ?? ''))
+  const [before, definition] = ['before', 'definition'].map((name) => membersOfJson(form.get(name) ?? ''))
   if (!isKind(kind) || !before || !definition) {
     throw refusal('VALIDATION', 'This form is not complete. Open the definition again.')
   }
   readFields(definition, formOfKind(kind, definition).fields, form, { times: timesOf(form) })
   return { kind, id: form.get('id') ?? '', revision: Number(form.get('revision')) || 0, before, definition }
-}
-
-function membersOf(text: string): Members | null {
-  try {
-    const members: unknown = parseOutsideJson(text)
-    return typeof members === 'object' && members !== null && !Array.isArray(members) ? (members as Members) : null
-  } catch {
-    return null
-  }
 }
 
 async function planned(context: PageContext, { definition }: Draft, planFor: string): Promise<Partial<Draft>> {
@@ -134,7 +125,7 @@ const chosen = (form: URLSearchParams): PreviewChoices => ({
 async function uploaded(context: PageContext, draft: Draft): Promise<PageContent> {
   const { upload } = context
   if (!upload) {
-    const failure = failureOf('No file was chosen', 'Choose an xlsx, docx or pptx file, then upload it.')
+    const failure = refused('No file was chosen', [], 'Choose an xlsx, docx or pptx file, then upload it.')
     return editorPage(context, { ...draft, failure, failed: 'Not uploaded' })
   }
   const headers = {
@@ -160,21 +151,11 @@ async function uploaded(context: PageContext, draft: Draft): Promise<PageContent
   })
 }
 
-const failureOf = (error: string, details: string): Failure => ({
-  ok: false,
-  status: 400,
-  error,
-  details,
-  code: '',
-  requestId: '',
-  issues: [],
-})
-
 function withJson(draft: Draft, text: string): Draft {
-  const definition = membersOf(text)
+  const definition = membersOfJson(text)
   if (definition)
     return { ...draft, definition: editable(definition), notice: 'The JSON is in the form, not saved yet.' }
-  return { ...draft, failure: failureOf('This is no JSON object', 'The form is as it was.'), failed: 'Not taken' }
+  return { ...draft, failure: refused('This is no JSON object', [], 'The form is as it was.'), failed: 'Not taken' }
 }
 
 async function present(context: PageContext, { kind, id }: Draft): Promise<Definition | null> {
@@ -192,16 +173,6 @@ async function rebased(context: PageContext, draft: Draft, merge: boolean): Prom
   const other = await present(context, draft)
   if (!other) return draft
   const theirs = editable(other)
-  const { before, definition } = draft
-  const isOwn = (name: string) => JSON.stringify(before[name]) !== JSON.stringify(definition[name])
-  const own = Object.fromEntries(Object.entries(definition).filter(([name]) => isOwn(name)))
-  return {
-    ...draft,
-    revision: other.revision,
-    before: theirs,
-    definition: merge ? { ...theirs, ...own } : definition,
-    notice: merge
-      ? `Members that you did not change are those of revision ${other.revision}. Nothing is saved yet.`
-      : `Saving will replace revision ${other.revision}. Nothing is saved yet.`,
-  }
+  const { members, notice } = takenOver({ before: draft.before, mine: draft.definition, theirs }, other.revision, merge)
+  return { ...draft, revision: other.revision, before: theirs, definition: members, notice }
 }

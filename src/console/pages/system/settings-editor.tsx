@@ -10,10 +10,10 @@ import { kindOf, SETTING_KINDS, type SettingKind } from '../../../settings/kinds
 import { MASK, mapTexts, maskValue } from '../../../settings/store.ts'
 import { entriesIn, yamlOf } from '../../../settings/text.ts'
 import type { Asked, Failure } from '../../ask.ts'
-import { type Call, curlOf, type Operation, Refused, timesOf } from '../../forms.tsx'
+import { type Call, curlOf, type Operation, Refused, refused, timesOf } from '../../forms.tsx'
 import type { Page, PageContent, PageContext } from '../../page.ts'
 import { isRefusal } from '../../requests.ts'
-import { VersionConflict } from '../../schema-form/conflict.tsx'
+import { takenOver, VersionConflict } from '../../schema-form/conflict.tsx'
 import { Fields } from '../../schema-form/controls.tsx'
 import {
   changeList,
@@ -24,6 +24,7 @@ import {
   isPreset,
   type Members,
   memberAt,
+  membersOfJson,
   readFields,
   type Variant,
   variantOf,
@@ -31,13 +32,13 @@ import {
   withoutLists,
 } from '../../schema-form/fields.ts'
 import { fieldsOf, formsOf } from '../../schema-form/of-schema.ts'
-import { jsonIn, putSetting } from '../../setting-calls.ts'
-import { EDITOR_PATH, KIND_WORDS, listOf, NEW_DESTINATION } from '../../setting-kinds.ts'
+import { putSetting } from '../../setting-calls.ts'
+import { EDITOR_PATH, KIND_WORDS, NEW_DESTINATION } from '../../setting-kinds.ts'
 import { ActionLink, FormErrors, FormFields, TextField } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
 import { CopyText, ErrorBox, Head, Panel } from '../../ui/panel.tsx'
 import { listed, membersOf as membersIn } from '../../ui/setting-words.ts'
-import { UsedBy } from '../../ui/settings.tsx'
+import { placeText, SettingState, UsedBy, whyNot } from '../../ui/settings.tsx'
 import { Name, plainName, Time } from '../../ui/text.tsx'
 import { typeText } from '../delivery/words.tsx'
 import { switchField } from './features.tsx'
@@ -146,7 +147,7 @@ const draftOf = (kind: SettingKind, { name, revision, value }: Setting): Draft =
 function newSetting(context: PageContext, kind: SettingKind): Promise<PageContent> | PageContent {
   const { query } = context
   const type = query.get('type') ?? undefined
-  const given = jsonIn(query.get('value') ?? '') ?? {}
+  const given = membersOfJson(query.get('value') ?? '') ?? {}
   const members = { ...given, ...(type !== undefined && { type }) }
   const forms = isKey(kind) ? [] : formsOf(context.settingSchema(kind, '')!.value)
   if (forms.length > 1 && !forms.some((one) => one.type === members.type)) {
@@ -172,24 +173,25 @@ function newSetting(context: PageContext, kind: SettingKind): Promise<PageConten
 /** `shown`: the setting as it is, where the form has just been opened. */
 async function editorPage(context: PageContext, draft: Draft, shown?: Setting): Promise<PageContent> {
   const { kind, name, failure } = draft
-  const { one, many, place } = KIND_WORDS[kind]
+  const { one, many, place, list } = KIND_WORDS[kind]
   const form = formOf(context, kind, name, draft.members)
   if (!form) throw refusal('SETTING_NOT_FOUND', `There is no ${one} ${name}.`)
-  const isConflict = failure?.code === 'SETTING_CHANGED' && name !== ''
   const [kinds, present] = await Promise.all([
     context.ask(SETTINGS),
     shown || name === ''
       ? shown
       : context.ask(SETTING, { params: { kind, name } }).then((now) => (now.ok ? now.data : undefined)),
   ])
+  // The setting itself was changed, or another one has the name already, or it is gone.
+  const isConflict =
+    failure?.code === 'SETTING_CHANGED' && present?.revision !== draft.revision && present !== undefined
   const locked = kinds.ok ? kinds.data.locked : null
   const inFile = present?.source === 'file' || present?.state === 'hidden'
   const off = inFile
     ? 'It stands in the configuration file. Change it there.'
-    : (locked ?? (context.may('setting:write') ? null : 'This needs the scope setting:write'))
+    : whyNot(context, locked, kind, name, present?.value ?? null)
   const members = structuredClone(draft.members)
   withLists(members, form.fields)
-  const [path, query] = listOf(kind)
   const action = context.link(`/form/${SAVE}`)
   const title = isKey(kind) ? switchField(context, name).label : name === '' ? `New ${one}` : plainName(name)
   const value = entryValue(kind, members, form.fields)
@@ -202,7 +204,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
       <>
         <Head
           title={title}
-          crumbs={[{ href: context.link(path, query), text: many }]}
+          crumbs={[{ href: context.link(list), text: many }]}
           beside={<Beside context={context} draft={draft} setting={present} />}
         >
           {present?.source === 'console' && (
@@ -216,7 +218,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
                   operation="setting.delete"
                   scope="setting:write"
                   values={{ kind, name, revision: present.revision }}
-                  then={context.link(path, query)}
+                  then={context.link(list)}
                   off={locked}
                   class=""
                 >
@@ -232,11 +234,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
           </p>
         )}
         {off !== null && <p class="lead">{off}</p>}
-        {present?.issues.map((issue) => (
-          <p class="lead">
-            <Badge tone="warn" text="not used" /> <Name text={`${issue.path} ${issue.message}`} />
-          </p>
-        ))}
+        {present && <SettingState setting={present} />}
         {failure && !isConflict && <Refused failure={inWords(failure, form.fields)} verb="Save" />}
         <form method="post" action={action} class="two editor" novalidate data-dirty={String(isChanged(draft))}>
           <FormFields
@@ -249,7 +247,7 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
               members: JSON.stringify(draft.members),
               zone: context.timezone,
             }}
-            then={context.link(path, query)}
+            then={context.link(list)}
           />
           <fieldset class="plain stack" disabled={off !== null}>
             {isConflict && present && (
@@ -263,10 +261,14 @@ async function editorPage(context: PageContext, draft: Draft, shown?: Setting): 
                 at={present.changedAt ?? ''}
               />
             )}
-            <FormErrors.Provider value={errorsOf(draft, form.fields)}>
+            <FormErrors.Provider value={errorsOf(draft, form.fields, present)}>
               <Parts context={context} draft={{ ...draft, members }} form={form} action={action} />
             </FormErrors.Provider>
-            <Buttons kind={kind} isNew={name === ''} />
+            <div class="acts">
+              <button type="submit" class="btn primary" name="do" value="save">
+                {name === '' ? `Add the ${one}` : 'Save'}
+              </button>
+            </div>
           </fieldset>
           <div class="stack">
             {testWords(kind) && (
@@ -311,10 +313,9 @@ const Beside: FC<{ readonly context: PageContext; readonly draft: Draft; readonl
     {kind === 'destination' && <Badge text={typeText(String(members.type))} />}
     {setting?.source === 'file' && (
       <span class="muted">
-        <Name text={`${setting.file}${setting.line === null ? '' : `:${setting.line}`}`} />
+        <Name text={placeText(setting)} />
       </span>
     )}
-    {setting?.state === 'hidden' && <Badge tone="warn" text="hidden by the file" />}
     {setting?.changedAt && (
       <span class="muted">
         revision {setting.revision}, <Time at={setting.changedAt} zone={context} /> by{' '}
@@ -322,14 +323,6 @@ const Beside: FC<{ readonly context: PageContext; readonly draft: Draft; readonl
       </span>
     )}
   </>
-)
-
-const Buttons: FC<{ readonly kind: SettingKind; readonly isNew: boolean }> = ({ kind, isNew }) => (
-  <div class="acts">
-    <button type="submit" class="btn primary" name="do" value="save">
-      {isNew ? `Add the ${KIND_WORDS[kind].one}` : 'Save'}
-    </button>
-  </div>
 )
 
 interface PartsProps {
@@ -453,8 +446,12 @@ function memberIn(fields: readonly Field[], path: string): string {
 const isAboutName = ({ path, message }: Failure['issues'][number]): boolean =>
   ['wanted', 'value/name', 'value/id'].includes(path) || (path === 'value' && message.startsWith('the name '))
 
-function errorsOf({ name, failure }: Draft, fields: readonly Field[]): ReadonlyMap<string, string> {
-  if (failure?.code === 'SETTING_CHANGED' && name === '')
+function errorsOf(
+  { name, revision, failure }: Draft,
+  fields: readonly Field[],
+  present: Setting | undefined,
+): ReadonlyMap<string, string> {
+  if (failure?.code === 'SETTING_CHANGED' && (name === '' || present?.revision === revision))
     return new Map([['wanted', 'There is one of this name already.']])
   return new Map(
     failure?.issues.map((issue) =>
@@ -487,7 +484,7 @@ const inWords = (failure: Failure, fields: readonly Field[]): Failure => ({
 /** Throws 400 for a form that this console has not made. */
 function formIn(context: PageContext, posted: URLSearchParams): Draft & { readonly form: Variant } {
   const kind = kindIn(posted.get('kind'))
-  const [before, members] = ['before', 'members'].map((name) => jsonIn(posted.get(name) ?? ''))
+  const [before, members] = ['before', 'members'].map((name) => membersOfJson(posted.get(name) ?? ''))
   const name = posted.get('name') ?? ''
   const form = members && formOf(context, kind, name, members)
   if (!before || !members || !form) throw refusal('VALIDATION', 'This form is not complete. Open the setting again.')
@@ -526,7 +523,7 @@ export const saveSetting: Operation = {
     const { kind, name, value } = answer as Setting
     if (kind !== 'calendar') return null
     const [date] = listed(membersIn(value).dates).toSorted()
-    return withQuery(listOf(kind)[0], { calendar: name, year: date?.slice(0, 4) })
+    return withQuery(KIND_WORDS[kind].list, { calendar: name, year: date?.slice(0, 4) })
   },
 }
 
@@ -542,7 +539,7 @@ async function afterButton(
   switch (button) {
     case 'save':
       if (failure) return editorPage(context, { ...draft, failure })
-      return wanted === '' ? editorPage(context, { ...draft, failure: WITHOUT_NAME }) : null
+      return wanted === '' ? editorPage(context, { ...draft, failure: wrong('wanted', 'must not be empty') }) : null
     case 'test': {
       const value = entryValue(kind, members, form.fields)
       const tested = await context.ask(TEST_SETTING, { params: { kind, name: wanted || 'new' }, body: { value } })
@@ -560,17 +557,7 @@ async function afterButton(
   }
 }
 
-const refused = (path: string, message: string): Failure => ({
-  ok: false,
-  status: 400,
-  error: 'Not saved',
-  details: '',
-  code: 'VALIDATION',
-  requestId: '',
-  issues: [{ path, message }],
-})
-
-const WITHOUT_NAME = refused('wanted', 'must not be empty')
+const wrong = (path: string, message: string): Failure => refused('Not saved', [{ path, message }])
 
 /** The form with a text in its place; masks stand for what is in the form now. */
 function withYaml(draft: Draft, text: string): Draft {
@@ -578,7 +565,7 @@ function withYaml(draft: Draft, text: string): Draft {
   try {
     const [entry, ...others] = entriesIn(text)
     if (entry?.kind !== kind || others.length > 0) {
-      return { ...draft, failure: refused('yaml', `must have one ${KIND_WORDS[kind].one} and nothing else`) }
+      return { ...draft, failure: wrong('yaml', `must have one ${KIND_WORDS[kind].one} and nothing else`) }
     }
     const now = draft.members
     const value = mapTexts(entry.value, [], (one, path) => {
@@ -589,7 +576,7 @@ function withYaml(draft: Draft, text: string): Draft {
     return { ...draft, members: membersOf(kind, value), wanted: entry.name, notice }
   } catch (error) {
     if (!isRefusal(error)) throw error
-    return { ...draft, failure: refused('yaml', String(error.body.details ?? error.body.error ?? 'cannot be read')) }
+    return { ...draft, failure: wrong('yaml', String(error.body.details ?? error.body.error ?? 'cannot be read')) }
   }
 }
 
@@ -599,16 +586,6 @@ async function rebased(context: PageContext, draft: Draft, merge: boolean): Prom
   const present = await context.ask(SETTING, { params: { kind, name } })
   if (!present.ok) return { ...draft, revision: 0, failure: present }
   const theirs = draftOf(kind, present.data)
-  const isOwn = (member: string) => JSON.stringify(before[member]) !== JSON.stringify(members[member])
-  const names = [...new Set([...Object.keys(before), ...Object.keys(members)])].filter(isOwn)
-  const merged = { ...theirs.members, ...Object.fromEntries(names.map((member) => [member, members[member]])) }
-  return {
-    ...draft,
-    revision: theirs.revision,
-    before: theirs.before,
-    members: merge ? merged : members,
-    notice: merge
-      ? `Members that you did not change are those of revision ${theirs.revision}. Nothing is saved yet.`
-      : `Saving will replace revision ${theirs.revision}. Nothing is saved yet.`,
-  }
+  const taken = takenOver({ before, mine: members, theirs: theirs.members }, theirs.revision, merge)
+  return { ...draft, ...taken, revision: theirs.revision, before: theirs.before }
 }

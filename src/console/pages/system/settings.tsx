@@ -4,7 +4,6 @@
 import { stringify } from 'yaml'
 import {
   DELETE_SETTING,
-  MOVE_SETTING,
   RESTORE_SETTING,
   SETTING,
   SETTING_CHANGES,
@@ -17,6 +16,7 @@ import {
 import { SETTING_KINDS, type SettingKind } from '../../../settings/kinds.ts'
 import { callOf, type Fields, hiddenOf, type Operations } from '../../forms.tsx'
 import type { Page, PageContext } from '../../page.ts'
+import { moveSetting, revisionHeader } from '../../setting-calls.ts'
 import { EDITOR_PATH, KIND_WORDS, SETTINGS_PATH } from '../../setting-kinds.ts'
 import { ActionLink } from '../../ui/forms.tsx'
 import { Badge } from '../../ui/marks.tsx'
@@ -241,10 +241,6 @@ const presentOf = ({ kind, name }: Pick<SettingChange, 'kind' | 'name'>, changes
 const kept = ({ get }: Fields) =>
   hiddenOf((['kind', 'name', 'revision', 'to'] as const).map((name) => [name, get(name)] as const))
 
-/** Changes the revision that the page has shown; '' = there was none. */
-const revisionHeader = ({ get }: Fields): Record<string, string> =>
-  get('revision') === '' ? { 'if-none-match': '*' } : { 'if-match': `"${get('revision')}"` }
-
 const paramsOf = ({ get }: Fields) => ({ kind: get('kind') as SettingKind, name: get('name') })
 
 export const settingOperations: Operations = {
@@ -253,11 +249,7 @@ export const settingOperations: Operations = {
     scope: 'setting:write',
     verb: 'Move the setting',
     call: (fields) =>
-      callOf(MOVE_SETTING, {
-        params: paramsOf(fields),
-        body: { position: Number(fields.get('position')) },
-        headers: revisionHeader(fields),
-      }),
+      moveSetting({ ...paramsOf(fields), revision: fields.get('revision') }, Number(fields.get('position'))),
     done: (_, { get }) => `The ${get('kind')} ${get('name')} is moved.`,
   },
   'setting.delete': {
@@ -266,7 +258,7 @@ export const settingOperations: Operations = {
     call: (fields) =>
       callOf(DELETE_SETTING, {
         params: paramsOf(fields),
-        headers: revisionHeader(fields),
+        headers: revisionHeader(fields.get('revision')),
       }),
     async dialog(fields, context) {
       const found = await context.ask(SETTING, { params: paramsOf(fields) })
@@ -293,7 +285,7 @@ export const settingOperations: Operations = {
       callOf(RESTORE_SETTING, {
         params: paramsOf(fields),
         body: { revision: Number(fields.get('to')) },
-        headers: revisionHeader(fields),
+        headers: revisionHeader(fields.get('revision')),
       }),
     dialog: (fields) => (
       <>
